@@ -1,0 +1,72 @@
+# The chores of this project; CI runs the same ones. `make help` lists them.
+# A fresh machine needs Python 3.11 or newer and make. Everything is installed into .venv from
+# requirements/*.txt, every file of it checked against its pinned hash.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The lock lists every package with its hashes, so pip has nothing to resolve: --no-deps.
+PIP_LOCKED := $(PIP) install --quiet --progress-bar on --no-deps --require-hashes
+PORT ?= 8080
+DATA ?= opal-data
+TESTS ?= tests
+TEST_WORKERS ?= 2
+
+.PHONY: help demo up test check format bench clean
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.runtime ## The sample photos through the real services; results in opal-demo/
+	@$(BIN)/opal demo
+
+up: $(VENV)/.runtime ## All services on this machine (PORT=8080 DATA=opal-data)
+	@$(BIN)/opal up --port $(PORT) --data $(DATA)
+
+test: $(VENV)/.dev ## Every test (TESTS=tests/unit for a part of them)
+	@$(BIN)/opal models pull
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
+
+check: $(VENV)/.dev ## Linters, format, types, import order, names
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest tests/project
+
+format: $(VENV)/.dev ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Every benchmark; figures in benchmarks/results/
+	@$(BIN)/opal models pull
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean: ## Remove what these commands made (keeps the weights and opal-data/)
+	rm -rf $(VENV) opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	find src tests samples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment; each stamp is renewed when what it was made from changes ---
+
+$(BIN)/python:
+	@python=""; for each in python3.11 python3.12 python3.13 python3; do \
+	  if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "Opal needs Python 3.11 or newer on the PATH." >&2; exit 1; fi; \
+	echo "Making $(VENV) with $$($$python --version)"; \
+	$$python -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Opal's locked requirements"
+	@$(PIP_LOCKED) -r requirements/build.txt -r requirements/runtime.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "Installing the locked requirements of tests and linters"
+	@$(PIP_LOCKED) -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The virtual photo studio behind the sample photos; `samples/render.py` is its only caller."""

@@ -1,0 +1,1 @@
+"""billing-service: what a tenant has and has spent."""

@@ -1,0 +1,47 @@
+"""Puts billing-service together: the credits route and the health routes, nothing else.
+
+Called by the command line.
+"""
+
+import asyncio
+
+from fastapi import FastAPI
+
+from opal.assembly import build_database
+from opal.database.engine import Database
+from opal.database.migrate import migrate
+from opal.http.credits import router as credits_router
+from opal.http.server import run_server
+from opal.http.service import build_service
+from opal.settings import Settings, WebSettings
+from opal.telemetry import configure
+
+
+def serve(settings: Settings) -> None:
+    """Bring the database up to date, then serve until the process is told to stop."""
+    configure(settings.telemetry, "billing-service")
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    await migrate(settings.database_url)
+    database = build_database(settings)
+    try:
+        app = create_app(database, settings.web)
+        await run_server(app, settings.web.host, settings.web.billing_port)
+    finally:
+        await database.close()
+
+
+def create_app(database: Database, settings: WebSettings) -> FastAPI:
+    """The application on ``database``, which stays the caller's to close."""
+    app = build_service(
+        "billing-service",
+        "Opal billing",
+        "Credits of a tenant: balance, holds and the ledger behind them.",
+        database=database,
+        max_body_bytes=settings.max_body_bytes,
+        checks={"database": database.check},
+    )
+    app.include_router(credits_router)
+    return app

@@ -1,0 +1,1 @@
+"""Blob storage with signed URLs: one interface, one file per implementation."""

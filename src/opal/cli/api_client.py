@@ -1,0 +1,179 @@
+"""A client of the public HTTP API, as a customer would write one. Used by `opal demo`."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import httpx
+from httpx_sse import aconnect_sse
+
+from opal.errors import OpalError
+
+TERMINAL = frozenset({"exported", "failed", "cancelled"})
+
+_TIMEOUT_S = 60.0
+_STREAM_TRIES = 3
+_POLL_S = 1.0
+
+
+class RequestRefused(OpalError):
+    """The API refused a request."""
+
+    title: ClassVar[str] = "Request refused"
+    expected: ClassVar[bool] = True
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        # The answer's own stable code is the one to show.
+        self.code = code  # type: ignore[misc]
+
+
+class DownloadDamaged(OpalError):
+    """A download does not have the hash that the API names."""
+
+    code: ClassVar[str] = "download_damaged"
+    title: ClassVar[str] = "Download damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item of a followed job is in another state now."""
+
+    item_id: str
+    state: str
+
+
+class ApiClient:
+    """One tenant's view of one Opal."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers={"X-API-Key": key}, timeout=_TIMEOUT_S, trust_env=False
+        )
+        # Signed URLs carry their own permission; a key sent along would be a key given away.
+        self._bare = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+        await self._bare.aclose()
+
+    async def create_job(
+        self, name: str, scene: str, presets: Sequence[str], filenames: Sequence[str], *, idempotency_key: str
+    ) -> dict[str, Any]:
+        """POST /v1/jobs; a repeat with the same key creates nothing and answers the same."""
+        body = {
+            "name": name,
+            "scene": scene,
+            "presets": list(presets),
+            "items": [{"filename": filename} for filename in filenames],
+        }
+        headers = {"Idempotency-Key": idempotency_key}
+        return _json(await self._http.post("/v1/jobs", json=body, headers=headers))
+
+    async def upload(self, job_id: str, item_id: str, photo: Path) -> None:
+        """Ask for a URL, PUT the photo there, say that it is there. Raises ``RequestRefused``."""
+        ids = {"job_id": job_id, "item_id": item_id}
+        ticket = _json(await self._http.post("/v1/uploads/sas", json=ids))
+        data = await asyncio.to_thread(photo.read_bytes)
+        _check(
+            await self._bare.request(ticket["method"], ticket["url"], headers=ticket["headers"], content=data)
+        )
+        _json(await self._http.post("/v1/uploads/complete", json={**ids, "upload_id": ticket["upload_id"]}))
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """GET /v1/jobs/{id}."""
+        return _json(await self._http.get(f"/v1/jobs/{job_id}"))
+
+    async def follow(self, job_id: str) -> AsyncIterator[Change]:
+        """Every change of the job's items until the job is finished: by event stream, else by polling."""
+        last_id = ""
+        for _ in range(_STREAM_TRIES):
+            try:
+                headers = {"Last-Event-ID": last_id} if last_id else {}
+                url = f"/v1/jobs/{job_id}/events"
+                async with aconnect_sse(self._http, "GET", url, headers=headers) as source:
+                    if source.response.status_code == httpx.codes.NO_CONTENT:
+                        return
+                    source.response.raise_for_status()
+                    async for event in source.aiter_sse():
+                        last_id = event.id or last_id
+                        data = event.json()
+                        if event.event == "item":
+                            yield Change(data["item_id"], data["state"])
+                        elif event.event == "job" and data["finished"]:
+                            return
+            except httpx.HTTPError:
+                await asyncio.sleep(_POLL_S)
+        async for change in self._poll(job_id):
+            yield change
+
+    async def _poll(self, job_id: str) -> AsyncIterator[Change]:
+        seen: dict[str, str] = {}
+        while True:
+            items = (await self.job(job_id))["items"]
+            for item in items:
+                if seen.get(item["id"]) != item["state"]:
+                    seen[item["id"]] = item["state"]
+                    yield Change(item["id"], item["state"])
+            if all(item["state"] in TERMINAL for item in items):
+                return
+            await asyncio.sleep(_POLL_S)
+
+    async def variants(self, job_id: str, item_id: str) -> dict[str, Any]:
+        """GET …/variants: the pictures with their reports and signed URLs."""
+        return _json(await self._http.get(f"/v1/jobs/{job_id}/items/{item_id}/variants"))
+
+    async def download(self, url: str, target: Path, sha256: str | None = None) -> None:
+        """Fetch a signed URL into ``target``. Raises ``DownloadDamaged`` when ``sha256`` does not fit."""
+        async with self._bare.stream("GET", url) as response:
+            await _store(response, target, sha256)
+
+    async def archive(self, job_id: str, target: Path) -> None:
+        """GET …/archive.zip into ``target``."""
+        async with self._http.stream("GET", f"/v1/jobs/{job_id}/archive.zip") as response:
+            await _store(response, target, None)
+
+
+async def _store(response: httpx.Response, target: Path, sha256: str | None) -> None:
+    if response.is_error:
+        await response.aread()
+    _check(response)
+    digest = hashlib.sha256()
+    unfinished = target.with_name(target.name + ".part")
+    with unfinished.open("wb") as file:
+        async for piece in response.aiter_bytes():
+            digest.update(piece)
+            file.write(piece)
+    if sha256 is not None and digest.hexdigest() != sha256:
+        raise DownloadDamaged(f"{target.name}: the bytes do not have the hash that the API names.")
+    unfinished.replace(target)
+
+
+def _check(response: httpx.Response) -> None:
+    if not response.is_error:
+        return
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    raise RequestRefused(
+        problem.get("code", f"http_{response.status_code}"),
+        problem.get("detail")
+        or problem.get("title")
+        or f"{response.request.url.path}: {response.status_code}",
+    )
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    _check(response)
+    answer: dict[str, Any] = response.json()
+    return answer

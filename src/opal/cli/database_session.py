@@ -1,0 +1,29 @@
+"""Short work on the database for commands: open, do, close."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from opal.assembly import build_database
+from opal.database.migrate import migrate
+from opal.settings import Settings
+
+T = TypeVar("T")
+
+
+def in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Run ``work`` in one transaction on the migrated database and return its result."""
+    return asyncio.run(in_transaction_async(settings, work))
+
+
+async def in_transaction_async(settings: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """The same, for callers that have an event loop already."""
+    await migrate(settings.database_url)
+    database = build_database(settings)
+    try:
+        async with database.transaction() as connection:
+            return await work(connection)
+    finally:
+        await database.close()

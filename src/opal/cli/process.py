@@ -1,0 +1,176 @@
+"""`opal process`: a folder of photos to marketplace pictures in this process, resumable."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from opal import __version__
+from opal.cli.main import EXIT_FAILED
+from opal.cli.photo_files import find_photos
+from opal.cli.process_folder import ResultFolder, Work
+from opal.cli.process_photo import LocalRecipe, process_photo
+from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, summary_rows
+from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
+from opal.cli.weights import ensure_weights
+from opal.cutout.engines import load_engine
+from opal.cutout.interface import CutoutEngine
+from opal.errors import InvalidInput, InvalidScene
+from opal.images.limits import Limits
+from opal.marketplaces.presets import resolve_presets
+from opal.placement.placement import Placement
+from opal.placement.scene import DEFAULT_SCENE, resolve_scene
+from opal.settings import load_settings
+
+app = command_app()
+
+# A killed run loses at most this much of its report, and so at most as much work.
+_SAVE_EVERY_S = 5.0
+
+
+@app.command()
+def process(  # noqa: PLR0917 - one parameter per option
+    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of photos.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")],
+    scene: Annotated[
+        str, typer.Option("--scene", help="A scene's name (see `opal scenes`) or its JSON.")
+    ] = DEFAULT_SCENE,
+    preset: Annotated[
+        list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same picture.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Photos in work at a time; each takes up to 1 GB.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make pictures of photos and folders; run it again to do what is new or failed.
+
+    Results go to OUT/<photo>/<preset>.<ext> and OUT/report.json. Exit code 1: some photos failed.
+    """
+    started = time.monotonic()
+    settings = load_settings()
+    chosen = _parse_scene(scene)
+    presets = resolve_presets(preset or ["square-1x1"])
+    limits = settings.photo
+    recipe = LocalRecipe(
+        scene=resolve_scene(chosen),
+        placement=Placement(),
+        presets=presets,
+        seed=seed,
+        limits=Limits(limits.max_bytes, limits.max_pixels, limits.max_side, limits.min_side),
+    )
+    found = [each for each in find_photos(photos) if not each.resolve().is_relative_to(out.resolve())]
+    if not found:
+        raise InvalidInput("There are no photos in the places named.")
+    out.mkdir(parents=True, exist_ok=True)
+    folder = ResultFolder(out, _recipe_key(chosen, recipe, settings.scoring.engine))
+    works = folder.plan(found)
+    items = {work.folder: work.done for work in works if work.done is not None}
+    todo = [work for work in works if work.done is None]
+    if todo:
+        ensure_weights()
+        engine = load_engine(settings.scoring.engine, settings.models_dir)
+        items |= _run(todo, folder, engine, recipe, workers or _default_workers())
+    seconds = round(time.monotonic() - started, 2)
+    folder.save(seconds)
+    report = Report(seconds=seconds, items=[items[work.folder] for work in works])
+    _tell(report, len(works) - len(todo), out, as_json)
+    if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _run(
+    todo: Sequence[Work], folder: ResultFolder, engine: CutoutEngine, recipe: LocalRecipe, workers: int
+) -> dict[str, ReportItem]:
+    done: dict[str, ReportItem] = {}
+    started = saved = time.monotonic()
+    with _progress() as progress, ThreadPoolExecutor(workers) as pool:
+        bar = progress.add_task("", total=len(todo), rate="")
+        waiting = {pool.submit(process_photo, work, folder.out, engine, recipe): work for work in todo}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    work = waiting.pop(future)
+                    done[work.folder] = future.result()
+                    folder.note(work, done[work.folder])
+                    _advance(progress, bar, len(done), time.monotonic() - started)
+                if time.monotonic() - saved > _SAVE_EVERY_S:
+                    folder.save(round(time.monotonic() - started, 2))
+                    saved = time.monotonic()
+        except BaseException:
+            # Ctrl-C: what is done stays done and is known to the next run.
+            pool.shutdown(wait=False, cancel_futures=True)
+            folder.save(round(time.monotonic() - started, 2))
+            raise
+    return done
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("Photos"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=remarks(),
+    )
+
+
+def _advance(progress: Progress, bar: TaskID, done: int, seconds: float) -> None:
+    progress.update(bar, advance=1, rate=f"{done / max(seconds, 1e-3) * 60:.1f}/min")
+
+
+def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    print_table(SUMMARY_COLUMNS, summary_rows(report.items))
+    done = len(report.items) - report.failures
+    unchanged = f", {skipped} of them unchanged since an earlier run" if skipped else ""
+    typer.echo(
+        f"\n{done} of {len(report.items)} photos{unchanged}, {report.seconds:.1f} s. Results in {out}/."
+    )
+
+
+def _parse_scene(scene: str) -> str | dict[str, Any]:
+    if not scene.lstrip().startswith("{"):
+        return scene
+    try:
+        parsed: dict[str, Any] = json.loads(scene)
+    except json.JSONDecodeError as error:
+        raise InvalidScene(f"The scene is not valid JSON: {error}.") from error
+    return parsed
+
+
+def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, engine: str) -> dict[str, object]:
+    return {
+        "opal": __version__,
+        "scene": scene,
+        "placement": recipe.placement.model_dump(mode="json"),
+        "presets": [preset.model_dump(mode="json") for preset in recipe.presets],
+        "seed": recipe.seed,
+        "engine": engine,
+    }
+
+
+def _default_workers() -> int:
+    # The network and the encoders use several cores by themselves; more photos at a time cost memory.
+    return max(1, min(4, (os.cpu_count() or 1) // 2))

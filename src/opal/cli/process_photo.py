@@ -1,0 +1,90 @@
+"""One photo from file to finished pictures, in this process. Used by `opal process`."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opal.cli.process_folder import Work
+from opal.cli.report import ReportError, ReportItem, ReportRule, ReportVariant
+from opal.cutout.interface import CutoutEngine
+from opal.errors import OpalError
+from opal.export_worker.create_variants import Variant, create_variants
+from opal.images.decode import decode_photo
+from opal.images.limits import Limits
+from opal.images.matte import encode_matte
+from opal.marketplaces.presets import Preset
+from opal.placement.placement import Placement
+from opal.placement.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecipe:
+    """What is done with every photo."""
+
+    scene: Scene
+    placement: Placement
+    presets: Sequence[Preset]
+    seed: int
+    limits: Limits
+
+
+def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> ReportItem:
+    """Make every picture of one photo and say how it went; never raises for what the photo is."""
+    started = time.monotonic()
+    try:
+        made = _make(work, out, engine, recipe)
+        status, error = "exported", None
+    except OpalError as fault:
+        made, status, error = {}, "failed", ReportError(code=fault.code, message=fault.message)
+    except OSError as fault:
+        made, status = {}, "failed"
+        error = ReportError(code="file_unreadable", message=fault.strerror or str(fault))
+    except Exception as fault:  # one photo must not end the others' work
+        made, status = {}, "failed"
+        error = ReportError(code=OpalError.code, message=f"{type(fault).__name__}: {fault}")
+    seconds = round(time.monotonic() - started, 2)
+    return ReportItem(source=work.photo.name, status=status, seconds=seconds, error=error, **made)
+
+
+def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> dict[str, Any]:
+    photo = decode_photo(work.photo, recipe.limits)
+    cutout = engine.cut_out(photo)
+    variants = create_variants(
+        photo, cutout.matte, recipe.scene, recipe.placement, recipe.presets, seed=recipe.seed
+    )
+    folder = out / work.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "matte.png").write_bytes(encode_matte(cutout.matte))
+    for variant in variants:
+        (folder / _name(variant)).write_bytes(variant.data)
+    # The figure that counts is the picture that kept the product least.
+    worst = min(variants, key=_kept)
+    return {
+        "matte": f"{work.folder}/matte.png",
+        "confidence": cutout.confidence,
+        "fidelity": worst.fidelity.model_dump(mode="json"),
+        "variants": [_reported(variant, work.folder) for variant in variants],
+    }
+
+
+def _name(variant: Variant) -> str:
+    return f"{variant.preset}.{variant.extension}"
+
+
+def _kept(variant: Variant) -> float:
+    share = variant.fidelity.share_within_de1
+    return 1.0 if share is None else share
+
+
+def _reported(variant: Variant, folder: str) -> ReportVariant:
+    return ReportVariant(
+        preset=variant.preset,
+        path=f"{folder}/{_name(variant)}",
+        width=variant.width,
+        height=variant.height,
+        bytes=len(variant.data),
+        format=variant.format,
+        compliance=[ReportRule.model_validate(result.model_dump()) for result in variant.compliance],
+    )

@@ -1,0 +1,60 @@
+"""Connected regions of a low-resolution matte: stray islands removed, specks of holes closed.
+
+Called by `refine.py`.
+"""
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+_Floats = NDArray[np.float32]
+
+# Areas as shares of the largest region's area.
+_ISLAND = 0.015
+_SPECK = 0.0004
+
+
+def remove_islands(matte: _Floats) -> _Floats:
+    """Clear regions much smaller than the largest one: reflections, dust, labels on the wall.
+
+    A pair of shoes stays a pair; an aerial cut off by one weak pixel stays too, since regions are
+    joined across small gaps first. (h, w) 0..1 in and out.
+    """
+    if not (matte > 0.5).any():
+        return matte
+    labels, areas = label(_grow(matte > 0.25, 2.0))
+    body = np.bincount(labels.reshape(-1), weights=(matte > 0.5).reshape(-1), minlength=areas.size)
+    body[0] = 0
+    stray = body < _ISLAND * body.max()
+    stray[0] = False
+    return np.where(stray[labels], np.float32(0.0), matte)
+
+
+def close_specks(matte: _Floats) -> _Floats:
+    """Fill holes too small to be part of the product's shape; real holes stay open."""
+    solid = matte > 0.5
+    if not solid.any():
+        return matte
+    labels, areas = label(~solid)
+    speck = areas < _SPECK * solid.sum()
+    speck[0] = False
+    return np.where(speck[labels] & ~solid, np.float32(1.0), matte)
+
+
+def label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Number the connected regions of a mask from 1; 0 is outside. Returns labels and areas by label."""
+    image = pyvips.Image.new_from_array(mask.astype(np.uint8))
+    # libvips numbers regions of equal value, so the outside gets numbers too: renumber the inside.
+    numbers = image.labelregions().numpy().astype(np.intp)
+    inside = np.unique(numbers[mask])
+    renumber = np.zeros(numbers.max() + 1, np.intp)
+    renumber[inside] = np.arange(1, inside.size + 1)
+    labels = np.where(mask, renumber[numbers], 0)
+    return labels, np.bincount(labels.reshape(-1), minlength=inside.size + 1)
+
+
+def _grow(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    grown: NDArray[np.bool_] = (
+        pyvips.Image.new_from_array(mask.astype(np.float32)).gaussblur(radius).numpy() > 0.1
+    )
+    return grown

@@ -1,0 +1,266 @@
+"""Items in the database, and the one guarded way to move them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from opal.database import ledger
+from opal.database.engine import utc_now
+from opal.database.tables import item_events, items
+from opal.errors import IllegalMove, LeaseLost, NotFound, TooManyInterruptions
+from opal.items.item import Item
+from opal.items.states import TERMINAL, ItemState, is_legal
+
+
+class Stage(Enum):
+    """Which worker asks for an item, and the states in which it may have it."""
+
+    PROCESS = (ItemState.UPLOADED, ItemState.QUEUED, ItemState.PROCESSING)
+    EXPORT = (ItemState.COMPLETED,)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The item is the caller's until the lease ends; ``item.attempt`` is its fencing number."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another worker holds a live lease until then."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The item is past this stage, or terminal."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such item."""
+
+
+Claim = Claimed | Busy | Settled | Missing
+
+_COLUMNS = [items.c[name] for name in Item.__dataclass_fields__]
+
+
+async def get_item(connection: AsyncConnection, item_id: str) -> Item | None:
+    """The item, or None."""
+    row = (await connection.execute(select(*_COLUMNS).where(items.c.id == item_id))).one_or_none()
+    return _item(row) if row else None
+
+
+async def tenant_item(connection: AsyncConnection, tenant_id: str, job_id: str, item_id: str) -> Item:
+    """The tenant's item. Raises ``NotFound`` for unknown and foreign ids alike."""
+    found = await get_item(connection, item_id)
+    if found is None or found.tenant_id != tenant_id or found.job_id != job_id:
+        raise NotFound(f"There is no item {item_id} in job {job_id}.")
+    return found
+
+
+async def list_items(connection: AsyncConnection, job_id: str) -> list[Item]:
+    """The job's items in the order in which they were given."""
+    rows = await connection.execute(
+        select(*_COLUMNS).where(items.c.job_id == job_id).order_by(items.c.position)
+    )
+    return [_item(row) for row in rows]
+
+
+async def items_in_states(
+    connection: AsyncConnection, states: Sequence[ItemState], *, updated_before: datetime, limit: int
+) -> list[Item]:
+    """The items longest untouched in ``states``, for the sweeper."""
+    rows = await connection.execute(
+        select(*_COLUMNS)
+        .where(items.c.state.in_(states), items.c.updated_at < updated_before)
+        .order_by(items.c.updated_at)
+        .limit(limit)
+    )
+    return [_item(row) for row in rows]
+
+
+async def move(
+    connection: AsyncConnection,
+    item: Item,
+    target: ItemState,
+    *,
+    by: str,
+    changes: Mapping[str, Any] | None = None,
+    code: str | None = None,
+    message: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Item:
+    """Move ``item`` to ``target`` and write one event row; returns the item as it is now.
+
+    The UPDATE names the state and the attempt that the caller saw, so a paused worker that wakes up
+    after its lease went to another one changes nothing. Raises ``IllegalMove`` for a move that the
+    table of states does not have, ``LeaseLost`` when the item has moved on.
+    """
+    if not is_legal(item.state, target):
+        raise IllegalMove(f"An item that is {item.state} cannot become {target}.")
+    values = {"lease_until": None, **(changes or {}), "state": target}
+    moved = await _guarded_update(connection, item, values)
+    await note(connection, moved, source=item.state, by=by, code=code, message=message, details=details)
+    return moved
+
+
+async def note(
+    connection: AsyncConnection,
+    item: Item,
+    *,
+    source: ItemState,
+    by: str,
+    code: str | None = None,
+    message: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one line of the item's story; ``item`` is as it is after the event."""
+    await connection.execute(
+        insert(item_events).values(
+            tenant_id=item.tenant_id,
+            job_id=item.job_id,
+            item_id=item.id,
+            source=source,
+            target=item.state,
+            attempt=item.attempt,
+            code=code,
+            message=message,
+            details={"by": by, **(details or {})},
+            at=utc_now(),
+        )
+    )
+
+
+async def claim(
+    connection: AsyncConnection,
+    item_id: str,
+    stage: Stage,
+    *,
+    lease_s: float,
+    by: str,
+    max_interruptions: int = 2**31,
+) -> Claim:
+    """Take the item for ``lease_s`` seconds, or say why not.
+
+    A lease that ran out is taken over and counts as an interruption, not as a failure. An item that
+    was interrupted more than ``max_interruptions`` times is failed here and answered as settled.
+    """
+    item = await get_item(connection, item_id)
+    if item is None:
+        return Missing()
+    if item.state not in stage.value:
+        return Settled(item)
+    now = utc_now()
+    if item.lease_until is not None and item.lease_until > now:
+        return Busy(item.lease_until)
+    taken_over = item.lease_until is not None
+    interruptions = item.interruptions + int(taken_over)
+    if interruptions > max_interruptions:
+        error = TooManyInterruptions()
+        return Settled(await fail_item(connection, item, code=error.code, message=error.message, by=by))
+    target = ItemState.PROCESSING if stage is Stage.PROCESS else item.state
+    values = {
+        "state": target,
+        "attempt": item.attempt + 1,
+        "lease_until": now + timedelta(seconds=lease_s),
+        "interruptions": interruptions,
+    }
+    claimed = await _guarded_update(connection, item, values)
+    details = {"stage": stage.name.lower(), "taken_over": taken_over}
+    await note(connection, claimed, source=item.state, by=by, details=details)
+    return Claimed(claimed)
+
+
+async def renew_lease(connection: AsyncConnection, item: Item, lease_s: float) -> bool:
+    """Hold the item for another ``lease_s`` seconds; False when it is another worker's now."""
+    until = utc_now() + timedelta(seconds=lease_s)
+    result = await connection.execute(
+        update(items)
+        .where(items.c.id == item.id, items.c.state == item.state, items.c.attempt == item.attempt)
+        .where(items.c.lease_until.is_not(None))
+        .values(lease_until=until)
+    )
+    return result.rowcount == 1
+
+
+async def raise_epoch(connection: AsyncConnection, item: Item) -> Item:
+    """Number the next message of the item anew, so that no duplicate detection drops it."""
+    return await _guarded_update(connection, item, {"epoch": item.epoch + 1})
+
+
+async def give_back(
+    connection: AsyncConnection,
+    item: Item,
+    *,
+    by: str,
+    changes: Mapping[str, Any] | None = None,
+    code: str | None = None,
+    message: str | None = None,
+) -> Item:
+    """End the lease without a result: processing becomes queued, an export just waits again."""
+    if item.state is ItemState.PROCESSING:
+        return await move(
+            connection, item, ItemState.QUEUED, by=by, changes=changes, code=code, message=message
+        )
+    freed = await _guarded_update(connection, item, {"lease_until": None, **(changes or {})})
+    await note(connection, freed, source=item.state, by=by, code=code, message=message)
+    return freed
+
+
+async def fail_item(connection: AsyncConnection, item: Item, *, code: str, message: str, by: str) -> Item:
+    """Fail the item for good and give its credit back, all in the caller's transaction."""
+    changes = {"error_code": code, "error_message": message}
+    failed = await move(
+        connection, item, ItemState.FAILED, by=by, changes=changes, code=code, message=message
+    )
+    if item.state is ItemState.COMPLETED:
+        await ledger.refund(connection, item)
+    else:
+        await ledger.release(connection, item)
+    return failed
+
+
+async def record_failure(
+    connection: AsyncConnection, item: Item, *, code: str, message: str, by: str, max_failures: int
+) -> bool:
+    """Count one retryable failure; True when it was one too many and the item is now failed."""
+    failures = item.failures + 1
+    if failures >= max_failures:
+        counted = await _guarded_update(connection, item, {"failures": failures})
+        await fail_item(connection, counted, code=code, message=message, by=by)
+        return True
+    await give_back(connection, item, by=by, changes={"failures": failures}, code=code, message=message)
+    return False
+
+
+async def _guarded_update(connection: AsyncConnection, item: Item, values: Mapping[str, Any]) -> Item:
+    now = utc_now()
+    result = await connection.execute(
+        update(items)
+        .where(items.c.id == item.id, items.c.state == item.state, items.c.attempt == item.attempt)
+        .values(**values, updated_at=now)
+    )
+    if result.rowcount != 1:
+        raise LeaseLost(f"Item {item.id} is no longer {item.state} in attempt {item.attempt}.")
+    return replace(item, **values, updated_at=now)
+
+
+def is_terminal(item: Item) -> bool:
+    """Whether nothing more will happen to the item."""
+    return item.state in TERMINAL
+
+
+def _item(row: Row[Any]) -> Item:
+    values = row._asdict()
+    return Item(**{**values, "state": ItemState(values["state"])})

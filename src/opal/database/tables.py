@@ -1,0 +1,230 @@
+"""Every table. Migrations must add up to exactly this (tests/migrations)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+# SQLite only numbers INTEGER primary keys by itself.
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time, also on SQLite, which knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as UTC; refuse naive times, whose zone would be a guess."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy names it)
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _id(name: str = "id", **options: Any) -> Column[str]:
+    return Column(name, String(64), **options)
+
+
+def _created() -> Column[datetime]:
+    return Column("created_at", UtcDateTime, nullable=False)
+
+
+def _tenant() -> Column[str]:
+    return Column("tenant_id", String(64), ForeignKey("tenants.id"), nullable=False)
+
+
+tenants = Table(
+    "tenants", metadata, _id(primary_key=True), Column("name", String(200), nullable=False), _created()
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("name", String(200), nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    _created(),
+    Column("revoked_at", UtcDateTime),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("name", String(200), nullable=False),
+    Column("correlation_id", String(128), nullable=False),
+    Column("scene", Json, nullable=False),
+    Column("placement", Json, nullable=False),
+    Column("presets", Json, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("seed", Integer, nullable=False),
+    _created(),
+    Column("cancelled_at", UtcDateTime),
+    Index(None, "tenant_id", "created_at"),
+)
+
+items = Table(
+    "items",
+    metadata,
+    _id(primary_key=True),
+    Column("job_id", String(64), ForeignKey("jobs.id"), nullable=False),
+    _tenant(),
+    Column("position", Integer, nullable=False),
+    Column("filename", String(255), nullable=False),
+    Column("sku", String(64)),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("interruptions", Integer, nullable=False, default=0),
+    Column("lease_until", UtcDateTime),
+    Column("correlation_id", String(128), nullable=False),
+    Column("raw_path", String(512)),
+    Column("photo", Json, nullable=False, default=dict),
+    Column("scene_path", String(512)),
+    Column("matte_path", String(512)),
+    Column("meta", Json, nullable=False, default=dict),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    _created(),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "job_id", "position"),
+    # What the sweeper asks every minute.
+    Index(None, "state", "updated_at"),
+)
+
+item_events = Table(
+    "item_events",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("job_id", String(64), nullable=False),
+    Column("item_id", String(64), nullable=False),
+    Column("source", String(16)),
+    Column("target", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("code", String(64)),
+    Column("message", Text),
+    Column("details", Json, nullable=False, default=dict),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "job_id", "seq"),
+    Index(None, "item_id", "seq"),
+    # A number is never given twice, so that a reader can resume after it.
+    sqlite_autoincrement=True,
+)
+
+variants = Table(
+    "variants",
+    metadata,
+    _id("item_id", nullable=False),
+    Column("preset", String(64), nullable=False),
+    Column("job_id", String(64), nullable=False),
+    _tenant(),
+    Column("path", String(512), nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("content_type", String(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("compliance", Json, nullable=False),
+    Column("fidelity", Json),
+    _created(),
+    PrimaryKeyConstraint("item_id", "preset"),
+    Index(None, "job_id"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("tenant_id", String(64), ForeignKey("tenants.id"), primary_key=True),
+    Column("balance", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    # The last line of defence: no code path can spend what is not there.
+    CheckConstraint("held >= 0 AND balance >= held", name="covered"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("job_id", String(64)),
+    Column("item_id", String(64)),
+    Column("kind", String(16), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("note", String(200), nullable=False, default=""),
+    _created(),
+    UniqueConstraint("item_id", "kind"),
+    Index(None, "tenant_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("queue", String(64), nullable=False),
+    Column("message_id", String(128), nullable=False),
+    _id("item_id", nullable=False),
+    Column("correlation_id", String(128), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _created(),
+    Column("claimed_until", UtcDateTime),
+    UniqueConstraint("queue", "message_id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _tenant(),
+    Column("key", String(255), nullable=False),
+    Column("request_hash", String(64), nullable=False),
+    Column("status", Integer),
+    Column("body", Text),
+    _created(),
+    PrimaryKeyConstraint("tenant_id", "key"),
+)

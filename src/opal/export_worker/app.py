@@ -1,0 +1,76 @@
+"""The export-worker's process: builds its parts and works until told to stop.
+
+Called by `opal export-worker`.
+"""
+
+from opal import telemetry
+from opal.assembly import Parts, build_parts
+from opal.database.items import Stage
+from opal.export_worker.export_item import BY, Means, export_item
+from opal.images.limits import Limits
+from opal.items.item import Item
+from opal.messages.export_message import ExportMessage
+from opal.settings import Settings
+from opal.worker.health import Check, HealthPage, Heartbeat
+from opal.worker.item_stage import ItemStage, nothing_to_remind
+from opal.worker.loop import WorkerLoop
+from opal.worker.shutdown import stop_on_signals
+
+
+async def main(settings: Settings) -> None:
+    """Consume ``exports`` until SIGTERM or SIGINT."""
+    telemetry.configure(settings.telemetry, BY)
+    parts = build_parts(settings)
+    heartbeat = Heartbeat()
+    checks: dict[str, Check] = {
+        "database": parts.database.check,
+        "queues": parts.queues.check,
+        "blobs": parts.blobs.check,
+    }
+    page = HealthPage(heartbeat, checks, host=settings.web.health_host, port=settings.worker.health_port)
+    try:
+        with stop_on_signals() as stop:
+            async with page:
+                await build_worker(parts, heartbeat).run(stop)
+    finally:
+        await parts.close()
+
+
+def build_worker(parts: Parts, heartbeat: Heartbeat) -> WorkerLoop[ExportMessage]:
+    """The loop with the export-worker's stage in it."""
+    return WorkerLoop(
+        parts.queues,
+        ExportMessage.QUEUE,
+        ExportMessage,
+        build_stage(parts),
+        settings=parts.settings.worker,
+        heartbeat=heartbeat,
+    )
+
+
+def build_stage(parts: Parts) -> ItemStage[ExportMessage]:
+    """The stage around the steps of ``export_item.py``."""
+    means = Means(parts.database, parts.blobs, _limits(parts.settings))
+
+    async def perform(item: Item, _message: ExportMessage) -> None:
+        await export_item(means, item)
+
+    return ItemStage(
+        parts.database,
+        Stage.EXPORT,
+        by=BY,
+        settings=parts.settings.worker,
+        max_deliveries=parts.settings.queue.max_delivery_count,
+        perform=perform,
+        remind=nothing_to_remind,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    photo = settings.photo
+    return Limits(
+        max_bytes=photo.max_bytes,
+        max_pixels=photo.max_pixels,
+        max_side=photo.max_side,
+        min_side=photo.min_side,
+    )

@@ -1,0 +1,191 @@
+"""One completed item to an exported one: the steps in order.
+
+Called through ``worker/item_stage.py`` for every message on ``exports``. Read ``STEPS`` first.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from opal.blobs.interface import Blobs
+from opal.database import items, jobs, variants
+from opal.database.engine import Database
+from opal.database.variants import VariantRow
+from opal.errors import BlobExists, BlobNotFound, InvalidPhoto, StoredPictureUnusable
+from opal.export_worker.create_variants import Variant, create_variants
+from opal.images.decode import decode_photo
+from opal.images.limits import Limits
+from opal.images.matte import Matte, read_matte
+from opal.images.photo import Photo
+from opal.items.item import Item, Recipe, blob_path
+from opal.items.states import ItemState
+from opal.marketplaces.presets import Preset, resolve_presets
+from opal.placement.placement import resolve_placement
+from opal.placement.scene import resolve_scene
+
+BY = "export-worker"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the steps work with."""
+
+    database: Database
+    blobs: Blobs
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One item under way; each step returns it with what it found out."""
+
+    item: Item
+    recipe: Recipe
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    presets: tuple[Preset, ...] = ()
+    original: bytes = b""
+    matte_png: bytes = b""
+    photo: Photo | None = None
+    matte: Matte | None = None
+    variants: tuple[Variant, ...] = ()
+    rows: tuple[VariantRow, ...] = ()
+
+
+Step = Callable[[Means, Work], Awaitable[Work]]
+
+
+async def find_missing_presets(means: Means, work: Work) -> Work:
+    """What an earlier attempt finished is not made again."""
+    async with means.database.read() as connection:
+        made = {row.preset for row in await variants.list_variants(connection, work.item.id)}
+    presets = resolve_presets(work.recipe.presets)
+    return replace(work, presets=tuple(preset for preset in presets if preset.name not in made))
+
+
+async def read_blobs(means: Means, work: Work) -> Work:
+    """The photo as it was uploaded (that very version) and the matte that the endpoint made."""
+    if not work.presets:
+        return work
+    item = work.item
+    assert item.raw_path is not None
+    assert item.matte_path is not None
+    try:
+        original, matte_png = await asyncio.gather(
+            means.blobs.read("raw", item.raw_path, etag=item.photo.get("etag")),
+            means.blobs.read("outputs", item.matte_path),
+        )
+    except BlobNotFound as error:
+        raise StoredPictureUnusable(f"A stored picture is missing: {error.message}") from error
+    return replace(work, original=original, matte_png=matte_png)
+
+
+async def decode(means: Means, work: Work) -> Work:
+    """Each picture is decoded once, whatever the number of presets."""
+    if not work.presets:
+        return work
+    try:
+        photo = await asyncio.to_thread(decode_photo, work.original, means.limits)
+        matte = await asyncio.to_thread(read_matte, work.matte_png)
+    except InvalidPhoto as error:
+        # It was decodable when the client was told so: the blob is at fault, not the client.
+        raise StoredPictureUnusable(f"A stored picture cannot be read: {error.message}") from error
+    if matte.shape != (photo.height, photo.width):
+        raise StoredPictureUnusable(
+            f"The matte is {matte.shape[1]} × {matte.shape[0]}, the photo {photo.width} × {photo.height}."
+        )
+    return replace(work, photo=photo, matte=matte, original=b"", matte_png=b"")
+
+
+async def create_missing_variants(_means: Means, work: Work) -> Work:
+    """One picture per missing preset; CPU-bound, so off the event loop, which renews the lease."""
+    if not work.presets:
+        return work
+    assert work.photo is not None
+    assert work.matte is not None
+    made = await asyncio.to_thread(
+        create_variants,
+        work.photo,
+        work.matte,
+        resolve_scene(work.recipe.scene),
+        resolve_placement(work.recipe.placement),
+        list(work.presets),
+        seed=int(work.item.meta.get("seed", work.recipe.seed)),
+    )
+    return replace(work, variants=tuple(made), photo=None, matte=None)
+
+
+async def store_variants(means: Means, work: Work) -> Work:
+    """Write first, record after: a row never names a blob that is not there."""
+    rows = await asyncio.gather(*(_store(means.blobs, work.item, variant) for variant in work.variants))
+    return replace(work, rows=tuple(rows), variants=())
+
+
+async def record_variants(means: Means, work: Work) -> Work:
+    """All rows and the last move in one transaction that only this attempt can commit."""
+    async with means.database.transaction() as connection:
+        for row in work.rows:
+            await variants.record_variant(connection, work.item, row)
+        exported = await items.move(
+            connection,
+            work.item,
+            ItemState.EXPORTED,
+            by=BY,
+            details={"seconds": dict(work.seconds)},
+        )
+    return replace(work, item=exported)
+
+
+STEPS: tuple[Step, ...] = (
+    # Before these, worker/item_stage.py has claimed the item; it keeps the lease while they run.
+    find_missing_presets,
+    read_blobs,
+    decode,
+    create_missing_variants,
+    store_variants,
+    record_variants,
+)
+
+
+async def export_item(means: Means, item: Item) -> None:
+    """Take a claimed item through all steps."""
+    async with means.database.read() as connection:
+        job = await jobs.get_job(connection, item.job_id)
+    assert job is not None, "an item's job is never deleted before it"
+    work = Work(item=item, recipe=job.recipe)
+    for step in STEPS:
+        started = time.perf_counter()
+        work = await step(means, work)
+        seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
+        work = replace(work, seconds=seconds)
+    _log.info("item exported", action="item.exported", attempt=item.attempt, variants=len(work.rows))
+
+
+async def _store(blobs: Blobs, item: Item, variant: Variant) -> VariantRow:
+    path = blob_path(
+        item.tenant_id,
+        item.job_id,
+        item.id,
+        "exports",
+        f"{item.attempt}/{variant.preset}.{variant.extension}",
+    )
+    # The attempt is in the name, so a blob that exists is ours: only the answer to its write was lost.
+    with suppress(BlobExists):
+        await blobs.write("exports", path, variant.data, content_type=variant.media_type)
+    return VariantRow(
+        preset=variant.preset,
+        path=path,
+        format=variant.format,
+        content_type=variant.media_type,
+        width=variant.width,
+        height=variant.height,
+        bytes=len(variant.data),
+        sha256=variant.sha256,
+        compliance=[result.model_dump(mode="json") for result in variant.compliance],
+        fidelity=variant.fidelity.model_dump(mode="json"),
+    )

@@ -1,0 +1,1 @@
+"""The HTTP edge that web-api and billing-service share: problems, keys, limits, health, credits."""

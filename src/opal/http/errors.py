@@ -1,0 +1,93 @@
+"""Errors that only an HTTP edge can meet, and the one table from error class to HTTP status."""
+
+from opal import errors
+from opal.errors import InvalidInput, OpalError
+
+
+class MethodNotAllowed(OpalError):
+    """The address does not know this method; the Allow header lists those it does."""
+
+    code = "method_not_allowed"
+    title = "Method not allowed"
+    expected = True
+
+
+class UnsupportedMediaType(InvalidInput):
+    """The body must be JSON, sent with Content-Type: application/json."""
+
+    code = "unsupported_media_type"
+    title = "Body is not declared as JSON"
+
+
+class BodyTooLarge(InvalidInput):
+    """The request body is larger than allowed."""
+
+    code = "body_too_large"
+    title = "Body too large"
+
+
+class TenantMismatch(OpalError):
+    """The body's tenant_id is not the tenant of the API key."""
+
+    code = "tenant_mismatch"
+    title = "Wrong tenant"
+    expected = True
+
+
+class MissingHeader(InvalidInput):
+    """The upload must carry the header x-ms-blob-type: BlockBlob."""
+
+    code = "missing_required_header"
+    title = "Header missing"
+
+
+class RangeNotSatisfiable(InvalidInput):
+    """The range begins behind the end of the blob."""
+
+    code = "range_not_satisfiable"
+    title = "Range not satisfiable"
+
+
+class ItemFinished(errors.Conflict):
+    """The item has failed or was cancelled; create a new job for the photo."""
+
+    code = "item_finished"
+    title = "Item is finished"
+
+
+class NotReady(errors.DependencyError):
+    """The service cannot work: something that it depends on is away."""
+
+    code = "not_ready"
+    title = "Not ready"
+
+
+# The nearest class in an error's own line of ancestors decides; 500 is what nobody foresaw.
+STATUS: dict[type[OpalError], int] = {
+    OpalError: 500,
+    errors.InvalidInput: 422,
+    errors.InvalidJson: 400,
+    errors.UnsupportedFormat: 415,
+    errors.PhotoTooLarge: 413,
+    BodyTooLarge: 413,
+    UnsupportedMediaType: 415,
+    MissingHeader: 400,
+    RangeNotSatisfiable: 416,
+    errors.Unauthorized: 401,
+    errors.InsufficientCredits: 402,
+    errors.SignatureInvalid: 403,
+    TenantMismatch: 403,
+    errors.NotFound: 404,
+    MethodNotAllowed: 405,
+    errors.Conflict: 409,
+    errors.UploadExpired: 410,
+    errors.Interrupted: 503,
+    errors.ModelMissing: 503,
+    errors.ModelCorrupt: 503,
+    errors.DependencyError: 503,
+}
+
+
+def status_of(error_class: type[OpalError]) -> int:
+    """The HTTP status of an error class."""
+    return next(STATUS[base] for base in error_class.__mro__ if base in STATUS)

@@ -1,0 +1,71 @@
+"""Is the process alive, can it work, and how is it doing: ``/healthz``, ``/readyz``, ``/metrics``."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from opal.http.errors import NotReady
+from opal.http.problem import Fault, problem_of, problems
+
+Check = Callable[[], Awaitable[None]]
+_CHECK_S = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """Everything that the service needs is there."""
+
+    status: Literal["ready"] = "ready"
+    checks: list[str]
+
+
+def health_routes(checks: Mapping[str, Check]) -> APIRouter:
+    """The three routes; ``checks`` raise when what they are named after is away."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", summary="Is the process alive?")
+    async def healthz() -> Alive:
+        return Alive()
+
+    @router.get(
+        "/readyz", summary="Can the service work?", responses=problems(NotReady), response_model=Ready
+    )
+    async def readyz(request: Request) -> Ready | Response:
+        found = await asyncio.gather(*(_fault(name, check) for name, check in checks.items()))
+        faults = [fault for fault in found if fault is not None]
+        if faults:
+            return problem_of(request, NotReady(), faults=faults)
+        return Ready(checks=list(checks))
+
+    @router.get(
+        "/metrics",
+        summary="Figures in Prometheus' text format",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def metrics() -> Response:
+        return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return router
+
+
+async def _fault(name: str, check: Check) -> Fault | None:
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            await check()
+    except Exception as error:  # whatever it is, the service is not ready
+        _log.warning("dependency failed its check", action="ready.failed", dependency=name, reason=str(error))
+        return Fault(where=name, message=f"{name} failed its check")
+    return None

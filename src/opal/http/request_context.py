@@ -1,0 +1,99 @@
+"""The outermost layer of a service: correlation id, access log, metrics, and the last net for errors."""
+
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from opal.errors import OpalError
+from opal.http.problem import problem_of
+
+HEADER = "X-Correlation-Id"
+# Narrow enough to be put in a log line, a header and a message unescaped.
+_ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# Asked every few seconds by probes; a log full of them hides the rest.
+_QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+REQUEST_SECONDS = Histogram(
+    "opal_http_request_seconds", "Time to answer a request.", ["service", "method", "route", "status"]
+)
+
+_log = structlog.get_logger(__name__)
+
+
+def accepted_correlation_id(presented: str | None) -> str:
+    """The client's id when it is one to 128 of ``A-Za-z0-9._:-``, else a fresh one."""
+    if presented is not None and _ACCEPTED.fullmatch(presented):
+        return presented
+    return secrets.token_hex(16)
+
+
+class RequestContext:
+    """Pure ASGI, so that streams pass through untouched."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        correlation_id = accepted_correlation_id(Headers(scope=scope).get(HEADER))
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        answer = _Answer(send, correlation_id)
+        begun = time.monotonic()
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+            try:
+                await self._app(scope, receive, answer.send)
+            except ClientDisconnect:
+                _log.debug("client went away", action="http.left", path=scope["path"])
+            except Exception as error:
+                _log.exception(
+                    "request failed", action="http.failed", code=OpalError.code, path=scope["path"]
+                )
+                if answer.status is not None:
+                    # Half an answer is out: only a broken connection tells the client that it is not whole.
+                    raise
+                response = problem_of(Request(scope), OpalError(str(error)))
+                await response(scope, receive, answer.send)
+            finally:
+                self._record(scope, answer.status, time.monotonic() - begun)
+
+    def _record(self, scope: MutableMapping[str, Any], status: int | None, seconds: float) -> None:
+        # The template, not the path: ids would make one time series each.
+        route = str(getattr(scope.get("route"), "path", "none"))
+        REQUEST_SECONDS.labels(self._service, scope["method"], route, str(status)).observe(seconds)
+        write = _log.debug if scope["path"] in _QUIET_PATHS else _log.info
+        # Never the query string: signatures travel in it.
+        write(
+            "request answered",
+            action="http.answered",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            seconds=round(seconds, 4),
+        )
+
+
+class _Answer:
+    """Watches what goes out and adds the correlation id to it."""
+
+    def __init__(self, send: Send, correlation_id: str) -> None:
+        self.status: int | None = None
+        self._send = send
+        self._correlation_id = correlation_id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)[HEADER] = self._correlation_id
+        await self._send(message)

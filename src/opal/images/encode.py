@@ -1,0 +1,74 @@
+"""Finished pixels to files: JPEG, PNG, WebP with an embedded sRGB profile and Opal's metadata.
+
+Called by scoring (scene pictures) and export-worker (variants).
+"""
+
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from opal.images.metadata import PictureMetadata, xmp_packet
+
+OutputFormat: TypeAlias = Literal["jpeg", "png", "webp"]
+
+EXTENSION: dict[OutputFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+"""File name extension per format, without dot; some marketplaces refuse any other."""
+
+MEDIA_TYPE: dict[OutputFormat, str] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+
+_MM_PER_INCH = 25.4
+
+
+def encode(
+    pixels: NDArray[np.uint8],
+    format: OutputFormat,  # noqa: A002 - the word every caller and every preset uses
+    quality: int = 92,
+    *,
+    dpi: int = 72,
+    chroma: Literal["4:4:4", "4:2:0"] = "4:4:4",
+    metadata: PictureMetadata | None = None,
+) -> bytes:
+    """Encode (H, W, 3) or (H, W, 4) sRGB codes; straight (not premultiplied) alpha.
+
+    `quality` 1..100 is for JPEG and WebP; 100 makes WebP lossless. `chroma` is JPEG's: 4:4:4 keeps
+    red labels sharp. JPEG has no alpha: four bands raise ValueError, as the caller has to choose
+    a ground.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in {3, 4}:
+        raise ValueError(f"encode takes uint8 (H, W, 3 or 4), got {pixels.dtype} {pixels.shape}")
+    if format == "jpeg" and pixels.shape[2] == 4:
+        raise ValueError("JPEG has no alpha; compose on a ground first")
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels))
+    image = image.copy(interpretation="srgb", xres=dpi / _MM_PER_INCH, yres=dpi / _MM_PER_INCH)
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", _srgb_profile())
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp_packet(metadata or PictureMetadata()))
+    data: bytes = getattr(image, _SAVER[format])(keep="exif:icc:xmp", **_options(format, quality, chroma))
+    return data
+
+
+_SAVER: dict[OutputFormat, str] = {
+    "jpeg": "jpegsave_buffer",
+    "png": "pngsave_buffer",
+    "webp": "webpsave_buffer",
+}
+
+
+def _options(format: OutputFormat, quality: int, chroma: str) -> dict[str, Any]:  # noqa: A002
+    match format:
+        case "jpeg":
+            subsample = "off" if chroma == "4:4:4" else "on"
+            return {"Q": quality, "subsample_mode": subsample, "optimize_coding": True}
+        case "png":
+            # Level 3 with adaptive rows: within a few percent of level 9 in a fifth of its time.
+            return {"compression": 3, "filter": "all"}
+        case "webp":
+            return {"Q": quality, "lossless": quality >= 100, "effort": 4, "smart_subsample": True}
+
+
+@cache
+def _srgb_profile() -> bytes:
+    profile: bytes = pyvips.Operation.call("profile_load", "srgb")
+    return profile

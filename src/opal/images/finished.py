@@ -1,0 +1,79 @@
+"""Reads a finished picture back from its own bytes, as a marketplace would see it.
+
+Called by export-worker and scoring, so that compliance and fidelity are measured on the file and not on
+what was meant to be in it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from opal.errors import PhotoCorrupt
+from opal.images.limits import describe
+from opal.images.loaders import read_header
+from opal.images.profile import embedded_profile, equals_srgb, profile_name
+from opal.images.sniff import sniff
+
+_MM_PER_INCH = 25.4
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedPicture:
+    """A file's facts and its pixels."""
+
+    pixels: NDArray[np.uint8]
+    """(H, W, 3) or (H, W, 4), the codes as stored: no colour conversion, no orientation applied."""
+    format: str
+    bytes: int
+    bits: int
+    dpi: int
+    colour_space: str
+    """`srgb` when the embedded profile is sRGB in effect or there is none on an RGB picture; else the
+    profile's name or the colour model."""
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the file stores an alpha channel."""
+        return int(self.pixels.shape[2]) == 4
+
+
+def read_finished(data: bytes) -> FinishedPicture:
+    """Decode a picture that Opal wrote. Raises PhotoCorrupt when it cannot be decoded."""
+    image_format = sniff(data)
+    image = read_header(data, image_format, strict=True)
+    try:
+        pixels = image.numpy()
+    except pyvips.Error as error:
+        raise PhotoCorrupt("The finished picture cannot be decoded.") from error
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    bits = describe(data, image_format, image).bits
+    return FinishedPicture(
+        pixels=pixels,
+        format=image_format.value,
+        bytes=len(data),
+        bits=bits,
+        dpi=round(float(image.xres) * _MM_PER_INCH),
+        colour_space=_colour_space(image),
+    )
+
+
+def _colour_space(image: pyvips.Image) -> str:
+    profile = embedded_profile(image)
+    if image.interpretation in {"srgb", "rgb16"}:
+        if profile is None or equals_srgb(profile):
+            return "srgb"
+        return profile_name(profile) or "rgb"
+    return str(image.interpretation)

@@ -1,0 +1,138 @@
+"""What a photo may cost before any pixel is decoded: bytes, pixels, sides, frames, interlacing.
+
+`probe` is called by web-api at upload completion and by `decode_photo`; it reads headers only.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyvips
+
+from opal.errors import (
+    InterlacedTooLarge,
+    PhotoAnimated,
+    PhotoEmpty,
+    PhotoTooLarge,
+    PhotoTooSmall,
+    SideTooLong,
+    TooManyPixels,
+)
+from opal.images.loaders import read_header
+from opal.images.sniff import ImageFormat, sniff
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Largest (and smallest) photo accepted; web-api and scoring fill it from their settings."""
+
+    max_bytes: int = 60_000_000
+    max_pixels: int = 50_000_000
+    max_side: int = 16_384
+    min_side: int = 64
+    # A 0.9 MB Adam7 file of 30 000 x 30 000 took 953 MB and 8 s: it cannot be decoded in rows.
+    max_interlaced_pixels: int = 25_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the file's header says; `width` and `height` as stored, before EXIF orientation."""
+
+    format: ImageFormat
+    bytes: int
+    width: int
+    height: int
+    bands: int
+    bits: int
+    orientation: int
+    frames: int
+    interlaced: bool
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height after EXIF orientation is applied."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+def read_source(source: bytes | Path, limits: Limits) -> bytes:
+    """The source's bytes, refused by size before they are read.
+
+    Raises PhotoEmpty and PhotoTooLarge.
+    """
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size == 0:
+        raise PhotoEmpty
+    if size > limits.max_bytes:
+        raise PhotoTooLarge(f"The photo has {size:,} bytes; at most {limits.max_bytes:,} are allowed.")
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def probe(source: bytes | Path, limits: Limits | None = None) -> Header:
+    """Read the header and hold it against the limits; no pixel is decoded.
+
+    Raises the InvalidPhoto subclass that names what is wrong.
+    """
+    limits = limits or Limits()
+    data = read_source(source, limits)
+    image_format = sniff(data)
+    header = describe(data, image_format, read_header(data, image_format, strict=False))
+    check(header, limits)
+    return header
+
+
+def describe(data: bytes, image_format: ImageFormat, image: pyvips.Image) -> Header:
+    """Collect what an opened but undecoded image says about itself."""
+    fields = set(image.get_fields())
+
+    def number(name: str, default: int) -> int:
+        return int(image.get(name)) if name in fields else default
+
+    stored_bits = {"uchar": 8, "ushort": 16, "short": 16}.get(image.format, 32)
+    orientation = number("orientation", 1)
+    return Header(
+        format=image_format,
+        bytes=len(data),
+        width=int(image.width),
+        height=int(image.height),
+        bands=int(image.bands),
+        bits=number("bits-per-sample", stored_bits),
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        frames=max(number("n-pages", 1), _apng_frames(data) if image_format is ImageFormat.PNG else 1),
+        # A progressive JPEG is not "interlaced" here: its cost is bounded by the pixel limit.
+        interlaced=image_format is ImageFormat.PNG and number("interlaced", 0) == 1,
+    )
+
+
+def check(header: Header, limits: Limits) -> None:
+    """Raise the error of the first limit that the header breaks."""
+    width, height = header.width, header.height
+    size = f"{width} × {height}"
+    if max(width, height) > limits.max_side:
+        raise SideTooLong(f"The photo is {size}; a side may have at most {limits.max_side} pixels.")
+    if width * height > limits.max_pixels:
+        raise TooManyPixels(
+            f"The photo is {size}, {width * height / 1e6:.1f} megapixels; "
+            f"at most {limits.max_pixels / 1e6:.1f} are allowed."
+        )
+    if min(width, height) < limits.min_side:
+        raise PhotoTooSmall(f"The photo is {size}; each side needs at least {limits.min_side} pixels.")
+    if header.frames > 1:
+        raise PhotoAnimated(f"The file holds {header.frames} frames or pages; send one photo.")
+    if header.interlaced and width * height > limits.max_interlaced_pixels:
+        raise InterlacedTooLarge(
+            f"The photo is an interlaced PNG of {size}; above "
+            f"{limits.max_interlaced_pixels / 1e6:.0f} megapixels save it without interlacing."
+        )
+
+
+def _apng_frames(data: bytes) -> int:
+    """Frames of an animated PNG (its acTL chunk stands before the first IDAT); libvips ignores it."""
+    position = 8
+    while position + 12 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        if kind == b"acTL":
+            return int.from_bytes(data[position + 8 : position + 12], "big")
+        if kind == b"IDAT":
+            break
+        position += 12 + length
+    return 1

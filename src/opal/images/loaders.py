@@ -1,0 +1,69 @@
+"""Which decoders may touch a stranger's bytes; libvips' process-wide settings live here only.
+
+Called once by `opal.images` on import. `read_header` is what sniffing, probing and decoding share.
+"""
+
+import pyvips
+
+from opal.errors import PhotoCorrupt, UnsupportedFormat
+from opal.images.sniff import ImageFormat
+
+# Class names in libvips. Everything else (SVG, PDF, ImageMagick, Matlab, CSV, raw, ...) stays blocked
+# even if a future wheel brings it.
+_ALLOWED_LOADERS = (
+    "VipsForeignLoadJpeg",
+    "VipsForeignLoadPng",
+    "VipsForeignLoadWebp",
+    "VipsForeignLoadNsgif",
+    "VipsForeignLoadTiff",
+    "VipsForeignLoadHeif",
+)
+
+_LOADER_OF: dict[ImageFormat, str] = {
+    ImageFormat.JPEG: "jpegload_buffer",
+    ImageFormat.PNG: "pngload_buffer",
+    ImageFormat.WEBP: "webpload_buffer",
+    ImageFormat.GIF: "gifload_buffer",
+    ImageFormat.TIFF: "tiffload_buffer",
+    ImageFormat.AVIF: "heifload_buffer",
+    ImageFormat.HEIC: "heifload_buffer",
+}
+
+
+def harden_libvips() -> None:
+    """Allow only the loaders above and switch off the operation cache.
+
+    The cache keeps decoded pictures of one tenant alive while the next one is served, and grows a
+    long-lived worker by hundreds of MB; no picture here is computed twice in the same way.
+    """
+    pyvips.block_untrusted_set(True)
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for loader in _ALLOWED_LOADERS:
+        pyvips.operation_block_set(loader, False)
+    pyvips.cache_set_max(0)
+
+
+def read_header(data: bytes, image_format: ImageFormat, *, strict: bool) -> pyvips.Image:
+    """Open `data` with exactly the loader of `image_format`; pixels are decoded only when asked for.
+
+    `strict` makes decoding fail on damaged or missing data instead of inventing grey pixels.
+    Raises UnsupportedFormat (HEIC without a decoder in this build) or PhotoCorrupt.
+    """
+    operation = _LOADER_OF[image_format]
+    try:
+        image: pyvips.Image = getattr(pyvips.Image, operation)(
+            data, access="sequential", fail_on="error" if strict else "none"
+        )
+    except pyvips.Error as error:
+        if image_format is ImageFormat.HEIC:
+            raise heic_unsupported() from error
+        raise PhotoCorrupt(f"The {image_format.value.upper()} header cannot be read.") from error
+    return image
+
+
+def heic_unsupported() -> UnsupportedFormat:
+    """The sentence for HEIC photos, whose codec (HEVC) this build does not bring."""
+    return UnsupportedFormat(
+        "HEIC photos cannot be read by this build. On an iPhone choose Settings > Camera > Formats > "
+        "Most Compatible, or export the photo as JPEG, PNG, WebP, TIFF or AVIF."
+    )

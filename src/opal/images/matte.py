@@ -1,0 +1,45 @@
+"""Mattes: how much of each pixel is product. The type, and its PNG form in blobs.
+
+Called by cutout, placement, scoring and export-worker.
+"""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from opal.errors import PhotoCorrupt
+from opal.images.loaders import read_header
+from opal.images.sniff import ImageFormat, sniff
+
+Matte: TypeAlias = NDArray[np.float32]
+"""(H, W), 0 ground .. 1 product, at the photo's upright size."""
+
+
+def encode_matte(matte: Matte, bits: Literal[8, 16] = 8) -> bytes:
+    """A matte as single-band PNG; 8 bit is what blending into 8-bit pictures can show."""
+    top = 255.0 if bits == 8 else 65535.0
+    kind = np.uint8 if bits == 8 else np.uint16
+    codes = (np.clip(matte, 0.0, 1.0) * np.float32(top) + np.float32(0.5)).astype(kind)
+    image = pyvips.Image.new_from_array(codes).copy(interpretation="b-w" if bits == 8 else "grey16")
+    data: bytes = image.pngsave_buffer(compression=3, filter="sub", keep="none")
+    return data
+
+
+def read_matte(data: bytes) -> Matte:
+    """Read a matte written by `encode_matte` (or any 8 or 16 bit grey PNG).
+
+    Raises UnsupportedFormat, PhotoEmpty or PhotoCorrupt.
+    """
+    image_format = sniff(data)
+    image = read_header(data, image_format, strict=True)
+    if image_format is not ImageFormat.PNG or image.bands != 1:
+        raise PhotoCorrupt("A matte is a single-band PNG.")
+    try:
+        codes = image.numpy()
+    except pyvips.Error as error:
+        raise PhotoCorrupt("The matte is damaged.") from error
+    top = np.float32(65535.0 if codes.dtype == np.uint16 else 255.0)
+    matte: Matte = codes.astype(np.float32) / top
+    return matte

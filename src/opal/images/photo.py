@@ -1,0 +1,45 @@
+"""A decoded photo: the value that every later step takes. Built by `decode_photo` only."""
+
+from dataclasses import dataclass
+
+import pyvips
+
+from opal.images.sniff import ImageFormat
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the file was before decoding, for reports; `width` and `height` as stored."""
+
+    format: ImageFormat
+    bytes: int
+    width: int
+    height: int
+    orientation: int
+    profile: str | None
+    bits: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A decoded photo: upright, sRGB, no alpha (a source's own alpha is kept apart).
+
+    `pixels` has 3 bands, uchar ("srgb") or ushort ("rgb16"), with the sRGB transfer curve, and lies
+    in memory: it may be read many times. `alpha` has 1 band, uchar, and is there only when the
+    source had one that tells a product from its ground.
+    """
+
+    pixels: pyvips.Image
+    alpha: pyvips.Image | None
+    source: SourceInfo
+
+    @property
+    def width(self) -> int:
+        """Upright width in pixels."""
+        return int(self.pixels.width)
+
+    @property
+    def height(self) -> int:
+        """Upright height in pixels."""
+        return int(self.pixels.height)

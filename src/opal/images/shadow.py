@@ -1,0 +1,129 @@
+"""The contact shadow: how much light still reaches the ground around a product's foot.
+
+Called by `placement/place.py`. A pure function of the product's coverage; it depends on no light
+direction, so it fits every scene. Works in linear light: multiply the ground by the result.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opal.images.contact import Contact
+
+ShadowKind: TypeAlias = Literal["none", "contact"]
+
+Transmittance: TypeAlias = NDArray[np.float32]
+"""(H, W), 1 full light .. 0 none."""
+Column: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One Gaussian of the falloff; lengths as shares of the product's size."""
+
+    across: float
+    along: float
+    """Spread down the canvas; smaller than across, because the floor is seen at a low angle."""
+    lift: float
+    """How far the footprint reaches up the canvas, behind the product's front edge."""
+    clearance: float
+    """Air under the product at which this layer has faded to 1/e."""
+    strength: float
+    grows: float
+    """How strongly softness stretches this layer, 0 not at all."""
+
+
+# Dark crease, half shadow, and the wide loss of sky light. Judged by eye on real products.
+_LAYERS = (
+    _Layer(across=0.008, along=0.004, lift=0.006, clearance=0.012, strength=0.85, grows=0.4),
+    _Layer(across=0.030, along=0.013, lift=0.030, clearance=0.080, strength=0.70, grows=0.8),
+    _Layer(across=0.110, along=0.042, lift=0.090, clearance=0.160, strength=0.50, grows=1.0),
+)
+_REACH = 4.0
+"""Gaussians are cut where they fall below 0.0004 of their peak."""
+_POINTS_PER_SIGMA = 3.0
+"""A layer is computed on a grid no finer than this and interpolated: a blur holds no finer detail."""
+
+
+def contact_shadow(
+    contact: Contact, width: int, height: int, *, intensity: float, softness: float
+) -> Transmittance:
+    """Light left on the ground (height, width) around a product that stands as `contact` says.
+
+    `intensity` 0..1 scales darkness, `softness` 0..1 the widths (0.5 is neutral). Nothing is darkened
+    where the product does not touch, and no light is lost at the canvas border.
+    """
+    left = np.ones((height, width), np.float32)
+    if intensity <= 0.0 or not contact.rest.any():
+        return left
+    for layer in _LAYERS:
+        stretch = 4.0 ** ((softness - 0.5) * layer.grows)
+        _darken(left, contact, layer, stretch * contact.size, intensity * layer.strength)
+    return left
+
+
+def _darken(left: Transmittance, contact: Contact, layer: _Layer, size: float, strength: float) -> None:
+    """Multiply `left` in place by one layer, touching only the rows and columns it reaches."""
+    height, width = left.shape
+    sigma_x, sigma_y = max(0.7, layer.across * size), max(0.7, layer.along * size)
+    weight = contact.rest * np.exp(-((contact.clearance / (layer.clearance * contact.size)) ** 2))
+    touching = np.flatnonzero(weight > 0.002)
+    if touching.size == 0:
+        return
+    bottoms = contact.support[touching]
+    tops = bottoms - contact.clearance[touching] - layer.lift * contact.size
+    top = _within(float(tops.min()) - _REACH * sigma_y, height)
+    bottom = _within(float(bottoms.max()) + _REACH * sigma_y + 1, height)
+    start = _within(touching[0] - _REACH * sigma_x, width)
+    end = _within(touching[-1] + _REACH * sigma_x + 1, width)
+    if top >= bottom or start >= end:
+        return
+    grid_x, grid_y = _grid(start, end, sigma_x), _grid(top, bottom, sigma_y)
+    band = _band(tops, bottoms, grid_y, sigma_y) * weight[touching][None, :]
+    shade = (band @ _kernel(touching, grid_x, sigma_x)) * np.float32(strength)
+    wide = _interpolate(shade.T, grid_x, start, end).T
+    left[top:bottom, start:end] *= 1.0 - _interpolate(wide, grid_y, top, bottom)
+
+
+def _grid(start: int, stop: int, sigma: float) -> Column:
+    """Positions at which a blur of this sigma is computed, from before `start` to beyond `stop`."""
+    step = max(1, int(sigma / _POINTS_PER_SIGMA))
+    return np.arange(start - step / 2, stop + 2 * step, step, dtype=np.float32)
+
+
+def _band(tops: Column, bottoms: Column, grid_y: Column, sigma: float) -> NDArray[np.float32]:
+    """Each column's footprint, from `tops` to `bottoms`, blurred down the canvas: (grid, columns).
+
+    The blur of a band is the difference of two smooth steps. The lower step is moved out a little, so
+    that the darkest row lies at the product's edge and not under it.
+    """
+    lower = _smooth_step((bottoms[None, :] + 0.6 * sigma - grid_y[:, None]) / sigma)
+    upper = _smooth_step((tops[None, :] - sigma - grid_y[:, None]) / sigma)
+    return lower - upper
+
+
+def _kernel(columns: NDArray[np.intp], grid_x: Column, sigma: float) -> NDArray[np.float32]:
+    """Matrix (columns, grid) that blurs across the canvas; light beyond the border is not lost."""
+    distance = (columns.astype(np.float32)[:, None] - grid_x[None, :]) / np.float32(sigma)
+    kernel = np.exp(-0.5 * distance * distance)
+    return np.asarray(kernel / np.float32(sigma * math.sqrt(2.0 * math.pi)), np.float32)
+
+
+def _smooth_step(x: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The normal distribution's integral, by its logistic approximation (error below 0.01)."""
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(-1.702 * x, -40.0, 40.0))), np.float32)
+
+
+def _within(position: float, side: int) -> int:
+    return int(min(max(0.0, np.floor(position)), side))
+
+
+def _interpolate(lines: NDArray[np.float32], grid: Column, start: int, stop: int) -> NDArray[np.float32]:
+    """Lines at whole positions `start` to `stop`, linear between lines at the positions of `grid`."""
+    position = (np.arange(start, stop) - float(grid[0])) / float(grid[1] - grid[0])
+    first = np.minimum(position.astype(np.intp), len(grid) - 2)
+    share = (position - first).astype(np.float32)[:, None]
+    return np.asarray(lines[first] * (np.float32(1.0) - share) + lines[first + 1] * share)

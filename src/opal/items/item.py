@@ -1,0 +1,57 @@
+"""The item: one photo of a job, as the database knows it."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from opal.items.states import ItemState
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One photo on its way. ``attempt`` fences: every write names the attempt it was made under."""
+
+    id: str
+    job_id: str
+    tenant_id: str
+    position: int
+    filename: str
+    sku: str | None
+    state: ItemState
+    attempt: int
+    epoch: int
+    failures: int
+    interruptions: int
+    lease_until: datetime | None
+    correlation_id: str
+    raw_path: str | None
+    scene_path: str | None
+    matte_path: str | None
+    error_code: str | None
+    error_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    photo: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a job wants done with each of its photos; plain data, checked when the job was made."""
+
+    scene: str | dict[str, Any]
+    placement: dict[str, Any]
+    presets: tuple[str, ...]
+    prompt: str
+    seed: int
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as ``job_3f…`` with 96 random bits, unguessable and safe in paths."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def blob_path(tenant_id: str, job_id: str, item_id: str, kind: str, name: str) -> str:
+    """Where a blob of an item lies: ``{tenant}/jobs/{job}/items/{item}/{raw|outputs|exports}/{name}``."""
+    return f"{tenant_id}/jobs/{job_id}/items/{item_id}/{kind}/{name}"

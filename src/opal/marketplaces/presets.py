@@ -1,0 +1,199 @@
+"""Export presets: one TOML file per channel under `rules/`, loaded and validated once.
+
+Called by web-api (`/v1/presets`), the command line and export-worker. A preset says how a picture
+is made; its rules say what the finished file is measured against (`compliance.py`).
+"""
+
+import tomllib
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from opal.errors import InvalidPreset, UnknownPreset
+from opal.images.geometry import Alignment
+from opal.images.shadow import ShadowKind
+
+RuleName: TypeAlias = Literal[
+    "width",
+    "height",
+    "longest_side",
+    "shortest_side",
+    "aspect_ratio",
+    "format",
+    "bytes",
+    "colour_space",
+    "bits_per_channel",
+    "has_alpha",
+    "dpi",
+    "background_border",
+    "background_outside",
+    "fill_share",
+    "clearance",
+    "upscaling",
+]
+"""What can be measured on a finished file; `compliance.py` says how."""
+
+Authority: TypeAlias = Literal["official", "second-hand", "own"]
+Limit: TypeAlias = int | float | str | bool
+
+
+class _PresetModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rule(_PresetModel):
+    """One limit on one measurement; bounds are inclusive."""
+
+    rule: RuleName
+    minimum: float | None = None
+    maximum: float | None = None
+    equals: Limit | None = None
+    one_of: tuple[str, ...] | None = None
+    tolerance: float = Field(default=0.0, ge=0.0, description="Allowed distance to `equals`.")
+    unit: str = ""
+    authority: Authority = "own"
+    source: str | None = Field(default=None, description="Web address of the rule's text.")
+    checked: date | None = Field(default=None, description="Day the source was last read.")
+
+    @model_validator(mode="after")
+    def _has_limit_and_source(self) -> Self:
+        limits = (self.minimum, self.maximum, self.equals, self.one_of)
+        if all(limit is None for limit in limits):
+            raise ValueError("a rule needs `minimum`, `maximum`, `equals` or `one_of`")
+        if self.authority != "own" and (self.source is None or self.checked is None):
+            raise ValueError("a rule that is not our own needs `source` and `checked`")
+        return self
+
+
+class Preset(_PresetModel):
+    """One picture to export: canvas, ground, how the product sits, format and rules."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    title: str
+    description: str
+    channel: str = ""
+    width: int | None = Field(default=None, ge=64, le=10_000, description="None: native size.")
+    height: int | None = Field(default=None, ge=64, le=10_000)
+    format: Literal["jpeg", "png", "webp"]
+    quality: int = Field(
+        default=95,
+        ge=60,
+        le=100,
+        description="JPEG and WebP; 95 keeps most of the product within CIEDE2000 1 of the photo.",
+    )
+    max_bytes: int | None = Field(default=None, gt=0)
+    dpi: int = Field(default=72, ge=72, le=600)
+    ground: Literal["scene", "white", "transparent"] = Field(
+        description="`scene` keeps the chosen scene, the others replace it."
+    )
+    shadow: ShadowKind | None = Field(default=None, description="None keeps the placement's.")
+    fill: float | None = Field(default=None, gt=0.0, le=1.0)
+    margin: float | None = Field(default=None, ge=0.0, le=0.45)
+    alignment: Alignment | None = Field(default=None, description="None keeps the placement's.")
+    upscale_limit: float = Field(default=1.0, ge=1.0, le=4.0)
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def extension(self) -> str:
+        """File name extension without a dot."""
+        return "jpg" if self.format == "jpeg" else self.format
+
+    @property
+    def native(self) -> bool:
+        """Whether the canvas is the product's own size instead of a fixed one."""
+        return self.width is None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.width is None) != (self.height is None):
+            raise ValueError("give both `width` and `height`, or neither")
+        if self.fill is not None and self.margin is not None:
+            raise ValueError("give `fill` or `margin`, not both")
+        if self.ground == "transparent" and self.format == "jpeg":
+            raise ValueError("JPEG has no transparency")
+        if self.native and (self.ground != "transparent" or self.fill is not None):
+            raise ValueError("a native-size preset is transparent and takes a `margin`")
+        return self
+
+
+class _Channel(_PresetModel):
+    """One file under `rules/`."""
+
+    channel: str
+    source: str | None = None
+    checked: date | None = None
+    authority: Authority = "own"
+    presets: tuple[Preset, ...] = Field(min_length=1)
+
+
+@lru_cache(maxsize=1)
+def load_presets() -> dict[str, Preset]:
+    """All presets shipped with Opal, by name, in file order.
+
+    Raises InvalidPreset when a file is wrong; the message names file, key and reason.
+    """
+    return read_presets(resources.files("opal.marketplaces") / "rules")
+
+
+def read_presets(folder: Traversable) -> dict[str, Preset]:
+    """Presets of every `*.toml` in a folder; see `load_presets`."""
+    presets: dict[str, Preset] = {}
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    for file in files:
+        for preset in _read_channel(file).presets:
+            if preset.name in presets:
+                raise InvalidPreset(f"{file.name}: presets: {preset.name!r} is defined twice.")
+            presets[preset.name] = preset
+    return presets
+
+
+def resolve_presets(names: list[str] | tuple[str, ...]) -> list[Preset]:
+    """Presets by name, in the order asked, repeats dropped.
+
+    Raises UnknownPreset naming the first bad name and the known ones.
+    """
+    known = load_presets()
+    for name in names:
+        if name not in known:
+            raise UnknownPreset(f"Preset {name!r} is not known. Known: {', '.join(known)}.")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _read_channel(file: Traversable) -> _Channel:
+    try:
+        return _Channel.model_validate(_inherit(tomllib.loads(file.read_text("utf-8"))))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidPreset(f"{file.name}: not valid TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(file)"
+        raise InvalidPreset(f"{file.name}: {key}: {first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def _inherit(document: dict[str, Any]) -> dict[str, Any]:
+    """Give presets their channel, and rules the file's source unless they state their own.
+
+    A rule marked `authority = "own"` inherits nothing: it is Opal's standard, not the channel's.
+    """
+    document = dict(document)
+    defaults = {key: document[key] for key in ("source", "checked", "authority") if key in document}
+    presets = document.get("presets")
+    if not isinstance(presets, list):
+        return document
+    document["presets"] = [
+        {
+            "channel": document.get("channel", ""),
+            **preset,
+            "rules": [
+                rule if rule.get("authority") == "own" else {**defaults, **rule}
+                for rule in preset.get("rules", [])
+            ],
+        }
+        for preset in presets
+        if isinstance(preset, dict)
+    ]
+    return document

@@ -1,0 +1,71 @@
+"""The orchestrator's process: builds its parts and works until told to stop.
+
+Called by `opal orchestrator`.
+"""
+
+from opal import telemetry
+from opal.assembly import Parts, build_parts
+from opal.database.items import Stage
+from opal.items.item import Item
+from opal.messages.job_message import JobMessage
+from opal.orchestrator.process_item import BY, Means, process_item, send_missing_export
+from opal.orchestrator.scoring_client import ScoringClient
+from opal.settings import Settings
+from opal.worker.health import Check, HealthPage, Heartbeat
+from opal.worker.item_stage import ItemStage
+from opal.worker.loop import WorkerLoop
+from opal.worker.shutdown import stop_on_signals
+
+
+async def main(settings: Settings) -> None:
+    """Consume ``jobs`` until SIGTERM or SIGINT."""
+    telemetry.configure(settings.telemetry, BY)
+    parts = build_parts(settings)
+    scoring = ScoringClient(settings.scoring)
+    heartbeat = Heartbeat()
+    checks: dict[str, Check] = {
+        "database": parts.database.check,
+        "queues": parts.queues.check,
+        "blobs": parts.blobs.check,
+    }
+    page = HealthPage(heartbeat, checks, host=settings.web.health_host, port=settings.worker.health_port)
+    try:
+        with stop_on_signals() as stop:
+            async with page:
+                await build_worker(parts, scoring, heartbeat).run(stop)
+    finally:
+        await scoring.close()
+        await parts.close()
+
+
+def build_worker(parts: Parts, scoring: ScoringClient, heartbeat: Heartbeat) -> WorkerLoop[JobMessage]:
+    """The loop with the orchestrator's stage in it."""
+    return WorkerLoop(
+        parts.queues,
+        JobMessage.QUEUE,
+        JobMessage,
+        build_stage(parts, scoring),
+        settings=parts.settings.worker,
+        heartbeat=heartbeat,
+    )
+
+
+def build_stage(parts: Parts, scoring: ScoringClient) -> ItemStage[JobMessage]:
+    """The stage around the steps of ``process_item.py``."""
+    means = Means(parts.database, parts.blobs, scoring, parts.relay)
+
+    async def perform(item: Item, message: JobMessage) -> None:
+        await process_item(means, item, message)
+
+    async def remind(item: Item, message: JobMessage) -> None:
+        await send_missing_export(means, item, message)
+
+    return ItemStage(
+        parts.database,
+        Stage.PROCESS,
+        by=BY,
+        settings=parts.settings.worker,
+        max_deliveries=parts.settings.queue.max_delivery_count,
+        perform=perform,
+        remind=remind,
+    )

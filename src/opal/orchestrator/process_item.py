@@ -1,0 +1,210 @@
+"""One uploaded item to a completed one: the steps in order, and what a redelivered message means.
+
+Called through ``worker/item_stage.py`` for every message on ``jobs``. Read ``STEPS`` first.
+"""
+
+import base64
+import binascii
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from opal.blobs.interface import Blobs, Permission
+from opal.database import items, jobs, ledger, outbox
+from opal.database.engine import Database
+from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, ScoringFailed
+from opal.items.item import Item, Recipe, blob_path
+from opal.items.states import ItemState
+from opal.messages.export_message import ExportMessage, send_export_message
+from opal.messages.job_message import JobMessage
+from opal.messages.scoring_contract import OutputSas, ScoreRequest, ScoreResponse
+from opal.orchestrator.scoring_client import ScoringClient
+from opal.outbox_relay import OutboxRelay
+
+_log = structlog.get_logger(__name__)
+
+BY = "orchestrator"
+STORE_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the steps work with."""
+
+    database: Database
+    blobs: Blobs
+    scoring: ScoringClient
+    relay: OutboxRelay
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One item under way; each step returns it with what it found out."""
+
+    item: Item
+    recipe: Recipe
+    traceparent: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    scene_path: str = ""
+    matte_path: str = ""
+    request: ScoreRequest | None = None
+    response: ScoreResponse | None = None
+
+
+Step = Callable[[Means, Work], Awaitable[Work]]
+
+
+async def sign_urls(means: Means, work: Work) -> Work:
+    """URLs that can read the photo and create the two outputs, whose names carry the attempt."""
+    item, recipe = work.item, work.recipe
+    assert item.raw_path is not None, "an item without a photo is never queued"
+    scene_path, matte_path = (_output_path(item, name) for name in ("scene", "matte"))
+    sign = means.blobs.signed_url
+    request = ScoreRequest(
+        tenant_id=item.tenant_id,
+        job_id=item.job_id,
+        item_id=item.id,
+        input_image_sas=sign("raw", item.raw_path, Permission.READ).url,
+        prompt=recipe.prompt,
+        scene=recipe.scene,
+        placement=recipe.placement,
+        seed=recipe.seed,
+        output_sas=OutputSas(
+            scene=sign("outputs", scene_path, Permission.CREATE).url,
+            matte=sign("outputs", matte_path, Permission.CREATE).url,
+        ),
+    )
+    return replace(work, scene_path=scene_path, matte_path=matte_path, request=request)
+
+
+async def ask_endpoint(means: Means, work: Work) -> Work:
+    """The placement endpoint cuts the product out and places it."""
+    assert work.request is not None
+    return replace(work, response=await means.scoring.score(work.request, work.item.correlation_id))
+
+
+async def store_outputs(means: Means, work: Work) -> Work:
+    """Pictures that came inline are stored here; usually the endpoint has stored them itself."""
+    assert work.response is not None
+    inline = (
+        (work.scene_path, work.response.image_bytes_b64),
+        (work.matte_path, work.response.matte_bytes_b64),
+    )
+    for path, encoded in inline:
+        if encoded is not None:
+            await _store(means.blobs, path, _decoded(encoded))
+    return work
+
+
+async def verify_outputs(means: Means, work: Work) -> Work:
+    """Nothing is charged for pictures that are not there."""
+    for path in (work.scene_path, work.matte_path):
+        try:
+            info = await means.blobs.info("outputs", path)
+        except BlobNotFound as error:
+            raise ScoringFailed(f"The endpoint did not store {path.rpartition('/')[2]}.") from error
+        if info.size == 0:
+            raise ScoringFailed(f"The endpoint stored an empty {path.rpartition('/')[2]}.")
+    return work
+
+
+async def complete_item(means: Means, work: Work) -> Work:
+    """State, charge and next message, in one transaction that only this attempt can commit."""
+    assert work.response is not None
+    changes = {
+        "scene_path": work.scene_path,
+        "matte_path": work.matte_path,
+        "meta": work.response.meta.model_dump(mode="json"),
+        # The export is another stage with a budget of its own; the events keep the old figures.
+        "failures": 0,
+        "interruptions": 0,
+    }
+    async with means.database.transaction() as connection:
+        completed = await items.move(
+            connection,
+            work.item,
+            ItemState.COMPLETED,
+            by=BY,
+            changes=changes,
+            details={"seconds": dict(work.seconds)},
+        )
+        await ledger.debit(connection, completed)
+        await send_export_message(outbox.Outbox(connection), _export_message(completed, work.traceparent))
+    means.relay.kick()
+    return replace(work, item=completed)
+
+
+STEPS: tuple[Step, ...] = (
+    # Before these, worker/item_stage.py has claimed the item; it keeps the lease while they run.
+    sign_urls,
+    ask_endpoint,
+    store_outputs,
+    verify_outputs,
+    complete_item,
+)
+
+
+async def process_item(means: Means, item: Item, message: JobMessage) -> None:
+    """Take a claimed item through all steps."""
+    async with means.database.read() as connection:
+        job = await jobs.get_job(connection, item.job_id)
+    assert job is not None, "an item's job is never deleted before it"
+    work = Work(item=item, recipe=job.recipe, traceparent=message.traceparent)
+    for step in STEPS:
+        started = time.perf_counter()
+        work = await step(means, work)
+        seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
+        work = replace(work, seconds=seconds)
+    _log.info("item completed", action="item.completed", attempt=item.attempt)
+
+
+async def send_missing_export(means: Means, item: Item, message: JobMessage) -> None:
+    """A finished item's message came again: make sure that its export message was not lost."""
+    if item.state is not ItemState.COMPLETED or item.lease_until is not None:
+        return
+    async with means.database.transaction() as connection:
+        if await outbox.is_pending(connection, item.id, ExportMessage.QUEUE):
+            return
+        raised = await items.raise_epoch(connection, item)
+        await send_export_message(outbox.Outbox(connection), _export_message(raised, message.traceparent))
+    means.relay.kick()
+
+
+def _output_path(item: Item, name: str) -> str:
+    return blob_path(item.tenant_id, item.job_id, item.id, "outputs", f"{item.attempt}-{name}.png")
+
+
+def _decoded(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ScoringFailed("The endpoint's inline picture is no base64.") from error
+
+
+async def _store(blobs: Blobs, path: str, data: bytes) -> None:
+    """Write one output, trying three times; waits grow exponentially from 1 to 5 s."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(BlobStoreUnavailable),
+        stop=stop_after_attempt(STORE_TRIES),
+        wait=wait_exponential(multiplier=1, max=5),
+        reraise=True,
+    ):
+        with attempt:
+            try:
+                await blobs.write("outputs", path, data, content_type="image/png")
+            except BlobExists:
+                return  # A try before this one stored it and only its answer was lost.
+
+
+def _export_message(item: Item, traceparent: str | None) -> ExportMessage:
+    return ExportMessage(
+        tenant_id=item.tenant_id,
+        job_id=item.job_id,
+        item_id=item.id,
+        epoch=item.epoch,
+        correlation_id=item.correlation_id,
+        traceparent=traceparent,
+    )

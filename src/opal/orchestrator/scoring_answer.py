@@ -1,0 +1,81 @@
+"""What an answer of the placement endpoint means: a result, try again, or never.
+
+Called by ``scoring_client.py``. Azure ML answers 424 for an error of the model's own, 408 when it ran out of
+time, 429 above its queue limit, 500 and 502 to 504 for trouble of the platform.
+"""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+from pydantic import ValidationError
+
+from opal.errors import OpalError, PhotoRefused, ScoringBusy, ScoringFailed, ScoringUnavailable
+from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreResponse
+
+AWAY: dict[int, type[OpalError]] = {429: ScoringBusy, 502: ScoringUnavailable, 503: ScoringUnavailable}
+"""The endpoint or the gateway before it had no room or no instance: nobody looked at the photo."""
+
+TRIED_AND_FAILED = frozenset({408, 424, 500, 504})
+"""Worth another try, but the photo itself may be the reason."""
+
+MISCONFIGURED = frozenset({401, 403, 404, 405})
+"""The key or the address is wrong. No fault of the photo, and asking again at once is no use."""
+
+
+class TryAgain(Exception):
+    """Raised inside this package only: ``error`` is what to raise when the tries are used up."""
+
+    def __init__(self, error: OpalError, retry_after_s: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.retry_after_s = retry_after_s
+
+
+def read_answer(answer: httpx.Response) -> ScoreResponse:
+    """The result that ``answer`` carries.
+
+    Raises ``TryAgain``, ``PhotoRefused`` (final, with the endpoint's code) or ``ScoringUnavailable``.
+    """
+    if answer.is_success:
+        try:
+            return ScoreResponse.model_validate_json(answer.content)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in fault["loc"]) or "body"
+            message = f"The endpoint's answer cannot be read: {where}: {fault['msg']}"
+            raise TryAgain(ScoringFailed(message)) from error
+    status = answer.status_code
+    own = _own_error(answer)
+    reason = own.message if own is not None else f"The endpoint answered HTTP {status}."
+    if status in AWAY:
+        raise TryAgain(AWAY[status](reason), _retry_after_s(answer))
+    if status in MISCONFIGURED:
+        raise ScoringUnavailable(f"{reason} Check the endpoint's address and key (HTTP {status}).")
+    # The endpoint's own verdict outranks the status: Azure ML wraps a refused photo in a 424.
+    if own is not None and not own.retryable:
+        raise PhotoRefused(own.code, own.message)
+    if status in TRIED_AND_FAILED or own is not None:
+        raise TryAgain(ScoringFailed(reason), _retry_after_s(answer))
+    raise PhotoRefused(ScoringFailed.code, reason)
+
+
+def _own_error(answer: httpx.Response) -> ScoreErrorBody | None:
+    try:
+        return ScoreError.model_validate_json(answer.content).error
+    except ValidationError:
+        return None
+
+
+def _retry_after_s(answer: httpx.Response) -> float | None:
+    """Seconds to wait as the ``Retry-After`` header says, in either of its forms (RFC 9110 §10.2.3)."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

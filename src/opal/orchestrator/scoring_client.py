@@ -1,0 +1,134 @@
+"""How the orchestrator asks the placement endpoint: one connection pool, a limiter, patient retries.
+
+Called by ``process_item.py`` only. What an answer means is told by ``scoring_answer.py``.
+"""
+
+import asyncio
+
+import httpx
+import structlog
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from opal.errors import OpalError, ScoringFailed, ScoringUnavailable
+from opal.messages.scoring_contract import ScoreRequest, ScoreResponse
+from opal.orchestrator.scoring_answer import TryAgain, read_answer
+from opal.settings import ScoringSettings
+
+CONNECT_TIMEOUT_S = 10.0
+LONGEST_RETRY_AFTER_S = 30.0
+"""A longer Retry-After is not waited for here: the item goes back to the queue instead."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ScoringClient:
+    """One per process; safe for many tasks at once.
+
+    At most ``2 × concurrency × instances`` requests are under way, the bound above which an Azure ML
+    online endpoint answers 429. ``deadline_s`` bounds one ``score`` call with all its tries and must stay
+    below the life of the signed URLs that travel in the request.
+    """
+
+    def __init__(
+        self,
+        settings: ScoringSettings,
+        *,
+        deadline_s: float = 600.0,
+        first_wait_s: float = 1.0,
+        longest_wait_s: float = 5.0,
+    ) -> None:
+        self._settings = settings
+        self._deadline_s = deadline_s
+        self._backoff = wait_exponential_jitter(
+            multiplier=first_wait_s, max=longest_wait_s, jitter=first_wait_s
+        )
+        self._slots = asyncio.Semaphore(2 * settings.concurrency * settings.instances)
+        key = settings.key.get_secret_value()
+        self._http = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx.Timeout(settings.timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
+            # Neither a proxy nor a .netrc of the machine may redirect photos or replace the key.
+            trust_env=False,
+        )
+
+    async def score(self, request: ScoreRequest, correlation_id: str) -> ScoreResponse:
+        """Score one photo.
+
+        Raises ``PhotoRefused`` with the endpoint's own code when trying again is useless; ``ScoringBusy``
+        and ``ScoringUnavailable`` when the endpoint did not look at the photo; ``ScoringFailed`` when it
+        tried and failed, or did not answer in time.
+        """
+        body = request.model_dump_json(exclude_none=True).encode()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                async for attempt in self._attempts():
+                    with attempt:
+                        return await self._post(body, correlation_id)
+        except TryAgain as failure:
+            raise failure.error from failure
+        except TimeoutError as error:
+            raise ScoringFailed(f"No answer within {self._deadline_s:.0f} s.") from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _post(self, body: bytes, correlation_id: str) -> ScoreResponse:
+        headers = {"Content-Type": "application/json", "X-Correlation-Id": correlation_id}
+        async with self._slots:
+            try:
+                # httpx bounds each socket operation, never the whole; this does.
+                async with asyncio.timeout(self._settings.timeout_s):
+                    answer = await self._http.post(self._settings.url, content=body, headers=headers)
+            except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout) as error:
+                seconds = self._settings.timeout_s
+                raise TryAgain(ScoringFailed(f"The endpoint did not answer in {seconds:.0f} s.")) from error
+            except httpx.TransportError as error:
+                raise TryAgain(_unreachable(error)) from error
+        return read_answer(answer)
+
+    def _attempts(self) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception_type(TryAgain),
+            stop=self._stop,
+            wait=self._wait,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+
+    def _stop(self, state: RetryCallState) -> bool:
+        failure = _failure(state)
+        too_long = failure is not None and (failure.retry_after_s or 0) > LONGEST_RETRY_AFTER_S
+        return too_long or stop_after_attempt(self._settings.attempts)(state)
+
+    def _wait(self, state: RetryCallState) -> float:
+        failure = _failure(state)
+        asked = (failure.retry_after_s or 0.0) if failure is not None else 0.0
+        return max(asked, self._backoff(state))
+
+
+def _failure(state: RetryCallState) -> TryAgain | None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error if isinstance(error, TryAgain) else None
+
+
+def _unreachable(error: httpx.TransportError) -> OpalError:
+    return ScoringUnavailable(f"The placement endpoint cannot be reached ({type(error).__name__}).")
+
+
+def _log_retry(state: RetryCallState) -> None:
+    failure = _failure(state)
+    _log.info(
+        "placement endpoint is asked again",
+        action="scoring.retry",
+        attempt=state.attempt_number,
+        code=failure.error.code if failure else None,
+        wait_s=round(state.upcoming_sleep, 2),
+    )

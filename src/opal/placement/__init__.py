@@ -1,0 +1,1 @@
+"""Scenes, placements and the engines that put a product into a scene."""

@@ -1,0 +1,48 @@
+"""What every placement engine offers: the ground for a scene, in linear light.
+
+Implementations stand beside this file and are chosen in `engines.py`.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from opal.images.colour import Linear
+from opal.placement.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """The picture to fill and where the product will stand in it."""
+
+    width: int
+    height: int
+    ground_row: float
+    """Row in which the product touches the floor."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A scene without its product. `pixels` is (H, W, 3) linear light; None means transparent."""
+
+    pixels: Linear | None
+    smooth: bool
+    """Whether it varies so slowly that 8 bit would show bands, so that it wants dither."""
+
+
+class PlacementEngine(Protocol):
+    """Paints scenes of certain kinds. Pure: the same scene and canvas give the same pixels."""
+
+    @property
+    def name(self) -> str:
+        """Short name, for reports."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Raised whenever the same scene would look different."""
+        ...
+
+    def render(self, scene: Scene, canvas: Canvas) -> Ground:
+        """Paint the scene; the product is put on it afterwards."""
+        ...

@@ -1,0 +1,169 @@
+"""Puts one product into one scene at one size: the step list from photo and matte to pixels.
+
+Called by scoring (the scene picture) and export-worker (every preset).
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opal.errors import NoProductFound, ProductTooSmall
+from opal.images.colour import Linear
+from opal.images.composite import Layer, over_ground, over_nothing
+from opal.images.contact import SOLID, estimate_contact, product_box
+from opal.images.foreground import decontaminate
+from opal.images.geometry import Box, Fit, Transform, fit, scale_for_fill, scale_for_margin
+from opal.images.matte import Matte
+from opal.images.photo import Photo
+from opal.images.resize import crop_resize_straight
+from opal.images.shadow import ShadowKind, Transmittance, contact_shadow
+from opal.placement.engines import engine_for
+from opal.placement.interface import Canvas, Ground
+from opal.placement.placement import DEFAULT_MARGIN, Placement
+from opal.placement.scene import Scene
+
+SMALLEST_PRODUCT = 24
+"""Shortest product, in photo pixels along its longer side, that is worth placing."""
+OPAQUE = 0.998
+"""Coverage from which a pixel is taken as all product: half an 8-bit step below 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A finished picture and what is needed to check it."""
+
+    pixels: NDArray[np.uint8]
+    """(H, W, 3) sRGB, or (H, W, 4) with straight alpha for a transparent scene."""
+    alpha: NDArray[np.float32]
+    """(H, W) coverage by the product, 0..1."""
+    reference: Linear
+    """The photo itself under the same transform: (h, w, 3) linear light over `product_box`."""
+    product_box: Box
+    transform: Transform
+    upscaled: bool
+    capped: bool
+    """The product is smaller than asked, because the photo has too few pixels."""
+    seed: int
+    timings: dict[str, float]
+    """Seconds per step."""
+
+
+def compose(  # noqa: PLR0917 - every picture has these six, in this order everywhere
+    photo: Photo,
+    matte: Matte,
+    scene: Scene,
+    placement: Placement,
+    width: int,
+    height: int,
+    *,
+    seed: int,
+) -> Composition:
+    """Place the product of `photo` (cut out by `matte`, (H, W) at its size) on a canvas.
+
+    Raises NoProductFound for an empty matte and ProductTooSmall for a speck. The product is never cut
+    and never enlarged beyond the placement's limit; `upscaled` and `capped` say what happened.
+    """
+    timings: dict[str, float] = {}
+    with _timed(timings, "fit"):
+        box, foot = find_product(matte)
+        placed = _fit(box, foot, placement, width, height)
+    with _timed(timings, "resize"):
+        target = placed.box
+        reference, alpha = crop_resize_straight(photo.pixels, matte, box, target.width, target.height)
+        alpha[alpha >= OPAQUE] = 1.0
+    with _timed(timings, "decontaminate"):
+        layer = Layer(decontaminate(reference, alpha), alpha, target)
+        coverage = np.zeros((height, width), np.float32)
+        coverage[target.top : target.bottom, target.left : target.right] = alpha
+    with _timed(timings, "scene"):
+        ground_row = placed.transform.scale * foot + placed.transform.ty
+        ground = engine_for(scene.kind).render(scene, Canvas(width, height, ground_row, seed))
+    with _timed(timings, "shadow"):
+        shade = _shade(coverage, placement, scene)
+    with _timed(timings, "composite"):
+        pixels = _lay(ground, shade, layer, width, height, seed=seed)
+    return Composition(
+        pixels=pixels,
+        alpha=coverage,
+        reference=reference,
+        product_box=target,
+        transform=placed.transform,
+        upscaled=placed.upscaled,
+        capped=placed.capped,
+        seed=seed,
+        timings=timings,
+    )
+
+
+def find_product(matte: Matte) -> tuple[Box, int]:
+    """The product's box on the photo (faint edges included) and its foot: first row below it.
+
+    Raises NoProductFound and ProductTooSmall.
+    """
+    solid, box = product_box(matte, SOLID), product_box(matte)
+    if solid is None or box is None:
+        raise NoProductFound()
+    if max(solid.width, solid.height) < SMALLEST_PRODUCT:
+        raise ProductTooSmall(
+            f"The product is {solid.width} x {solid.height} pixels; "
+            f"at least {SMALLEST_PRODUCT} on its longer side are needed."
+        )
+    return box, solid.bottom
+
+
+def shadow_kind(placement: Placement, scene: Scene) -> ShadowKind:
+    """The shadow asked for, or the scene's own choice."""
+    if placement.shadow is not None:
+        return placement.shadow
+    return "none" if scene.kind == "transparent" else "contact"
+
+
+def _fit(box: Box, foot: int, placement: Placement, width: int, height: int) -> Fit:
+    margin = 0.0
+    if placement.fill is not None:
+        scale = scale_for_fill(box, width, height, placement.fill)
+    else:
+        margin = DEFAULT_MARGIN if placement.margin is None else placement.margin
+        scale = scale_for_margin(box, width, height, margin)
+    return fit(
+        box,
+        width,
+        height,
+        scale=scale,
+        upscale_limit=placement.upscale_limit,
+        alignment=placement.alignment,
+        margin=margin,
+        ground=placement.ground,
+        ground_row=foot,
+    )
+
+
+def _shade(alpha: NDArray[np.float32], placement: Placement, scene: Scene) -> Transmittance | None:
+    if shadow_kind(placement, scene) == "none":
+        return None
+    contact = estimate_contact(alpha)
+    if contact is None:
+        return None
+    height, width = alpha.shape
+    return contact_shadow(
+        contact, width, height, intensity=placement.shadow_intensity, softness=placement.shadow_softness
+    )
+
+
+def _lay(
+    ground: Ground, shade: Transmittance | None, layer: Layer, width: int, height: int, *, seed: int
+) -> NDArray[np.uint8]:
+    if ground.pixels is None:
+        return over_nothing(width, height, shade, layer)
+    return over_ground(ground.pixels, shade, layer, dither=ground.smooth, seed=seed)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[step] = round(time.perf_counter() - started, 4)

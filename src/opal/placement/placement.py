@@ -1,0 +1,77 @@
+"""How a product is put on the canvas, as data: size, alignment, ground line and shadow.
+
+Called by web-api (to refuse bad input early), the command line, scoring and export-worker.
+"""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from opal.errors import InvalidPlacement
+from opal.images.geometry import Alignment
+from opal.images.shadow import ShadowKind
+from opal.placement.scene import first_fault
+
+DEFAULT_MARGIN = 0.12
+"""Share of the shorter canvas side; looks like a catalogue picture, room for the shadow."""
+
+
+class Placement(BaseModel):
+    """Where and how large the product stands, and which shadow it throws.
+
+    All lengths are shares of the canvas, so the same placement serves every size and aspect.
+    """
+
+    # Strict: `true` is no number and "0.5" no share, just as the published schema says.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    fill: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1.0,
+        description="Share of the canvas that the product takes in its tighter direction. Excludes `margin`.",
+    )
+    margin: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=0.45,
+        description="Free space on each side, as a share of the shorter canvas side. "
+        f"Without `fill` and `margin` it is {DEFAULT_MARGIN}.",
+    )
+    alignment: Alignment = Field(default="center", description="Where the free space goes.")
+    ground: float | None = Field(
+        default=None,
+        ge=0.05,
+        le=1.0,
+        description="Share of the canvas height at which the product touches the floor; "
+        "overrides the vertical part of `alignment`.",
+    )
+    upscale_limit: float = Field(
+        default=1.0,
+        ge=1.0,
+        le=4.0,
+        description="Largest enlargement of the photo; beyond it the product stays smaller.",
+    )
+    shadow: ShadowKind | None = Field(
+        default=None,
+        description="Left out, the scene decides: none on transparent, contact elsewhere.",
+    )
+    shadow_intensity: float = Field(default=0.8, ge=0.0, le=1.0)
+    shadow_softness: float = Field(default=0.5, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if self.fill is not None and self.margin is not None:
+            raise ValueError("give `fill` or `margin`, not both")
+        return self
+
+
+def resolve_placement(placement: dict[str, Any] | None) -> Placement:
+    """Turn request data into a Placement; None gives the defaults.
+
+    Raises InvalidPlacement naming the field and what is wrong with it.
+    """
+    try:
+        return Placement.model_validate(placement or {})
+    except ValidationError as error:
+        raise InvalidPlacement(f"Placement is not valid at {first_fault(error, 'placement')}.") from error

@@ -1,0 +1,1 @@
+"""Queues with peek-lock semantics: one interface, one file per implementation."""

@@ -1,0 +1,1 @@
+"""The placement endpoint: cut-out and scene for one photo."""

@@ -1,0 +1,253 @@
+"""Every setting of Opal, declared once and read once; nothing else reads the environment.
+
+Each group is read from ``OPAL_<GROUP>_<NAME>`` (docs/settings.md is generated from this file). A part
+gets only its own group. All faults are reported together.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from opal.errors import InvalidSettings
+
+DOCS = "docs/settings.md"
+QUEUE_NAMES = ("jobs", "exports")
+
+
+def _group(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
+
+
+def _default_models_dir() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "opal" / "models"
+
+
+class DatabaseSettings(BaseSettings):
+    """Where state is kept."""
+
+    model_config = _group("DATABASE_")
+
+    url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL, sqlite+aiosqlite or postgresql+asyncpg; unset: opal.sqlite in data_dir.",
+    )
+    busy_timeout_s: float = Field(default=15.0, gt=0, description="SQLite: how long a writer waits its turn.")
+    pool_size: int = Field(default=10, ge=1, le=100, description="PostgreSQL: connections per process.")
+
+
+class QueueSettings(BaseSettings):
+    """How messages travel."""
+
+    model_config = _group("QUEUE_")
+
+    adapter: Literal["local"] = Field(default="local", description="Which queue implementation to use.")
+    lock_s: float = Field(
+        default=60.0, ge=0.5, le=300, description="How long a received message stays locked."
+    )
+    max_delivery_count: int = Field(
+        default=30, ge=1, le=2000, description="Deliveries before the queue itself dead-letters a message."
+    )
+    duplicate_window_s: float = Field(
+        default=600.0, ge=0, description="How long a repeated message id is dropped."
+    )
+    poll_s: float = Field(
+        default=1.0,
+        ge=0.05,
+        le=60,
+        description="local: safety poll for messages whose wake-up call was missed.",
+    )
+
+
+class BlobSettings(BaseSettings):
+    """Where pictures are kept."""
+
+    model_config = _group("BLOB_")
+
+    adapter: Literal["folder"] = Field(default="folder", description="Which blob implementation to use.")
+    public_url: str | None = Field(
+        default=None,
+        description="folder: base URL under which web-api serves signed URLs; unset: web-api's own.",
+    )
+    url_lifetime_s: int = Field(
+        default=900, ge=1, le=900, description="How long a signed URL works, seconds."
+    )
+
+
+class WebSettings(BaseSettings):
+    """web-api and billing-service."""
+
+    model_config = _group("WEB_")
+
+    host: str = Field(default="127.0.0.1", description="Address that the HTTP services listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="web-api's port.")
+    billing_port: int = Field(default=8081, ge=0, le=65535, description="billing-service's port.")
+    max_body_bytes: int = Field(default=262_144, ge=1024, description="Largest JSON body accepted.")
+    max_items_per_job: int = Field(default=2000, ge=1, description="Largest job accepted, photos.")
+    health_host: str = Field(default="127.0.0.1", description="Address of the workers' health pages.")
+
+
+class PhotoSettings(BaseSettings):
+    """Which photos are accepted."""
+
+    model_config = _group("PHOTO_")
+
+    max_bytes: int = Field(default=60_000_000, ge=1, description="Largest photo, bytes.")
+    max_pixels: int = Field(default=50_000_000, ge=1, description="Largest photo, pixels.")
+    max_side: int = Field(default=16_384, ge=1, description="Longest side, pixels.")
+    min_side: int = Field(default=64, ge=1, description="Shortest side, pixels.")
+
+
+class WorkerSettings(BaseSettings):
+    """orchestrator and export-worker."""
+
+    model_config = _group("WORKER_")
+
+    concurrency: int = Field(default=2, ge=1, le=64, description="Items that one worker works on at a time.")
+    lease_s: float = Field(default=60.0, ge=0.5, description="How long an item belongs to a silent worker.")
+    max_failures: int = Field(default=5, ge=1, description="Failures before an item fails for good.")
+    max_interruptions: int = Field(default=15, ge=1, description="Lost leases before an item fails for good.")
+    retry_base_s: float = Field(
+        default=2.0, gt=0, description="First delay before a failed item is tried again."
+    )
+    retry_max_s: float = Field(default=120.0, gt=0, description="Longest such delay.")
+    grace_s: float = Field(default=20.0, gt=0, description="Time to finish work in hand after SIGTERM.")
+    health_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of the worker's health page; 0 picks a free one."
+    )
+
+
+class ScoringSettings(BaseSettings):
+    """The placement endpoint, and how the orchestrator reaches it."""
+
+    model_config = _group("SCORING_")
+
+    url: str = Field(default="http://127.0.0.1:8090/score", description="The endpoint's address.")
+    key: SecretStr = Field(default=SecretStr(""), description="The endpoint's key, sent as a bearer token.")
+    host: str = Field(default="127.0.0.1", description="opal scoring: address to listen on.")
+    port: int = Field(default=8090, ge=0, le=65535, description="opal scoring: port to listen on.")
+    engine: str = Field(default="isnet", description="Cut-out engine (see opal models list).")
+    threads: int = Field(default=0, ge=0, description="CPU threads of the network; 0: all cores.")
+    concurrency: int = Field(default=1, ge=1, description="Requests that one instance works on at a time.")
+    instances: int = Field(default=1, ge=1, description="Instances of the endpoint.")
+    timeout_s: float = Field(default=170.0, gt=0, le=180, description="Longest wait for one answer.")
+    attempts: int = Field(default=3, ge=1, le=10, description="Tries per delivery of an item.")
+
+
+class SweeperSettings(BaseSettings):
+    """The sweeper, which heals what was left half-done."""
+
+    model_config = _group("SWEEPER_")
+
+    interval_s: float = Field(default=60.0, gt=0, description="How often it runs.")
+    stale_s: float = Field(
+        default=120.0, gt=0, description="Age after which a waiting item without a message is sent again."
+    )
+    upload_expiry_s: float = Field(default=86_400.0, gt=0, description="Time a client has to upload a photo.")
+
+
+class TelemetrySettings(BaseSettings):
+    """Logs."""
+
+    model_config = _group("LOG_")
+
+    format: Literal["console", "json"] = Field(
+        default="console", description="Readable lines, or JSON lines."
+    )
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level logged."
+    )
+
+
+class Settings(BaseSettings):
+    """All groups. Build with ``load_settings``."""
+
+    model_config = _group("")
+
+    environment: Literal["laptop", "azure"] = Field(default="laptop", description="Which of the two lives.")
+    data_dir: Path = Field(default=Path("opal-data"), description="Folder of the embedded parts.")
+    models_dir: Path = Field(
+        default_factory=_default_models_dir, description="Where model weights are cached."
+    )
+
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    queue: QueueSettings = Field(default_factory=QueueSettings)
+    blob: BlobSettings = Field(default_factory=BlobSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    photo: PhotoSettings = Field(default_factory=PhotoSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    scoring: ScoringSettings = Field(default_factory=ScoringSettings)
+    sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, the embedded one unless another is set."""
+        return self.database.url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'opal.sqlite'}"
+
+    @property
+    def blob_public_url(self) -> str:
+        """Where clients and the placement endpoint reach the folder's signed URLs."""
+        return (self.blob.public_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+
+
+GROUPS: dict[str, type[BaseSettings]] = {
+    "database": DatabaseSettings,
+    "queue": QueueSettings,
+    "blob": BlobSettings,
+    "web": WebSettings,
+    "photo": PhotoSettings,
+    "worker": WorkerSettings,
+    "scoring": ScoringSettings,
+    "sweeper": SweeperSettings,
+    "telemetry": TelemetrySettings,
+}
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment once. ``overrides`` set top-level values or whole groups.
+
+    Raises ``InvalidSettings`` naming every faulty variable, what is wrong with it and where to look.
+    """
+    faults: list[str] = []
+    values: dict[str, Any] = dict(overrides)
+    for name, group in GROUPS.items():
+        if name not in values:
+            try:
+                values[name] = group()
+            except ValidationError as error:
+                faults += _faults(error, str(group.model_config["env_prefix"]))
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults += _faults(error, "OPAL_")
+    if faults:
+        raise InvalidSettings("; ".join(dict.fromkeys(faults)) + f" (see {DOCS})")
+    return settings
+
+
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that Opal starts: ours with ``changes``."""
+    return {**os.environ, **changes}
+
+
+def runtime_dir(data_dir: Path) -> Path:
+    """A short, private folder for the sockets of one data folder (socket paths end at 108 bytes)."""
+    digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"opal-{os.getuid()}-{digest}"
+
+
+def _faults(error: ValidationError, prefix: str) -> list[str]:
+    lines = []
+    for fault in error.errors():
+        name = prefix + "_".join(str(part) for part in fault["loc"]).upper()
+        # A faulty secret must not reach a log or a terminal.
+        got = "" if "KEY" in name else f" (got {fault['input']!r})"
+        lines.append(f"{name}: {fault['msg']}{got}")
+    return lines

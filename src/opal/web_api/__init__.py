@@ -1,0 +1,1 @@
+"""web-api: the HTTP service that clients talk to. One file per resource."""

@@ -1,0 +1,89 @@
+"""Puts web-api together: the routes, what they share, and the loops that run beside them.
+
+Called by the command line.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from opal.assembly import Parts, build_parts
+from opal.blobs.folder import FolderBlobs
+from opal.database.migrate import migrate
+from opal.http.credits import router as credits_router
+from opal.http.server import run_server
+from opal.http.service import build_service
+from opal.settings import Settings
+from opal.telemetry import configure
+from opal.web_api import archive, blobs, events, jobs, presets, scenes, uploads, variants
+from opal.web_api.event_tail import EventTail
+from opal.web_api.index import index_page
+from opal.web_api.photo_check import PhotoCheck
+
+# A photo that must be read whole may be 60 MB: two at a time bound the memory.
+_PHOTOS_AT_A_TIME = 2
+
+_DESCRIPTION = (
+    "Raw product photos in, marketplace-ready pictures out. Create a job, upload its photos to signed URLs, "
+    "follow it, download pictures and reports. Errors are problems (RFC 9457) with a stable `code`."
+)
+
+
+def serve(settings: Settings) -> None:
+    """Bring the database up to date, then serve until the process is told to stop."""
+    configure(settings.telemetry, "web-api")
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    await migrate(settings.database_url)
+    parts = build_parts(settings)
+    app = create_app(parts)
+    try:
+        await run_server(app, settings.web.host, settings.web.port, on_stop=app.state.event_tail.stop)
+    finally:
+        await parts.close()
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application on ``parts``, which stay the caller's to close."""
+    settings = parts.settings
+    app = build_service(
+        "web-api",
+        "Opal",
+        _DESCRIPTION,
+        database=parts.database,
+        max_body_bytes=settings.web.max_body_bytes,
+        checks={
+            "database": parts.database.check,
+            "queues": parts.queues.check,
+            "blobs": parts.blobs.check,
+        },
+        lifespan=lambda _app: _loops(parts),
+        unlimited_prefix=blobs.PREFIX,
+    )
+    app.state.parts = parts
+    app.state.event_tail = EventTail(parts.database)
+    app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
+    for resource in (jobs, uploads, events, variants, archive, presets, scenes):
+        app.include_router(resource.router)
+    app.include_router(credits_router)
+    if isinstance(parts.blobs, FolderBlobs):
+        app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
+    app.include_router(index_page(settings.blob_public_url))
+    return app
+
+
+@asynccontextmanager
+async def _loops(parts: Parts) -> AsyncIterator[None]:
+    """The relay's loop for left-overs and the sweeper live here: web-api is the part that is always on."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as loops:
+        loops.create_task(parts.relay.run(stop), name="outbox-relay-loop")
+        loops.create_task(parts.sweeper.run(stop), name="sweeper-loop")
+        try:
+            yield
+        finally:
+            stop.set()

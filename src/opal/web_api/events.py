@@ -1,0 +1,142 @@
+"""``/v1/jobs/{id}/events``: a job's story as server-sent events, resumable, ending when the job ends."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from opal.database import events, jobs
+from opal.database.engine import Database
+from opal.errors import NotFound, Unauthorized
+from opal.http.authentication import Tenant, TenantRoute
+from opal.http.problem import ALWAYS, problems
+from opal.items.events import ItemEvent
+from opal.items.states import ItemState, JobStatus, job_status
+from opal.web_api.event_tail import EventTail
+from opal.web_api.job_view import is_finished
+from opal.web_api.parts import JobId, WebParts, find_job
+
+router = APIRouter(route_class=TenantRoute, tags=["jobs"])
+
+_PAGE = 500
+
+
+class ItemChange(BaseModel):
+    """Data of an ``item`` event: one photo moved, or tried again."""
+
+    item_id: str
+    state: ItemState
+    attempt: int
+    code: str | None
+    message: str | None
+    at: datetime
+
+
+class JobChange(BaseModel):
+    """Data of a ``job`` event: where the job stands after the events before it."""
+
+    job_id: str
+    status: JobStatus
+    counts: dict[ItemState, int]
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A job to follow, from after event ``seq`` on."""
+
+    job_id: str
+    seq: int
+    database: Database
+    tail: EventTail
+
+
+async def _start(
+    request: Request,
+    parts: WebParts,
+    tenant_id: Tenant,
+    job_id: JobId,
+    last_event_id: Annotated[
+        int,
+        Header(ge=0, le=2**63 - 1, description="Resume after this event; browsers send it by themselves."),
+    ] = 0,
+) -> _Start:
+    """Everything that can be refused is refused here, before the stream has begun."""
+    async with parts.database.read() as connection:
+        job = await find_job(connection, tenant_id, job_id)
+        if last_event_id:
+            counts = await jobs.state_counts(connection, [job.id])
+            if is_finished(counts[job.id]) and not await events.events_after(
+                connection, job.id, last_event_id, 1
+            ):
+                # The one answer that keeps an EventSource from connecting again and again.
+                raise HTTPException(204)
+    return _Start(job.id, last_event_id, parts.database, request.app.state.event_tail)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    summary="Follow a job",
+    responses={
+        204: {"description": "The job is finished and the client has seen all of it."},
+        **problems(Unauthorized, NotFound, *ALWAYS),
+    },
+)
+async def follow_job(start: Annotated[_Start, Depends(_start)]) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: ``item`` for every change of a photo, ``job`` when the job's figures change.
+
+    Ids grow; a client that comes back with ``Last-Event-ID`` misses nothing. Comments keep the
+    connection open. The stream ends with a ``job`` event whose ``finished`` is true.
+    """
+    seq = start.seq
+    told: JobChange | None = None
+    async with start.tail.follow() as changed:
+        while not start.tail.stopped:
+            changed.clear()
+            page, counts = await _read(start.database, start.job_id, seq)
+            for event in page:
+                seq = event.seq
+                yield ServerSentEvent(event="item", id=str(seq), data=_item_change(event))
+            if len(page) == _PAGE:
+                continue
+            change = _job_change(start.job_id, counts)
+            if change != told:
+                told = change
+                yield ServerSentEvent(event="job", id=str(seq), data=change)
+            if change.finished:
+                return
+            await changed.wait()
+
+
+async def _read(database: Database, job_id: str, seq: int) -> tuple[list[ItemEvent], Counter[ItemState]]:
+    async with database.read() as connection:
+        page = await events.events_after(connection, job_id, seq, _PAGE)
+        counts = await jobs.state_counts(connection, [job_id])
+    return page, counts[job_id]
+
+
+def _item_change(event: ItemEvent) -> ItemChange:
+    return ItemChange(
+        item_id=event.item_id,
+        state=event.target,
+        attempt=event.attempt,
+        code=event.code,
+        message=event.message,
+        at=event.at,
+    )
+
+
+def _job_change(job_id: str, counts: Counter[ItemState]) -> JobChange:
+    return JobChange(
+        job_id=job_id,
+        status=job_status(counts.elements()),
+        counts=dict(counts),
+        finished=is_finished(counts),
+    )

@@ -1,0 +1,218 @@
+"""``/v1/jobs``: create, list, read and cancel jobs."""
+
+import hashlib
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from opal.database import idempotency, items, jobs
+from opal.database.jobs import NewItem
+from opal.errors import (
+    IdempotencyKeyInFlight,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    InvalidInput,
+    InvalidJson,
+    InvalidPlacement,
+    InvalidScene,
+    JobFinished,
+    LeaseLost,
+    NotFound,
+    Unauthorized,
+    UnknownPreset,
+    UnknownScene,
+)
+from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
+from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
+from opal.http.problem import ALWAYS, correlation_id_of, problems
+from opal.web_api.job_view import JobDetail, JobSummary, is_finished, job_detail, job_summary
+from opal.web_api.parts import JobId, WebParts, find_job
+from opal.web_api.recipe import RecipeRequest
+
+router = APIRouter(route_class=TenantRoute, tags=["jobs"])
+
+# Control characters have no place in a name, and PostgreSQL's text cannot hold the first of them.
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_CANCEL_TRIES = 5
+
+
+class NewPhoto(BaseModel):
+    """A photo that will be uploaded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filename: str = Field(
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="Names the results; no path is made of it.",
+    )
+    sku: str | None = Field(
+        default=None, max_length=64, pattern=PRINTABLE, description="Your product number."
+    )
+
+
+class NewJob(RecipeRequest):
+    """Photos and what to do with them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "spring mugs",
+                    "scene": "studio-white",
+                    "presets": ["square-1x1", "amazon-main"],
+                    "items": [{"filename": "mug.jpg", "sku": "MUG-01"}],
+                }
+            ]
+        },
+    )
+
+    name: str = Field(default="", max_length=200, pattern=PRINTABLE)
+    tenant_id: str | None = Field(default=None, description="May be left out; else it must be the key's own.")
+    items: list[NewPhoto] = Field(min_length=1, description="One entry per photo.")
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobSummary]
+    next_cursor: str | None = Field(description="Pass as `cursor` for older jobs; null at the end.")
+
+
+@router.post(
+    "/v1/jobs",
+    status_code=201,
+    response_model=JobDetail,
+    summary="Create a job",
+    responses=problems(
+        InvalidJson,
+        Unauthorized,
+        InsufficientCredits,
+        TenantMismatch,
+        IdempotencyKeyInFlight,
+        BodyTooLarge,
+        UnsupportedMediaType,
+        UnknownScene,
+        InvalidScene,
+        InvalidPlacement,
+        UnknownPreset,
+        IdempotencyKeyReused,
+        *ALWAYS,
+    ),
+)
+async def create_job(
+    request: Request,
+    parts: WebParts,
+    tenant_id: Tenant,
+    body: NewJob,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[!-~]+$",
+            description="Any text of your own; a repeat with the same body gets the first answer again "
+            "for 24 hours and creates nothing.",
+        ),
+    ] = None,
+) -> Response:
+    """Hold one credit per photo and answer with the ids under which the photos are uploaded."""
+    require_same_tenant(tenant_id, body.tenant_id)
+    most = parts.settings.web.max_items_per_job
+    if len(body.items) > most:
+        raise InvalidInput(f"body.items: {len(body.items)} photos; a job may have at most {most}.")
+    recipe = body.recipe()
+    request_hash = _hash(await request.body())
+    async with parts.database.transaction() as connection:
+        if idempotency_key is not None:
+            stored = await idempotency.begin(connection, tenant_id, idempotency_key, request_hash)
+            if stored is not None:
+                return _created(stored.status, stored.body, replayed=True)
+        job, new_items = await jobs.create_job(
+            connection,
+            tenant_id,
+            recipe,
+            [NewItem(photo.filename, photo.sku) for photo in body.items],
+            name=body.name,
+            correlation_id=correlation_id_of(request),
+        )
+        answer = job_detail(job, new_items).model_dump_json()
+        if idempotency_key is not None:
+            await idempotency.finish(connection, tenant_id, idempotency_key, 201, answer)
+    return _created(201, answer, replayed=False)
+
+
+@router.get("/v1/jobs", summary="List jobs", responses=problems(Unauthorized, NotFound, *ALWAYS))
+async def list_jobs(
+    parts: WebParts,
+    tenant_id: Tenant,
+    limit: Annotated[int, Query(ge=1, le=200, description="Jobs per page.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=64, description="From `next_cursor`.")] = None,
+) -> JobPage:
+    """The tenant's jobs, newest first, without their items."""
+    async with parts.database.read() as connection:
+        if cursor is not None:
+            await find_job(connection, tenant_id, cursor)
+        found = await jobs.list_jobs(connection, tenant_id, limit + 1, cursor)
+        page = found[:limit]
+        counts = await jobs.state_counts(connection, [job.id for job in page])
+    return JobPage(
+        jobs=[job_summary(job, counts[job.id]) for job in page],
+        next_cursor=page[-1].id if len(found) > limit else None,
+    )
+
+
+@router.get("/v1/jobs/{job_id}", summary="Read a job", responses=problems(Unauthorized, NotFound, *ALWAYS))
+async def read_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDetail:
+    """The job's status, counts and items, each with its error or its figures."""
+    async with parts.database.read() as connection:
+        job = await find_job(connection, tenant_id, job_id)
+        return job_detail(job, await items.list_items(connection, job.id))
+
+
+@router.delete(
+    "/v1/jobs/{job_id}",
+    summary="Cancel a job",
+    responses=problems(Unauthorized, NotFound, JobFinished, *ALWAYS),
+)
+async def cancel_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDetail:
+    """Cancel every photo that is not completed yet and release its credit.
+
+    Completed photos keep their pictures. Cancelling again answers the same; a job that ended by itself
+    cannot be cancelled any more.
+    """
+    for _ in range(_CANCEL_TRIES):
+        try:
+            async with parts.database.transaction() as connection:
+                return await _cancel(connection, tenant_id, job_id)
+        except LeaseLost:
+            continue  # A worker moved an item in between: look again.
+    raise LeaseLost
+
+
+async def _cancel(connection: AsyncConnection, tenant_id: str, job_id: str) -> JobDetail:
+    job = await find_job(connection, tenant_id, job_id)
+    counts = await jobs.state_counts(connection, [job.id])
+    if job.cancelled_at is None and is_finished(counts[job.id]):
+        raise JobFinished
+    await jobs.cancel_job(connection, job, by="web-api")
+    job = await find_job(connection, tenant_id, job_id)
+    return job_detail(job, await items.list_items(connection, job.id))
+
+
+def _created(status: int, answer: str, *, replayed: bool) -> Response:
+    headers = {"Location": f"/v1/jobs/{json.loads(answer)['id']}"}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(answer, status_code=status, media_type="application/json", headers=headers)
+
+
+def _hash(body: bytes) -> str:
+    """The same for bodies that differ only in white space or the order of their keys."""
+    canonical = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(b"POST /v1/jobs\n" + canonical.encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""What a client wants done with its photos: scene, placement, presets. Part of ``POST /v1/jobs``."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+
+from opal.items.item import Recipe
+from opal.marketplaces.presets import load_presets, resolve_presets
+from opal.placement.looks import LOOKS
+from opal.placement.placement import Placement, resolve_placement
+from opal.placement.scene import DEFAULT_SCENE, SCENES, Scene, resolve_scene
+
+MAX_SEED: Final = 2**31 - 1
+
+
+def _scene_schema() -> dict[str, Any]:
+    """A scene's name, or one of the scene models with its ``kind`` required."""
+    models: dict[str, dict[str, Any]] = TypeAdapter(Scene).json_schema()["$defs"]
+    for model in models.values():
+        model["required"] = [*model.get("required", []), "kind"]
+        if "look" in model["properties"]:
+            model["properties"]["look"]["enum"] = list(LOOKS)
+    return {"anyOf": [{"type": "string", "enum": list(SCENES)}, *models.values()]}
+
+
+def _placement_schema() -> dict[str, Any]:
+    schema = Placement.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    assert not definitions, "the placement's schema is given in one piece"
+    both = {"fill": {"type": "number"}, "margin": {"type": "number"}}
+    return {**schema, "not": {"required": list(both), "properties": both}}
+
+
+def _presets_schema() -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(load_presets())}}
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 7.0 is the whole number 7 (but `true` is none)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class RecipeRequest(BaseModel):
+    """The same for all photos of the job."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Plain data here, so that a wrong one is answered with its own code; the schema still says all.
+    scene: Annotated[str | dict[str, Any], WithJsonSchema(_scene_schema())] = Field(
+        default=DEFAULT_SCENE, description="A name from /v1/scenes, or a scene of your own."
+    )
+    placement: Annotated[dict[str, Any], WithJsonSchema(_placement_schema())] = Field(
+        default={}, description="How the product stands in the scene."
+    )
+    presets: Annotated[list[str], WithJsonSchema(_presets_schema())] = Field(
+        default=["square-1x1"], min_length=1, description="Names from /v1/presets; one picture each."
+    )
+    prompt: str = Field(default="", max_length=1000, description="Kept for scenes made from words.")
+    seed: Annotated[int, BeforeValidator(_whole)] = Field(
+        default=0, strict=True, ge=0, le=MAX_SEED, description="The same seed gives the same picture."
+    )
+
+    def recipe(self) -> Recipe:
+        """The checked recipe.
+
+        Raises ``UnknownScene``, ``InvalidScene``, ``InvalidPlacement`` and ``UnknownPreset``.
+        """
+        scene = self.scene
+        if isinstance(scene, dict):
+            scene = {name: _whole(value) for name, value in scene.items()}
+        resolve_scene(scene)
+        resolve_placement(self.placement)
+        presets = resolve_presets(self.presets)
+        return Recipe(
+            scene=scene,
+            placement=self.placement,
+            presets=tuple(preset.name for preset in presets),
+            prompt=self.prompt,
+            seed=self.seed,
+        )

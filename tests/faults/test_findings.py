@@ -1,0 +1,144 @@
+"""The kill test's own control: its checker must see every kind of damage that it claims to rule out."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.faults.findings import Findings, examine
+
+from opal.assembly import Parts, build_parts
+from opal.database import items, jobs, keys, ledger, outbox, tables, variants
+from opal.database.engine import utc_now
+from opal.database.items import Claimed, Stage
+from opal.database.jobs import NewItem
+from opal.database.migrate import migrate
+from opal.database.variants import VariantRow
+from opal.items.item import Item, Recipe
+from opal.items.states import ItemState
+from opal.messages.export_message import ExportMessage, send_export_message
+from opal.queues.interface import Outgoing
+from opal.settings import load_settings
+
+PRESET = "cutout-png"
+PICTURE = b"picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job of one item that was exported without any trouble."""
+
+    parts: Parts
+    job_id: str
+    item: Item
+
+    async def examine(self) -> Findings:
+        parts = self.parts
+        return await examine(
+            parts.database, parts.blobs, parts.queues, self.job_id, presets=[PRESET], granted=10
+        )
+
+
+@pytest.fixture
+async def finished(tmp_path: Path) -> AsyncIterator[Finished]:
+    settings = load_settings(data_dir=tmp_path)
+    await migrate(settings.database_url)
+    parts = build_parts(settings)
+    recipe = Recipe(scene="white", placement={}, presets=(PRESET,), prompt="", seed=0)
+    async with parts.database.transaction() as connection:
+        await keys.ensure_tenant(connection, "acme", "Acme")
+        await ledger.grant(connection, "acme", 10)
+        job, [item] = await jobs.create_job(
+            connection, "acme", recipe, [NewItem("a.jpg")], name="", correlation_id="c"
+        )
+        item = await items.move(connection, item, ItemState.UPLOADED, by="test")
+        claimed = await items.claim(connection, item.id, Stage.PROCESS, lease_s=60, by="test")
+        assert isinstance(claimed, Claimed)
+        item = await items.move(connection, claimed.item, ItemState.COMPLETED, by="test")
+        await ledger.debit(connection, item)
+        path = f"acme/jobs/{job.id}/items/{item.id}/exports/1/{PRESET}.png"
+        digest = hashlib.sha256(PICTURE).hexdigest()
+        row = VariantRow(PRESET, path, "png", "image/png", 1, 1, len(PICTURE), digest, [], None)
+        await variants.record_variant(connection, item, row)
+        item = await items.move(connection, item, ItemState.EXPORTED, by="test")
+    await parts.blobs.write("exports", path, PICTURE, content_type="image/png")
+    yield Finished(parts, job.id, item)
+    await parts.close()
+
+
+async def test_a_clean_run_has_no_faults(finished: Finished) -> None:
+    assert (await finished.examine()).faults == {}
+
+
+Damage = Callable[[AsyncConnection, Item], Awaitable[object]]
+
+
+async def set_back(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(update(tables.items).values(state=ItemState.QUEUED))
+
+
+async def forget_variant(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(delete(tables.variants))
+
+
+async def lose_blob(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(update(tables.variants).values(path="acme/not/there.png"))
+
+
+async def spoil_blob(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(update(tables.variants).values(sha256="0" * 64))
+
+
+async def charge_again(connection: AsyncConnection, item: Item) -> None:
+    # Under another kind, since the ledger itself refuses a second debit.
+    row = {"tenant_id": "acme", "item_id": item.id, "kind": "other", "amount": -1, "held": 0}
+    await connection.execute(insert(tables.ledger).values(**row, note="", created_at=utc_now()))
+    await connection.execute(update(tables.accounts).values(balance=tables.accounts.c.balance - 1))
+
+
+async def forget_charge(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(delete(tables.ledger).where(tables.ledger.c.kind == "debit"))
+
+
+async def hold_on(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(update(tables.accounts).values(held=1))
+
+
+async def leave_message(connection: AsyncConnection, item: Item) -> None:
+    message = ExportMessage(
+        tenant_id="acme", job_id=item.job_id, item_id=item.id, epoch=9, correlation_id="c"
+    )
+    await send_export_message(outbox.Outbox(connection), message)
+
+
+@pytest.mark.parametrize(
+    ("damage", "seen"),
+    [
+        (set_back, "lost"),
+        (forget_variant, "variants_missing"),
+        (lose_blob, "variants_missing"),
+        (spoil_blob, "variants_damaged"),
+        (charge_again, "charged_twice"),
+        (forget_charge, "uncharged"),
+        (hold_on, "holds_left"),
+        (leave_message, "outbox_left"),
+    ],
+)
+async def test_the_checker_sees_damage(finished: Finished, damage: Damage, seen: str) -> None:
+    async with finished.parts.database.transaction() as connection:
+        await damage(connection, finished.item)
+    assert (await finished.examine()).faults[seen] == 1
+
+
+async def test_the_checker_sees_messages_that_nobody_took(finished: Finished) -> None:
+    queues = finished.parts.queues
+    await queues.send("exports", [Outgoing("a:1", b"{}"), Outgoing("b:1", b"{}")])
+    receiver = queues.receiver("exports")
+    [first] = await receiver.receive(1, 1.0)
+    await receiver.dead_letter(first, "Test", "put aside")
+    await receiver.close()
+    findings = await finished.examine()
+    assert (findings.messages_left, findings.dead_letters) == (1, 1)

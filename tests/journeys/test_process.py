@@ -1,0 +1,66 @@
+"""`opal process` on good and bad files: results, report, exit code, and doing only what is new."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.journeys.opal_process import opal
+
+pytestmark = pytest.mark.xdist_group("network")
+
+PHOTOS = sorted((Path(__file__).parents[2] / "samples" / "photos").glob("*.jpg"))
+OPTIONS = (
+    "--preset",
+    "square-1x1",
+    "--preset",
+    "cutout-png",
+    "--scene",
+    "studio-warm",
+    "--out",
+    "out",
+    "--json",
+)
+
+
+def test_good_photos_are_done_bad_ones_told_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "more").mkdir(parents=True)
+    shutil.copy(PHOTOS[0], photos / "mug.jpg")
+    shutil.copy(PHOTOS[1], photos / "more" / "mug.jpg")
+    (photos / "cut.jpg").write_bytes(PHOTOS[0].read_bytes()[:20_000])
+    (photos / "text.png").write_text("not a picture")
+    (photos / "notes.txt").write_text("not looked at")
+
+    first = opal("process", "photos", *OPTIONS, cwd=tmp_path)
+    assert first.returncode == 1, first.stderr
+    report = json.loads(first.stdout)
+    by_status = {
+        (item["source"], item["status"], (item["error"] or {}).get("code")) for item in report["items"]
+    }
+    assert by_status == {
+        ("mug.jpg", "exported", None),
+        ("cut.jpg", "failed", "image_truncated"),
+        ("text.png", "failed", "unsupported_format"),
+    }
+    good = [item for item in report["items"] if item["status"] == "exported"]
+    folders = sorted(Path(item["matte"]).parent.name for item in good)
+    assert folders == ["mug", "mug-2"]
+    for item in good:
+        assert item["fidelity"]["silhouette_iou"] > 0.98
+        for variant in item["variants"]:
+            assert (tmp_path / "out" / variant["path"]).stat().st_size == variant["bytes"]
+            assert {"rule", "measured", "limit", "passed"} == set(variant["compliance"][0])
+
+    picture = tmp_path / "out" / "mug" / "square-1x1.jpg"
+    made_at = picture.stat().st_mtime_ns
+    for bad in ("cut.jpg", "text.png"):
+        (photos / bad).unlink()
+    (tmp_path / "out" / "mug-2" / "cutout-png.png").unlink()
+    second = opal("process", "photos", *OPTIONS, cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert len(json.loads(second.stdout)["items"]) == 2
+    assert picture.stat().st_mtime_ns == made_at
+    assert (tmp_path / "out" / "mug-2" / "cutout-png.png").exists()
+    kept = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert {item["source"] for item in kept["items"]} >= {"mug.jpg"}

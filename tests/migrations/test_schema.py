@@ -1,0 +1,36 @@
+"""The migrations must add up to exactly the tables that the code declares."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from opal.database.migrate import migrate, schema_version
+from opal.database.tables import metadata
+
+
+def differences(connection: Connection) -> list[Any]:
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+async def test_migrations_equal_the_tables(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
+    await migrate(url)
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
+    command = f"import asyncio; from opal.database.migrate import migrate; asyncio.run(migrate({url!r}))"
+    children = [await asyncio.create_subprocess_exec(sys.executable, "-c", command) for _ in range(3)]
+    assert [await child.wait() for child in children] == [0, 0, 0]
+    present, newest = await schema_version(url)
+    assert present == newest

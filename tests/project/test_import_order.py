@@ -1,0 +1,117 @@
+"""The layers of the design: a part imports only what lies below it, and vendors stay in their adapter."""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+
+from tests.project.source_tree import imported_names, modules, where
+
+SERVICES = {"web_api", "billing_service", "orchestrator", "export_worker", "scoring", "console"}
+
+# Lowest first. A part may import parts of its own layer (never in a circle) and of the layers above it here.
+LAYERS: tuple[set[str], ...] = (
+    {"opal", "errors"},
+    {"settings", "items", "messages", "images"},
+    {"marketplaces", "fidelity", "telemetry", "blobs", "queues", "database", "cutout", "placement"},
+    {"worker", "outbox_relay", "sweeper", "http", "assembly"},
+    SERVICES,
+    {"cli", "__main__"},
+)
+
+# Where a vendor's package may be imported; anything deeper counts too.
+VENDORS: dict[str, tuple[str, ...]] = {
+    "aiosqlite": ("opal.database", "opal.queues"),
+    "alembic": ("opal.database",),
+    "asyncpg": ("opal.database",),
+    "azure": ("opal.queues", "opal.blobs", "opal.telemetry"),
+    "openvino": ("opal.cutout",),
+    "opentelemetry": ("opal.telemetry",),
+    "prometheus_client": ("opal.telemetry", "opal.http", "opal.worker"),
+    "sqlalchemy": ("opal.database",),
+    "stream_zip": ("opal.web_api",),
+    "typer": ("opal.cli",),
+    "rich": ("opal.cli",),
+}
+
+# The type of the connection that callers of opal.database open and hand through.
+_HANDED_THROUGH = {"sqlalchemy.ext.asyncio"}
+
+
+def _layer(part: str) -> int:
+    for number, parts in enumerate(LAYERS):
+        if part in parts:
+            return number
+    raise AssertionError(f"opal.{part} has no layer; give it one in {__file__}")
+
+
+def _own_imports() -> list[tuple[str, str, str]]:
+    """(part, imported part, place) for every import of opal by opal."""
+    found = []
+    for module in modules():
+        for name, line in imported_names(module):
+            if name == "opal" or name.startswith("opal."):
+                target = name.split(".")[1] if "." in name else "opal"
+                # `from opal import __version__` is the package itself.
+                target = "opal" if target.startswith("__version") else target
+                if target != module.part:
+                    found.append((module.part, target, where(module.path, line)))
+    return found
+
+
+def test_every_part_imports_only_what_lies_below_it() -> None:
+    upward = [
+        f"{place}: {part} imports {target}"
+        for part, target, place in _own_imports()
+        if _layer(target) > _layer(part)
+    ]
+    assert not upward, "\n".join(upward)
+
+
+def test_services_never_import_each_other() -> None:
+    sideways = [
+        f"{place}: {part} imports {target}"
+        for part, target, place in _own_imports()
+        if part in SERVICES and target in SERVICES
+    ]
+    assert not sideways, "\n".join(sideways)
+
+
+def test_no_parts_import_each_other_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for part, target, _ in _own_imports():
+        graph.setdefault(part, set()).add(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(f"circle of imports: {' <- '.join(error.args[1])}") from error
+
+
+def test_vendor_packages_stay_in_their_adapter() -> None:
+    strays = []
+    for module in modules():
+        for name, line in imported_names(module):
+            homes = () if name in _HANDED_THROUGH else VENDORS.get(name.split(".")[0], ())
+            if homes and not any(module.name == home or module.name.startswith(f"{home}.") for home in homes):
+                strays.append(f"{where(module.path, line)}: {name} belongs in {', '.join(homes)}")
+    assert not strays, "\n".join(strays)
+
+
+def test_only_settings_reads_the_environment() -> None:
+    readers = []
+    for module in modules():
+        if module.name == "opal.settings":
+            continue
+        for node in ast.walk(module.tree):
+            through_os = (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "os"
+                and node.attr in {"environ", "environb", "getenv", "putenv", "unsetenv"}
+            )
+            by_name = (
+                isinstance(node, ast.ImportFrom)
+                and node.module == "os"
+                and any(alias.name in {"environ", "getenv"} for alias in node.names)
+            )
+            if through_os or by_name:
+                readers.append(where(module.path, getattr(node, "lineno", 0)))
+    assert not readers, f"os.environ outside settings.py: {readers}"

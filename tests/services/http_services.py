@@ -1,0 +1,224 @@
+"""Real services on real parts in a temporary folder, served by the real server on a free loopback port."""
+
+import asyncio
+import atexit
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyvips
+import structlog
+from starlette.types import ASGIApp
+
+from opal.assembly import Parts, build_parts
+from opal.database import items, keys, ledger, variants
+from opal.database.migrate import migrate
+from opal.database.variants import VariantRow
+from opal.http.server import HttpServer
+from opal.items.item import Item, blob_path
+from opal.items.states import ItemState
+from opal.settings import BlobSettings, Settings, load_settings
+from opal.web_api.app import create_app
+
+# The stock console prints tracebacks with all their variables, which takes seconds each.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+TENANT = "acme"
+OTHER = "globex"
+CREDITS = 100
+
+
+@asynccontextmanager
+async def served(app: ASGIApp, bound: socket.socket) -> AsyncIterator[HttpServer]:
+    """``app`` behind the server that production uses, on ``bound``."""
+    stop = getattr(getattr(app, "state", None), "event_tail", None)
+    server = HttpServer(app, "127.0.0.1", 0, on_stop=stop.stop if stop is not None else None)
+    running = asyncio.create_task(server.serve(sockets=[bound]))
+    listening = asyncio.create_task(server.listening.wait())
+    await asyncio.wait([running, listening], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        await running
+        listening.cancel()
+
+
+def bound_socket() -> tuple[socket.socket, str]:
+    """A listening-ready loopback socket and its URL."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", 0))
+    return bound, f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class WebApi:
+    """A running web-api with a client for each of two tenants."""
+
+    url: str
+    parts: Parts
+    client: httpx.AsyncClient
+    other: httpx.AsyncClient
+    anonymous: httpx.AsyncClient
+    server: HttpServer
+
+    async def job(self, *filenames: str, **fields: Any) -> dict[str, Any]:
+        """A new job with one item per name."""
+        body = {"items": [{"filename": name} for name in filenames or ("mug.jpg",)], **fields}
+        answer = await self.client.post("/v1/jobs", json=body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def ticket(self, job: dict[str, Any], index: int = 0) -> dict[str, Any]:
+        """An upload URL for one item."""
+        answer = await self.client.post("/v1/uploads/sas", json=ids(job, index))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def put(self, ticket: dict[str, Any], data: bytes) -> httpx.Response:
+        """Send the photo where the ticket says."""
+        return await self.anonymous.request(
+            ticket["method"], ticket["url"], content=data, headers=ticket["headers"]
+        )
+
+    async def complete(self, job: dict[str, Any], index: int = 0, **fields: Any) -> httpx.Response:
+        """Say that the photo is there."""
+        return await self.client.post("/v1/uploads/complete", json={**ids(job, index), **fields})
+
+    async def upload(self, job: dict[str, Any], data: bytes, index: int = 0) -> httpx.Response:
+        """Ask, send, complete."""
+        answer = await self.put(await self.ticket(job, index), data)
+        assert answer.status_code == 201, answer.text
+        return await self.complete(job, index)
+
+    async def credits(self) -> tuple[int, int]:
+        """Balance and held credits."""
+        answer = (await self.client.get("/v1/credits")).json()
+        return answer["balance"], answer["held"]
+
+    async def finish(self, item_id: str, pictures: dict[str, bytes]) -> None:
+        """Do what the two workers would do: complete and export the item with ``pictures``."""
+        async with self.parts.database.transaction() as connection:
+            claimed = await items.claim(connection, item_id, items.Stage.PROCESS, lease_s=60, by="test")
+            assert isinstance(claimed, items.Claimed)
+            item = claimed.item
+            scene, matte = (_path(item, "outputs", f"1-{name}.png") for name in ("scene", "matte"))
+            changes = {
+                "scene_path": scene,
+                "matte_path": matte,
+                "meta": {"confidence": 0.93, "confidence_reasons": [], "fidelity": {"max_de": 0.2}},
+            }
+            item = await items.move(connection, item, ItemState.COMPLETED, by="test", changes=changes)
+            await ledger.debit(connection, item)
+            for preset, data in pictures.items():
+                await variants.record_variant(connection, item, _row(item, preset, data))
+            await items.move(connection, item, ItemState.EXPORTED, by="test")
+        for path in (scene, matte):
+            await self.parts.blobs.write("outputs", path, b"png", content_type="image/png")
+        for preset, data in pictures.items():
+            path = _path(item, "exports", f"1/{preset}.jpg")
+            await self.parts.blobs.write("exports", path, data, content_type="image/jpeg")
+
+
+def ids(job: dict[str, Any], index: int = 0) -> dict[str, str]:
+    """What the upload routes want to know of an item."""
+    return {"job_id": job["id"], "item_id": job["items"][index]["id"]}
+
+
+def _path(item: Item, kind: str, name: str) -> str:
+    return blob_path(item.tenant_id, item.job_id, item.id, kind, name)
+
+
+def _row(item: Item, preset: str, data: bytes) -> VariantRow:
+    return VariantRow(
+        preset=preset,
+        path=_path(item, "exports", f"1/{preset}.jpg"),
+        format="jpeg",
+        content_type="image/jpeg",
+        width=2000,
+        height=2000,
+        bytes=len(data),
+        sha256="0" * 64,
+        compliance=[{"rule": "width", "measured": 2000, "limit": "2000", "passed": True}],
+        fidelity={"max_de": 0.2},
+    )
+
+
+def settings_of(data_dir: Path, url: str, **groups: Any) -> Settings:
+    """Settings of a service whose own address is ``url``."""
+    return load_settings(data_dir=data_dir, blob=BlobSettings(public_url=url), **groups)
+
+
+def client_of(url: str, key: str | None = None) -> httpx.AsyncClient:
+    """A client of the service at ``url``."""
+    headers = {"X-API-Key": key} if key is not None else {}
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30)
+
+
+_TEMPLATE: list[Path] = []
+
+
+async def migrated(settings: Settings) -> None:
+    """Give the data folder an empty database; the migrations themselves run once per test process."""
+    if not _TEMPLATE:
+        folder = Path(tempfile.mkdtemp(prefix="opal-template-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        await migrate(load_settings(data_dir=folder).database_url)
+        _TEMPLATE.append(folder / "opal.sqlite")
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_TEMPLATE[0], settings.data_dir / "opal.sqlite")
+
+
+async def tenants_with_keys(parts: Parts, granted: int = CREDITS) -> tuple[str, str]:
+    """Two tenants with credits; returns their API keys."""
+    made = []
+    async with parts.database.transaction() as connection:
+        for tenant in (TENANT, OTHER):
+            await keys.ensure_tenant(connection, tenant, tenant.title())
+            await ledger.grant(connection, tenant, granted)
+            made.append((await keys.create_key(connection, tenant, "test"))[1])
+    return made[0], made[1]
+
+
+@asynccontextmanager
+async def running_web_api(data_dir: Path, *, granted: int = CREDITS, **groups: Any) -> AsyncIterator[WebApi]:
+    """web-api on embedded parts under ``data_dir``; ``groups`` replace groups of settings."""
+    bound, url = bound_socket()
+    settings = settings_of(data_dir, url, **groups)
+    await migrated(settings)
+    parts = build_parts(settings)
+    key, other_key = await tenants_with_keys(parts, granted)
+    try:
+        async with (
+            served(create_app(parts), bound) as server,
+            httpx.AsyncClient(
+                base_url=url, headers={"X-API-Key": key}, trust_env=False, timeout=30
+            ) as client,
+            httpx.AsyncClient(base_url=url, headers={"X-API-Key": other_key}, trust_env=False) as other,
+            httpx.AsyncClient(base_url=url, trust_env=False) as anonymous,
+        ):
+            yield WebApi(url, parts, client, other, anonymous, server)
+    finally:
+        await parts.close()
+
+
+def photo(width: int = 400, height: int = 300, ending: str = ".jpg") -> bytes:
+    """A small real picture: a dark box on white."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    pixels[height // 4 : -height // 4, width // 4 : -width // 4] = (40, 60, 90)
+    data: bytes = pyvips.Image.new_from_array(pixels).copy(interpretation="srgb").write_to_buffer(ending)
+    return data

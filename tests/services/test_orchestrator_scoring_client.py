@@ -1,0 +1,188 @@
+"""The scoring client against a real HTTP server that answers as an Azure ML endpoint does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from tests.services.scripted_endpoint import META, Endpoint, ok, own_error, refusing, serving
+
+from opal.errors import OpalError, PhotoRefused, ScoringBusy, ScoringFailed, ScoringUnavailable
+from opal.messages.scoring_contract import OutputSas, ScoreRequest
+from opal.orchestrator.scoring_client import ScoringClient
+from opal.settings import ScoringSettings
+
+REQUEST = ScoreRequest(
+    tenant_id="t",
+    job_id="job_1",
+    item_id="item_1",
+    input_image_sas="http://127.0.0.1:1/raw",
+    output_sas=OutputSas(scene="http://127.0.0.1:1/scene", matte="http://127.0.0.1:1/matte"),
+)
+
+
+def settings(url: str, **changes: Any) -> ScoringSettings:
+    return ScoringSettings(url=url, key=SecretStr("s3cret"), **{"attempts": 3, **changes})
+
+
+@asynccontextmanager
+async def client_of(endpoint: Endpoint, **changes: Any) -> AsyncIterator[ScoringClient]:
+    deadline_s = changes.pop("deadline_s", 30.0)
+    async with serving(endpoint):
+        client = ScoringClient(
+            settings(endpoint.url, **changes), deadline_s=deadline_s, first_wait_s=0.01, longest_wait_s=0.02
+        )
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+async def test_the_request_carries_key_correlation_id_and_contract() -> None:
+    endpoint = Endpoint(ok)
+    async with client_of(endpoint) as client:
+        answer = await client.score(REQUEST, "corr-1")
+    assert answer.meta.seed == 7
+    [sent] = endpoint.requests
+    assert sent.headers["authorization"] == "Bearer s3cret"
+    assert sent.headers["x-correlation-id"] == "corr-1"
+    assert ScoreRequest.model_validate_json(endpoint.bodies[0]) == REQUEST
+
+
+@pytest.mark.parametrize("status", [408, 424, 429, 500, 502, 503, 504])
+async def test_a_passing_fault_is_tried_again(status: int) -> None:
+    endpoint = Endpoint(refusing(status), refusing(status), ok)
+    async with client_of(endpoint) as client:
+        assert (await client.score(REQUEST, "c")).meta.confidence == 0.9
+    assert len(endpoint.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (429, ScoringBusy),
+        (502, ScoringUnavailable),
+        (503, ScoringUnavailable),
+        (500, ScoringFailed),
+        (504, ScoringFailed),
+        (424, ScoringFailed),
+    ],
+)
+async def test_a_lasting_fault_ends_after_the_last_attempt(status: int, expected: type[OpalError]) -> None:
+    endpoint = Endpoint(refusing(status))
+    async with client_of(endpoint) as client:
+        with pytest.raises(expected) as caught:
+            await client.score(REQUEST, "c")
+    assert caught.value.retryable
+    assert len(endpoint.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 422, 424, 500])
+async def test_the_endpoints_own_verdict_is_final_and_keeps_its_code(status: int) -> None:
+    endpoint = Endpoint(own_error(status, "no_product_found", retryable=False))
+    async with client_of(endpoint) as client:
+        with pytest.raises(PhotoRefused) as caught:
+            await client.score(REQUEST, "c")
+    assert (caught.value.code, caught.value.message) == ("no_product_found", "Why not.")
+    assert not caught.value.retryable
+    assert len(endpoint.requests) == 1
+
+
+async def test_an_own_error_that_may_pass_is_tried_again() -> None:
+    endpoint = Endpoint(own_error(422, "warming_up", retryable=True), ok)
+    async with client_of(endpoint) as client:
+        await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 2
+
+
+async def test_a_plain_client_error_is_final() -> None:
+    endpoint = Endpoint(refusing(413))
+    async with client_of(endpoint) as client:
+        with pytest.raises(PhotoRefused) as caught:
+            await client.score(REQUEST, "c")
+    assert caught.value.code == "scoring_failed"
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_wrong_key_or_address_is_no_fault_of_the_photo(status: int) -> None:
+    endpoint = Endpoint(refusing(status))
+    async with client_of(endpoint) as client:
+        with pytest.raises(ScoringUnavailable):
+            await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 1
+
+
+async def test_an_answer_that_breaks_the_contract_is_tried_again() -> None:
+    endpoint = Endpoint(refusing(200, body={"meta": {"engine": "x"}}), ok)
+    async with client_of(endpoint) as client:
+        await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 2
+
+
+async def test_retry_after_is_waited_for() -> None:
+    endpoint = Endpoint(refusing(429, {"Retry-After": "1"}), ok)
+    async with client_of(endpoint) as client:
+        started = asyncio.get_running_loop().time()
+        await client.score(REQUEST, "c")
+    assert asyncio.get_running_loop().time() - started >= 1.0
+
+
+async def test_a_retry_after_beyond_patience_gives_up_at_once() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)
+    endpoint = Endpoint(refusing(503, {"Retry-After": later}))
+    async with client_of(endpoint) as client:
+        with pytest.raises(ScoringUnavailable):
+            await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 1
+
+
+async def test_an_endpoint_that_hangs_is_given_up_at_the_deadline() -> None:
+    async def hang(request: Request) -> Response:
+        # Ends when the client hangs up: the next thing that a client can send is its disconnection.
+        await request.receive()
+        return Response()
+
+    endpoint = Endpoint(hang)
+    async with client_of(endpoint, timeout_s=0.1, attempts=10, deadline_s=0.35) as client:
+        with pytest.raises(ScoringFailed):
+            await client.score(REQUEST, "c")
+    assert 2 <= len(endpoint.requests) <= 4
+
+
+async def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
+    async with serving(Endpoint(ok)) as gone:
+        url = gone.url
+    client = ScoringClient(settings(url), first_wait_s=0.01, longest_wait_s=0.01)
+    with pytest.raises(ScoringUnavailable):
+        await client.score(REQUEST, "c")
+    await client.close()
+
+
+async def test_never_more_requests_under_way_than_the_endpoint_queues() -> None:
+    under_way = 0
+    most = 0
+    four = asyncio.Event()
+
+    async def count(_request: Request) -> Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == 4:
+            four.set()
+        # The first four wait for one another, so that the bound is reached and not only kept.
+        await four.wait()
+        for _turn in range(20):
+            await asyncio.sleep(0)
+        under_way -= 1
+        return JSONResponse({"meta": META})
+
+    async with client_of(Endpoint(count), concurrency=1, instances=2) as client:
+        await asyncio.gather(*(client.score(REQUEST, f"c{n}") for n in range(20)))
+    assert most == 4

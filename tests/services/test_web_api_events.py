@@ -1,0 +1,130 @@
+"""A job's event stream: what it tells, how it resumes, and how it ends."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from tests.services.http_services import WebApi, photo, running_web_api
+
+from opal.web_api.event_tail import EventTail
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
+    async with running_web_api(tmp_path) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Event:
+    name: str
+    id: int
+    data: dict[str, Any]
+
+
+async def events(answer: httpx.Response) -> AsyncIterator[Event]:
+    fields: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "event" in fields:
+            yield Event(fields["event"], int(fields["id"]), json.loads(fields["data"]))
+            fields = {}
+
+
+async def follow(api: WebApi, job_id: str, last: int | None = None) -> list[Event]:
+    headers = {} if last is None else {"Last-Event-ID": str(last)}
+    async with api.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        return [event async for event in events(answer)]
+
+
+def tail(api: WebApi) -> EventTail:
+    app = api.server.config.app
+    assert isinstance(app, FastAPI)
+    assert isinstance(app.state.event_tail, EventTail)
+    return app.state.event_tail
+
+
+async def test_a_stream_tells_the_whole_story_while_it_happens_and_ends_with_the_job(api: WebApi) -> None:
+    job = await api.job()
+    item_id = job["items"][0]["id"]
+    seen: list[Event] = []
+    async with api.client.stream("GET", f"/v1/jobs/{job['id']}/events") as answer:
+        stream = events(answer)
+        async for event in stream:
+            seen.append(event)
+            if event.name == "job" and event.data["status"] == "created":
+                assert not tail(api).idle.is_set()
+                assert (await api.upload(job, photo())).status_code == 200
+            if event.name == "job" and event.data["counts"].get("queued"):
+                await api.finish(item_id, {"square-1x1": b"jpeg"})
+    states = [event.data["state"] for event in seen if event.name == "item"]
+    assert states == ["created", "uploaded", "queued", "processing", "completed", "exported"]
+    assert seen[-1].name == "job"
+    assert (seen[-1].data["status"], seen[-1].data["finished"]) == ("finished", True)
+    numbers = [event.id for event in seen]
+    assert numbers == sorted(numbers)
+
+
+async def test_a_client_that_comes_back_misses_nothing_and_hears_nothing_twice(api: WebApi) -> None:
+    job = await api.job("a.jpg", "b.jpg")
+    await api.upload(job, photo())
+    await api.client.delete(f"/v1/jobs/{job['id']}")
+    whole = await follow(api, job["id"])
+    items = [event for event in whole if event.name == "item"]
+    resumed = await follow(api, job["id"], last=items[1].id)
+    assert [event for event in resumed if event.name == "item"] == items[2:]
+    assert resumed[-1].data["status"] == "cancelled"
+
+
+async def test_a_client_that_has_seen_the_end_is_told_to_stay_away(api: WebApi) -> None:
+    job = await api.job()
+    await api.client.delete(f"/v1/jobs/{job['id']}")
+    last = (await follow(api, job["id"]))[-1].id
+    answer = await api.client.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": str(last)})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def test_a_failed_item_says_why(api: WebApi) -> None:
+    job = await api.job()
+    await api.upload(job, b"no photo at all")
+    story = await follow(api, job["id"])
+    failed = [event.data for event in story if event.name == "item"][-1]
+    assert (failed["state"], failed["code"]) == ("failed", "unsupported_format")
+    assert story[-1].data["status"] == "failed"
+
+
+async def test_the_event_table_is_only_looked_at_while_somebody_listens(api: WebApi) -> None:
+    job = await api.job()
+    assert tail(api).idle.is_set()
+    async with api.client.stream("GET", f"/v1/jobs/{job['id']}/events") as answer:
+        await anext(events(answer))
+        assert not tail(api).idle.is_set()
+    async with asyncio.timeout(10):
+        await tail(api).idle.wait()
+
+
+async def test_an_open_stream_does_not_hold_up_the_end(api: WebApi) -> None:
+    job = await api.job()
+    async with api.client.stream("GET", f"/v1/jobs/{job['id']}/events") as answer:
+        stream = events(answer)
+        await anext(stream)
+        api.server.should_exit = True
+        async with asyncio.timeout(3):
+            rest = [event async for event in stream]
+    assert [event.name for event in rest] in (["job"], [])
+
+
+async def test_a_wrong_resume_number_is_refused(api: WebApi) -> None:
+    job = await api.job()
+    answer = await api.client.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": "last"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

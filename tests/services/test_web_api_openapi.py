@@ -1,0 +1,123 @@
+"""Both HTTP services hold what their OpenAPI promises, asked by schemathesis over the real server.
+
+The command for a longer run is in docs/api.md.
+"""
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.services.http_services import (
+    WebApi,
+    bound_socket,
+    client_of,
+    photo,
+    running_web_api,
+    served,
+)
+
+from opal.billing_service.app import create_app
+from opal.settings import WebSettings, child_environment
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = 5
+
+
+async def ask(folder: Path, url: str, key: str, ids: dict[str, str]) -> None:
+    """Run schemathesis with every check; its report is the failure message."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("schemathesis")),
+        *("run", f"{url}/openapi.json", "--header", f"X-API-Key: {key}"),
+        *("--phases", "examples,coverage,fuzzing", "--checks", "all"),
+        *("--max-examples", str(EXAMPLES), "--seed", "1", "--workers", "2"),
+        *("--no-shrink", "--generation-database", "none", "--warnings", "off"),
+        cwd=folder,
+        env=child_environment(
+            {
+                "SCHEMATHESIS_HOOKS": "tests.services.openapi_hooks",
+                "OPAL_TEST_IDS": json.dumps(ids),
+                "PYTHONPATH": str(ROOT),
+            }
+        ),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+
+
+async def finished_job(api: WebApi) -> dict[str, str]:
+    """A job whose event stream ends and whose pictures are there."""
+    job = await api.job()
+    await api.upload(job, photo())
+    item_id = job["items"][0]["id"]
+    await api.finish(item_id, {"square-1x1": b"jpeg"})
+    return {"job_id": job["id"], "item_id": item_id}
+
+
+async def test_web_api_holds_what_it_promises(tmp_path: Path) -> None:
+    async with running_web_api(tmp_path / "data", granted=10**9) as api:
+        await ask(tmp_path, api.url, api.client.headers["X-API-Key"], await finished_job(api))
+
+
+async def test_billing_service_holds_what_it_promises(tmp_path: Path) -> None:
+    async with running_web_api(tmp_path / "data") as api:
+        await api.job()
+        bound, url = bound_socket()
+        async with served(create_app(api.parts.database, WebSettings()), bound):
+            await ask(tmp_path, url, api.client.headers["X-API-Key"], {})
+
+
+@pytest.mark.parametrize("service", ["web-api", "billing-service"])
+async def test_every_operation_is_described_with_examples_and_problems(tmp_path: Path, service: str) -> None:
+    async with running_web_api(tmp_path / "data") as api:
+        document: dict[str, Any]
+        if service == "web-api":
+            document = (await api.anonymous.get("/openapi.json")).json()
+        else:
+            bound, url = bound_socket()
+            async with served(create_app(api.parts.database, WebSettings()), bound), client_of(url) as client:
+                document = (await client.get("/openapi.json")).json()
+    names = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            names.append(operation["operationId"])
+            assert operation["summary"], where
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    content = answer["content"]["application/problem+json"]
+                    assert content["schema"] == {"$ref": "#/components/schemas/Problem"}, where
+                    assert content["examples"], where
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if body is not None:
+                name = body["schema"]["$ref"].rpartition("/")[2]
+                assert document["components"]["schemas"][name]["examples"], where
+            if path.startswith("/v1/"):
+                assert operation["security"] == [{"APIKeyHeader": []}], where
+                assert "401" in operation["responses"], where
+    assert len(names) == len(set(names))
+
+
+async def test_the_api_page_names_every_route_and_every_code_with_its_status(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    rows = {
+        int(cells[1]): set(re.findall(r"`(\w+)`", cells[2]))
+        for line in page.splitlines()
+        if (cells := [cell.strip() for cell in line.split("|")])[1:2] and cells[1].isdecimal()
+    }
+    promised: dict[int, set[str]] = {405: {"method_not_allowed"}}
+    async with running_web_api(tmp_path) as api:
+        document = (await api.anonymous.get("/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        assert path in page, f"docs/api.md does not name {path}"
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                problems = answer.get("content", {}).get("application/problem+json", {})
+                if problems:
+                    promised.setdefault(int(status), set()).update(problems["examples"])
+    assert rows == promised

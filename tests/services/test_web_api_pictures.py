@@ -1,0 +1,164 @@
+"""Finished pictures over HTTP: variants, downloads with ranges, and everything in one ZIP."""
+
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.services.http_services import WebApi, photo, running_web_api
+
+from opal.errors import InvalidInput
+from opal.http.errors import RangeNotSatisfiable
+from opal.web_api.blobs import requested_span
+from opal.web_api.file_names import safe_stem, unique_stems
+
+PICTURE = bytes(range(256)) * 40
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
+    async with running_web_api(tmp_path) as running:
+        yield running
+
+
+async def test_variants_come_with_reports_and_urls_that_work_without_a_key(api: WebApi) -> None:
+    job = await api.job("Große Tasse.JPG")
+    await api.upload(job, photo())
+    item_id = job["items"][0]["id"]
+    path = f"/v1/jobs/{job['id']}/items/{item_id}/variants"
+    before = (await api.client.get(path)).json()
+    assert (before["scene"], before["matte"], before["variants"]) == (None, None, [])
+    await api.finish(item_id, {"square-1x1": PICTURE, "amazon-main": b"second"})
+    answer = (await api.client.get(path)).json()
+    names = [(variant["preset"], variant["filename"]) for variant in answer["variants"]]
+    assert names == [
+        ("amazon-main", "Große_Tasse-amazon-main.jpg"),
+        ("square-1x1", "Große_Tasse-square-1x1.jpg"),
+    ]
+    variant = answer["variants"][1]
+    assert variant["compliance"] == [{"rule": "width", "measured": 2000, "limit": "2000", "passed": True}]
+    download = await api.anonymous.get(variant["url"])
+    assert download.content == PICTURE
+    assert download.headers["content-type"] == "image/jpeg"
+    assert download.headers["cache-control"] == "private, no-store"
+    assert download.headers["x-content-type-options"] == "nosniff"
+    assert "filename*=UTF-8''Gro%C3%9Fe_Tasse-square-1x1.jpg" in download.headers["content-disposition"]
+    for name in ("scene", "matte"):
+        assert (await api.anonymous.get(answer[name]["url"])).content == b"png"
+
+
+async def test_parts_of_a_picture(api: WebApi) -> None:
+    job = await api.job()
+    await api.upload(job, photo())
+    item_id = job["items"][0]["id"]
+    await api.finish(item_id, {"square-1x1": PICTURE})
+    path = f"/v1/jobs/{job['id']}/items/{item_id}/variants"
+    url = (await api.client.get(path)).json()["variants"][0]["url"]
+    whole = await api.anonymous.get(url)
+    part = await api.anonymous.get(url, headers={"Range": "bytes=10-19", "If-Range": whole.headers["etag"]})
+    assert (part.status_code, part.content) == (206, PICTURE[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(PICTURE)}"
+    changed = await api.anonymous.get(url, headers={"Range": "bytes=10-19", "If-Range": '"other"'})
+    assert (changed.status_code, changed.content) == (200, PICTURE)
+    beyond = await api.anonymous.get(url, headers={"Range": "bytes=999999-"})
+    assert (beyond.status_code, beyond.json()["code"]) == (416, "range_not_satisfiable")
+    assert beyond.headers["content-range"] == f"bytes */{len(PICTURE)}"
+    head = await api.anonymous.head(url)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(PICTURE))
+    assert head.headers["etag"] == whole.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("header", "span"),
+    [
+        (None, None),
+        ("bytes=0-", (0, 100)),
+        ("bytes=0-9", (0, 10)),
+        ("bytes=90-500", (90, 100)),
+        ("bytes=-10", (90, 100)),
+        ("bytes=-500", (0, 100)),
+        ("bytes=9-2", None),
+        ("bytes=0-1,5-6", None),
+        ("bytes=-", None),
+        ("items=0-1", None),
+    ],
+)
+def test_a_range_header_is_read_as_rfc_9110_says(header: str | None, span: tuple[int, int] | None) -> None:
+    assert requested_span(header, 100) == span
+
+
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0"])
+def test_a_range_behind_the_end_is_refused(header: str) -> None:
+    with pytest.raises(RangeNotSatisfiable):
+        requested_span(header, 100)
+    assert issubclass(RangeNotSatisfiable, InvalidInput)
+
+
+async def test_the_archive_holds_every_picture_stored_and_a_report(api: WebApi) -> None:
+    job = await api.job("mug.jpg", "MUG.png", "../../etc/passwd", "broken.jpg", name="Frühling 26")
+    large = PICTURE * 1000  # above what is read in one go
+    for index in range(3):
+        await api.upload(job, photo(), index)
+        await api.finish(job["items"][index]["id"], {"square-1x1": large if index == 0 else PICTURE})
+    await api.upload(job, b"no photo", 3)
+    answer = await api.client.get(f"/v1/jobs/{job['id']}/archive.zip")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/zip"
+    assert "opal-Fr_hling_26.zip" in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [
+            "report.json",
+            "mug/square-1x1.jpg",
+            "MUG-2/square-1x1.jpg",
+            "passwd/square-1x1.jpg",
+        ]
+        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert archive.read("mug/square-1x1.jpg") == large
+        assert archive.read("MUG-2/square-1x1.jpg") == PICTURE
+        report = json.loads(archive.read("report.json"))
+    assert report["job_id"] == job["id"]
+    assert [item["status"] for item in report["items"]] == ["exported"] * 3 + ["failed"]
+    assert report["items"][3]["error"]["code"] == "unsupported_format"
+    assert report["items"][0]["variants"][0]["path"] == "mug/square-1x1.jpg"
+
+
+async def test_no_archive_before_there_is_a_picture(api: WebApi) -> None:
+    job = await api.job()
+    answer = await api.client.get(f"/v1/jobs/{job['id']}/archive.zip")
+    assert (answer.status_code, answer.json()["code"]) == (409, "job_not_ready")
+
+
+async def test_a_picture_lost_on_the_way_breaks_the_download_instead_of_ending_it(api: WebApi) -> None:
+    job = await api.job()
+    await api.upload(job, photo())
+    await api.finish(job["items"][0]["id"], {"square-1x1": PICTURE})
+    path = f"acme/jobs/{job['id']}/items/{job['items'][0]['id']}/exports/1/square-1x1.jpg"
+    await api.parts.blobs.delete("exports", path)
+    with pytest.raises(Exception, match="peer closed connection"):
+        await api.client.get(f"/v1/jobs/{job['id']}/archive.zip")
+
+
+@pytest.mark.parametrize(
+    ("filename", "stem"),
+    [
+        ("mug.jpg", "mug"),
+        ("C:\\photos\\mug.final.jpg", "mug.final"),
+        ("../../x.png", "x"),
+        (".jpg", "jpg"),
+        ("...", "photo"),
+        ("CON.jpg", "_CON"),
+        ("a/b\nc:d.jpg", "b_c_d"),
+        ("Kaffee & Kuchen (2).jpg", "Kaffee_Kuchen_(2)"),
+        ("x" * 200 + ".jpg", "x" * 80),
+    ],
+)
+def test_file_names_are_safe_everywhere(filename: str, stem: str) -> None:
+    assert safe_stem(filename) == stem
+
+
+def test_file_names_are_unique_without_case() -> None:
+    assert unique_stems(["a.jpg", "A.png", "a-2.jpg", "a.gif"]) == ["a", "A-2", "a-2-2", "a-3"]

@@ -1,0 +1,135 @@
+"""Composing: product pixels exact, ground untouched where it should be, nothing cut, nothing haloed."""
+
+import numpy as np
+import pytest
+from tests.unit.drawn_products import GREEN, ball, box_with_label, mug, product
+
+from opal.errors import NoProductFound, ProductTooSmall
+from opal.images.colour import to_srgb8
+from opal.placement.place import compose, find_product, shadow_kind
+from opal.placement.placement import Placement
+from opal.placement.scene import SCENES, SolidScene, StudioScene, TransparentScene
+
+WHITE = SolidScene()
+
+
+def test_product_pixels_come_out_as_they_were_at_native_size() -> None:
+    drawn = box_with_label()
+    made = compose(drawn.photo, drawn.matte, StudioScene(), Placement(margin=0.0), 700, 700, seed=1)
+    assert made.transform.scale == 1.0
+    assert not made.upscaled
+    box = made.product_box
+    shown = made.pixels[box.top : box.bottom, box.left : box.right]
+    original = drawn.photo.pixels.numpy()[60:340, 80:320]
+    assert np.array_equal(shown, original)
+
+
+def test_a_white_ground_stays_255_outside_the_product_and_its_shadow() -> None:
+    drawn = mug()
+    plain = compose(drawn.photo, drawn.matte, WHITE, Placement(shadow="none"), 300, 300, seed=1)
+    assert (plain.pixels[plain.alpha == 0.0] == 255).all()
+    shadowed = compose(drawn.photo, drawn.matte, WHITE, Placement(), 300, 300, seed=1)
+    assert (shadowed.pixels[:100][shadowed.alpha[:100] == 0.0] == 255).all()
+    below = shadowed.pixels[shadowed.product_box.bottom + 1, 110:140]
+    assert below.mean() < 235
+
+
+@pytest.mark.parametrize("scene", ["white", "studio-grey"])
+def test_the_green_of_the_old_ground_leaves_no_rim(scene: str) -> None:
+    """Edge pixels must lie between product and new ground: no greener than the greener of both."""
+    matte = ball(300, 300).matte
+    drawn = product(matte, np.full((300, 300, 3), (200.0, 120.0, 120.0)), ground=GREEN)
+    made = compose(drawn.photo, drawn.matte, SCENES[scene], Placement(shadow="none"), 300, 300, seed=1)
+    edge = (made.alpha > 0.05) & (made.alpha < 0.95)
+    codes = made.pixels[edge].astype(int)
+    greenness = codes[:, 1] - np.maximum(codes[:, 0], codes[:, 2])
+    assert np.percentile(greenness, 99) <= 3
+
+
+def test_transparent_pictures_carry_nothing_of_the_old_ground() -> None:
+    drawn = mug()
+    made = compose(drawn.photo, drawn.matte, TransparentScene(), Placement(), 300, 300, seed=1)
+    assert made.pixels.shape == (300, 300, 4)
+    clear = made.pixels[..., 3] == 0
+    assert clear.any()
+    assert (made.pixels[clear] == 0).all()
+    assert np.abs(made.pixels[..., 3] / 255.0 - made.alpha).max() <= 0.5 / 255 + 1e-6
+
+
+def test_a_shadow_on_transparency_is_black_of_partial_alpha() -> None:
+    drawn = mug()
+    made = compose(
+        drawn.photo, drawn.matte, TransparentScene(), Placement(shadow="contact"), 300, 300, seed=1
+    )
+    row = made.product_box.bottom + 1
+    shadow = made.pixels[row, 110:140]
+    assert (shadow[:, 3] > 30).all()
+    assert (shadow[:, :3] == 0).all()
+
+
+def test_laying_a_transparent_picture_on_white_equals_composing_on_white() -> None:
+    drawn = mug()
+    placement = Placement(shadow="contact")
+    clear = compose(drawn.photo, drawn.matte, TransparentScene(), placement, 300, 300, seed=1)
+    white = compose(drawn.photo, drawn.matte, WHITE, placement, 300, 300, seed=1)
+    alpha = clear.pixels[..., 3:].astype(np.float32) / 255
+    linear = (clear.pixels[..., :3].astype(np.float32) / 255) ** 2.2
+    laid = to_srgb8((linear * alpha + (1 - alpha)).astype(np.float32)).astype(int)
+    assert np.percentile(np.abs(laid - white.pixels), 99) <= 3
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 300), (400, 300), (216, 384), (512, 128)])
+def test_the_product_is_whole_in_every_aspect(width: int, height: int) -> None:
+    drawn = mug()
+    made = compose(drawn.photo, drawn.matte, StudioScene(), Placement(), width, height, seed=1)
+    assert made.pixels.shape == (height, width, 3)
+    assert made.product_box.inside(width, height)
+    border = np.concatenate([made.alpha[0], made.alpha[-1], made.alpha[:, 0], made.alpha[:, -1]])
+    assert border.max() == 0.0
+    area = made.transform.scale**2 * drawn.matte.sum()
+    assert made.alpha.sum() == pytest.approx(area, rel=0.02)
+
+
+def test_the_same_arguments_give_the_same_picture() -> None:
+    drawn = mug()
+    one, same, other = (
+        compose(drawn.photo, drawn.matte, StudioScene(), Placement(), 200, 200, seed=seed).pixels
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_the_ground_line_of_the_placement_is_where_the_product_stands() -> None:
+    drawn = box_with_label()
+    made = compose(drawn.photo, drawn.matte, StudioScene(), Placement(ground=0.8), 400, 400, seed=1)
+    assert made.product_box.bottom == pytest.approx(320, abs=1)
+
+
+def test_small_products_are_enlarged_only_as_far_as_allowed() -> None:
+    drawn = mug()
+    held = compose(drawn.photo, drawn.matte, WHITE, Placement(fill=0.9), 900, 900, seed=1)
+    assert held.transform.scale == 1.0
+    assert held.capped
+    assert not held.upscaled
+    grown = compose(drawn.photo, drawn.matte, WHITE, Placement(fill=0.9, upscale_limit=2.0), 900, 900, seed=1)
+    assert grown.transform.scale == 2.0
+    assert grown.capped
+    assert grown.upscaled
+
+
+def test_no_product_and_a_speck_are_refused() -> None:
+    with pytest.raises(NoProductFound):
+        find_product(np.zeros((100, 100), np.float32))
+    with pytest.raises(NoProductFound):
+        find_product(np.full((100, 100), 0.3, np.float32))
+    speck = np.zeros((100, 100), np.float32)
+    speck[40:50, 40:52] = 1.0
+    with pytest.raises(ProductTooSmall, match="12 x 10"):
+        find_product(speck)
+
+
+def test_the_scene_chooses_the_shadow_unless_the_placement_does() -> None:
+    assert shadow_kind(Placement(), TransparentScene()) == "none"
+    assert shadow_kind(Placement(), StudioScene()) == "contact"
+    assert shadow_kind(Placement(shadow="none"), StudioScene()) == "none"

@@ -1,0 +1,103 @@
+"""Preset files: what ships is sound, and a bad file is named with key and reason."""
+
+from pathlib import Path
+
+import pytest
+
+from opal.errors import InvalidPreset, UnknownPreset
+from opal.marketplaces.presets import Preset, load_presets, read_presets, resolve_presets
+
+GOOD = """
+channel = "shop"
+source = "https://shop.example/images"
+checked = 2026-11-24
+authority = "official"
+[[presets]]
+name = "shop-main"
+title = "Shop"
+description = "For the shop."
+width = 800
+height = 800
+format = "jpeg"
+ground = "white"
+rules = [
+  { rule = "fill_share", minimum = 0.8 },
+  { rule = "bytes", maximum = 9, authority = "second-hand", source = "https://blog.example" },
+  { rule = "width", equals = 800, authority = "own" },
+]
+"""
+
+
+def test_the_shipped_presets_are_those_of_the_documentation() -> None:
+    assert set(load_presets()) == {
+        "square-1x1",
+        "landscape-4x3",
+        "story-9x16",
+        "amazon-main",
+        "cutout-png",
+    }
+    page = Path(__file__).parents[2].joinpath("docs/presets.md").read_text("utf-8")
+    for preset in load_presets().values():
+        assert f"`{preset.name}`" in page
+        for rule in preset.rules:
+            assert f"`{rule.rule}`" in page
+
+
+@pytest.mark.parametrize("preset", load_presets().values(), ids=lambda preset: preset.name)
+def test_a_shipped_preset_asks_for_what_its_rules_allow(preset: Preset) -> None:
+    limits = {rule.rule: rule for rule in preset.rules}
+    if preset.width is not None:
+        assert limits["width"].equals == preset.width
+        assert limits["height"].equals == preset.height
+    if "fill_share" in limits and limits["fill_share"].minimum is not None:
+        assert preset.fill is not None
+        assert preset.fill >= limits["fill_share"].minimum
+    assert limits["upscaling"].maximum is not None
+    assert preset.upscale_limit <= limits["upscaling"].maximum
+    if "bytes" in limits and preset.max_bytes is not None:
+        assert limits["bytes"].maximum == preset.max_bytes
+
+
+def test_rules_inherit_the_files_source_unless_they_name_their_own(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(GOOD)
+    rules = read_presets(tmp_path)["shop-main"].rules
+    assert [(rule.authority, rule.source) for rule in rules] == [
+        ("official", "https://shop.example/images"),
+        ("second-hand", "https://blog.example"),
+        ("own", None),
+    ]
+    assert rules[0].checked is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("width = 800\n", "", r"shop.toml: presets.0: give both `width` and `height`"),
+        ('ground = "white"', 'ground = "transparent"', "presets.0: JPEG has no transparency"),
+        (", minimum = 0.8", "", "presets.0.rules.0: a rule needs `minimum`"),
+        ('rule = "fill_share"', 'rule = "prettiness"', "presets.0.rules.0.rule: Input should be"),
+        ('name = "shop-main"', 'name = "Shop Main"', "presets.0.name: String should match"),
+        ("[[presets]]", "[[presets", "shop.toml: not valid TOML"),
+        ('source = "https://shop.example/images"\n', "", "needs `source` and `checked`"),
+    ],
+)
+def test_a_bad_file_is_named_with_key_and_reason(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    assert old in GOOD
+    (tmp_path / "shop.toml").write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(InvalidPreset, match=reason) as caught:
+        read_presets(tmp_path)
+    assert caught.value.message.startswith("shop.toml: ")
+
+
+def test_two_files_cannot_define_one_preset(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(GOOD)
+    (tmp_path / "b.toml").write_text(GOOD)
+    with pytest.raises(InvalidPreset, match=r"b.toml: presets: 'shop-main' is defined twice"):
+        read_presets(tmp_path)
+
+
+def test_names_resolve_in_order_without_repeats() -> None:
+    names = ["story-9x16", "amazon-main", "story-9x16"]
+    assert [preset.name for preset in resolve_presets(names)] == ["story-9x16", "amazon-main"]
+    with pytest.raises(UnknownPreset, match=r"'ebay' is not known. Known: amazon-main"):
+        resolve_presets(["square-1x1", "ebay"])
