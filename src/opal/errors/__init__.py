@@ -1,0 +1,188 @@
+"""Every error that may cross a module border, drawn as one tree.
+
+``code`` is stable and public (problem+json, item rows, reports); ``retryable`` tells a worker to try
+again; ``expected`` errors are the caller's or the photo's fault and are logged without a traceback.
+
+The first line of an error's docstring is what the client reads; further lines say what to do about it and
+appear in docs/errors.md. A class without such lines takes its parent's. Parts that meet errors of their own
+(``http``, ``cli``, ``database``, ...) derive them from these.
+
+OpalError
+├── InvalidInput                      what the caller sent
+│   ├── InvalidJson
+│   ├── InvalidSettings
+│   ├── UnknownScene
+│   ├── InvalidScene
+│   ├── InvalidPlacement
+│   ├── UnknownPreset
+│   ├── InvalidPreset
+│   ├── UnknownEngine
+│   ├── InvalidMessage
+│   ├── InvalidBlobPath
+│   ├── IdempotencyKeyReused
+│   └── InvalidPhoto                  what the photo is
+│       ├── PhotoEmpty
+│       ├── UnsupportedFormat
+│       ├── PhotoTruncated
+│       ├── PhotoCorrupt
+│       ├── PhotoTooLarge
+│       ├── TooManyPixels
+│       ├── SideTooLong
+│       ├── PhotoTooSmall
+│       ├── PhotoAnimated
+│       ├── InterlacedTooLarge
+│       ├── NoProductFound
+│       ├── ProductTooSmall
+│       └── PhotoRefused
+├── Unauthorized
+├── SignatureInvalid
+├── InsufficientCredits
+├── NotFound                          unknown and foreign ids alike
+│   └── BlobNotFound
+├── Conflict                          what does not fit the present state
+│   ├── BlobExists
+│   ├── UploadMissing
+│   ├── AlreadyUploaded
+│   ├── IllegalMove
+│   ├── JobFinished
+│   ├── JobNotReady
+│   └── IdempotencyKeyInFlight
+├── UploadExpired
+├── Interrupted                       the work was stopped or taken over; it is done again (retryable)
+│   ├── LeaseLost
+│   └── LockLost
+├── TooManyInterruptions
+├── DeadLettered
+├── DependencyError                   a database, queue, blob store or endpoint failed (retryable)
+│   ├── QueueUnavailable
+│   ├── BlobStoreUnavailable
+│   ├── StoredPictureUnusable
+│   ├── ScoringUnavailable
+│   ├── ScoringBusy
+│   └── ScoringFailed
+├── ModelMissing
+└── ModelCorrupt
+"""
+
+from opal.errors.base import OpalError, walk
+from opal.errors.dependencies import (
+    BlobStoreUnavailable,
+    DependencyError,
+    ModelCorrupt,
+    ModelMissing,
+    QueueUnavailable,
+    ScoringBusy,
+    ScoringFailed,
+    ScoringUnavailable,
+    StoredPictureUnusable,
+)
+from opal.errors.photos import (
+    InterlacedTooLarge,
+    InvalidPhoto,
+    NoProductFound,
+    PhotoAnimated,
+    PhotoCorrupt,
+    PhotoEmpty,
+    PhotoRefused,
+    PhotoTooLarge,
+    PhotoTooSmall,
+    PhotoTruncated,
+    ProductTooSmall,
+    SideTooLong,
+    TooManyPixels,
+    UnsupportedFormat,
+)
+from opal.errors.requests import (
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    InvalidBlobPath,
+    InvalidInput,
+    InvalidJson,
+    InvalidMessage,
+    InvalidPlacement,
+    InvalidPreset,
+    InvalidScene,
+    InvalidSettings,
+    SignatureInvalid,
+    Unauthorized,
+    UnknownEngine,
+    UnknownPreset,
+    UnknownScene,
+)
+from opal.errors.state import (
+    AlreadyUploaded,
+    BlobExists,
+    BlobNotFound,
+    Conflict,
+    DeadLettered,
+    IdempotencyKeyInFlight,
+    IllegalMove,
+    Interrupted,
+    JobFinished,
+    JobNotReady,
+    LeaseLost,
+    LockLost,
+    NotFound,
+    TooManyInterruptions,
+    UploadExpired,
+    UploadMissing,
+)
+
+__all__ = [
+    "AlreadyUploaded",
+    "BlobExists",
+    "BlobNotFound",
+    "BlobStoreUnavailable",
+    "Conflict",
+    "DeadLettered",
+    "DependencyError",
+    "IdempotencyKeyInFlight",
+    "IdempotencyKeyReused",
+    "IllegalMove",
+    "InsufficientCredits",
+    "InterlacedTooLarge",
+    "Interrupted",
+    "InvalidBlobPath",
+    "InvalidInput",
+    "InvalidJson",
+    "InvalidMessage",
+    "InvalidPhoto",
+    "InvalidPlacement",
+    "InvalidPreset",
+    "InvalidScene",
+    "InvalidSettings",
+    "JobFinished",
+    "JobNotReady",
+    "LeaseLost",
+    "LockLost",
+    "ModelCorrupt",
+    "ModelMissing",
+    "NoProductFound",
+    "NotFound",
+    "OpalError",
+    "PhotoAnimated",
+    "PhotoCorrupt",
+    "PhotoEmpty",
+    "PhotoRefused",
+    "PhotoTooLarge",
+    "PhotoTooSmall",
+    "PhotoTruncated",
+    "ProductTooSmall",
+    "QueueUnavailable",
+    "ScoringBusy",
+    "ScoringFailed",
+    "ScoringUnavailable",
+    "SideTooLong",
+    "SignatureInvalid",
+    "StoredPictureUnusable",
+    "TooManyInterruptions",
+    "TooManyPixels",
+    "Unauthorized",
+    "UnknownEngine",
+    "UnknownPreset",
+    "UnknownScene",
+    "UnsupportedFormat",
+    "UploadExpired",
+    "UploadMissing",
+    "walk",
+]

@@ -1,0 +1,103 @@
+"""What is wrong with a photo."""
+
+from opal.errors.requests import InvalidInput
+
+
+class InvalidPhoto(InvalidInput):
+    """The photo cannot be used."""
+
+    code = "invalid_photo"
+    title = "Photo cannot be used"
+
+
+class PhotoEmpty(InvalidPhoto):
+    """The photo has no bytes."""
+
+    code = "image_empty"
+    title = "Photo is empty"
+
+
+class UnsupportedFormat(InvalidPhoto):
+    """The file is not a picture of a supported format."""
+
+    code = "unsupported_format"
+    title = "Unsupported picture format"
+
+
+class PhotoTruncated(InvalidPhoto):
+    """The photo ends before its pixels do."""
+
+    code = "image_truncated"
+    title = "Photo is truncated"
+
+
+class PhotoCorrupt(InvalidPhoto):
+    """The photo's bytes are damaged."""
+
+    code = "image_corrupt"
+    title = "Photo is damaged"
+
+
+class PhotoTooLarge(InvalidPhoto):
+    """The photo has more bytes than allowed."""
+
+    code = "upload_too_large"
+    title = "Photo has too many bytes"
+
+
+class TooManyPixels(InvalidPhoto):
+    """The photo has more pixels than allowed."""
+
+    code = "image_too_many_pixels"
+    title = "Photo has too many pixels"
+
+
+class SideTooLong(InvalidPhoto):
+    """A side of the photo is longer than allowed."""
+
+    code = "image_side_too_long"
+    title = "Photo is too long on one side"
+
+
+class PhotoTooSmall(InvalidPhoto):
+    """The photo is too small to be useful."""
+
+    code = "image_too_small"
+    title = "Photo is too small"
+
+
+class PhotoAnimated(InvalidPhoto):
+    """The file holds several frames or pages; one photo is expected."""
+
+    code = "image_animated"
+    title = "Photo is animated"
+
+
+class InterlacedTooLarge(InvalidPhoto):
+    """An interlaced photo of this size needs too much memory to decode."""
+
+    code = "image_interlaced_too_large"
+    title = "Interlaced photo is too large"
+
+
+class NoProductFound(InvalidPhoto):
+    """No product stands out from the background."""
+
+    code = "no_product_found"
+    title = "No product found"
+
+
+class ProductTooSmall(InvalidPhoto):
+    """The product has too few pixels to be placed."""
+
+    code = "product_too_small"
+    title = "Product is too small"
+
+
+class PhotoRefused(InvalidPhoto):
+    """The placement endpoint refused the photo."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        # The endpoint's own stable code is the one the client should see.
+        self.code = code  # type: ignore[misc]
