@@ -21,6 +21,7 @@ from opal.cli.supervisor import ServicesNotReady, Supervisor
 from opal.cli.terminal import command_app, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.errors import InvalidInput
+from opal.settings import load_settings
 
 app = command_app()
 
@@ -42,7 +43,7 @@ def demo(
     found = find_photos([photos])[:limit]
     if not found:
         raise InvalidInput(f"There are no photos in {photos}; name a folder with --photos.")
-    ensure_weights()
+    ensure_weights(load_settings())
     out.mkdir(parents=True, exist_ok=True)
     planned = plan_photos(found)
     with tempfile.TemporaryDirectory(prefix="opal-demo-") as folder, claimed(Path(folder)) as data:

@@ -83,8 +83,8 @@ def process(  # noqa: PLR0917 - one parameter per option
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
     if todo:
-        ensure_weights()
-        engine = load_engine(settings.scoring.engine, settings.models_dir)
+        ensure_weights(settings)
+        engine = load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
         items |= _run(todo, folder, engine, recipe, workers or _default_workers())
     seconds = round(time.monotonic() - started, 2)
     folder.save(seconds)

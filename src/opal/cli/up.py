@@ -15,6 +15,7 @@ from opal.cli.stack import Stack, plan_stack, prepare_data, tidy_up
 from opal.cli.supervisor import ServicesNotReady, Supervisor
 from opal.cli.terminal import command_app, out
 from opal.cli.weights import ensure_weights
+from opal.settings import load_settings
 
 app = command_app()
 
@@ -40,7 +41,7 @@ def up(
 ) -> None:
     """Run all services on this machine; stop with Ctrl-C."""
     with claimed(data):
-        ensure_weights()
+        ensure_weights(load_settings())
         web_port = require_free(port) if port else free_ports(1)[0]
         asyncio.run(_run(plan_stack(data, web_port)))
 

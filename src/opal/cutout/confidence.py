@@ -1,0 +1,71 @@
+"""How far a matte can be trusted, and why not: plain signs that a person should look at the picture.
+
+Called by the engines. Figures are of the network's own answer and of the shape drawn from it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opal.cutout.regions import label
+
+_Floats = NDArray[np.float32]
+
+# Shares of the frame that a product photo rarely leaves.
+_NEARLY_EMPTY, _NEARLY_FULL = 0.005, 0.9
+# Share of one side of the frame along which the product may leave it before it counts as cut off.
+_CUT_OFF = 0.05
+# Hesitation per product area: 0.04 is a crisp answer, a tenth is a network that guesses.
+_CRISP, _GUESSING = 0.04, 0.25
+# A second region of at least this share of the largest one is a second subject.
+_SECOND = 0.2
+
+
+def judge(prediction: _Floats, shape: _Floats) -> tuple[float, tuple[str, ...]]:
+    """Confidence 0..1 and its reasons, worst first.
+
+    `prediction` is the network's square answer 0..1, `shape` (h, w) the refined shape in the photo's aspect.
+    """
+    findings = [
+        (factor, reason)
+        for factor, reason in (_hesitation(prediction), _area(shape), _frame(shape), _subjects(shape))
+        if factor < 1.0
+    ]
+    confidence = float(np.prod([factor for factor, _ in findings])) if findings else 1.0
+    reasons = tuple(reason for factor, reason in sorted(findings) if factor < 0.95)
+    return round(confidence, 3), reasons
+
+
+def _hesitation(prediction: _Floats) -> tuple[float, str]:
+    """How much of the answer is neither product nor ground, against the product's size."""
+    product = float((prediction > 0.5).mean())
+    unsure = float((4.0 * prediction * (1.0 - prediction)).mean())
+    ratio = unsure / max(product, 1e-6)
+    doubt = float(np.clip((ratio - _CRISP) / (_GUESSING - _CRISP), 0.0, 1.0))
+    return 1.0 - 0.7 * doubt, "Parts of the product's outline are uncertain."
+
+
+def _area(shape: _Floats) -> tuple[float, str]:
+    share = float((shape > 0.5).mean())
+    if share < _NEARLY_EMPTY:
+        return 0.5, "The product takes up very little of the photo."
+    if share > _NEARLY_FULL:
+        return 0.5, "Nearly the whole photo was taken as product."
+    return 1.0, ""
+
+
+def _frame(shape: _Floats) -> tuple[float, str]:
+    """A product that leaves the photo was cut by it; nothing can bring the rest back."""
+    solid = shape > 0.5
+    longest = max(float(side.mean()) for side in (solid[0], solid[-1], solid[:, 0], solid[:, -1]))
+    if longest <= _CUT_OFF:
+        return 1.0, ""
+    return 0.6, "The product is cut off by the edge of the photo."
+
+
+def _subjects(shape: _Floats) -> tuple[float, str]:
+    solid = shape > 0.5
+    if not solid.any():
+        return 1.0, ""
+    _, areas = label(solid)
+    large = int((areas[1:] >= _SECOND * areas[1:].max()).sum())
+    return (1.0, "") if large == 1 else (0.85, f"There are {large} separate subjects.")
