@@ -10,6 +10,7 @@ from opal.errors import (
     InvalidMessage,
     LeaseLost,
     NoProductFound,
+    OpalError,
     QueueUnavailable,
     ScoringBusy,
     walk,
@@ -42,9 +43,10 @@ def test_failed_work_comes_back_after_a_growing_while(error: Exception) -> None:
 
 
 def test_every_error_has_a_rule_and_only_an_unreadable_message_is_put_aside() -> None:
-    # PhotoRefused takes a code of its own; every other error can be made without arguments.
+    # PhotoRefused and the command line's RequestRefused take a code; every other error needs no arguments.
     for kind in walk():
-        error = kind("photo", "why") if kind.__name__ == "PhotoRefused" else kind()  # type: ignore[call-arg]
+        own_code = kind.__init__ is not OpalError.__init__
+        error = kind("photo", "why") if own_code else kind()  # type: ignore[call-arg]
         outcome = outcome_of(error, 1, SETTINGS)
         assert isinstance(outcome, Dead) == issubclass(kind, InvalidMessage), kind
         assert issubclass(kind, Interrupted | DependencyError | InvalidMessage) or isinstance(outcome, Later)

@@ -14,7 +14,10 @@ _KEY_NAME = "development-key"
 
 
 class DataFolderInUse(OpalError):
-    """Another `opal up` is running on this data folder."""
+    """Another `opal up` is running on this data folder.
+
+    Stop that one, or choose another folder with `--data`.
+    """
 
     code: ClassVar[str] = "data_folder_in_use"
     title: ClassVar[str] = "Data folder in use"

@@ -10,7 +10,10 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTaken(OpalError):
-    """The port is in use."""
+    """The port is in use.
+
+    Choose another with `--port`; 0 picks a free one.
+    """
 
     code: ClassVar[str] = "port_taken"
     title: ClassVar[str] = "Port in use"

@@ -29,7 +29,10 @@ _READY_POLL_S = 0.1
 
 
 class ServicesNotReady(OpalError):
-    """The services did not become ready."""
+    """The services did not become ready.
+
+    The last lines of the service named say why.
+    """
 
     code: ClassVar[str] = "services_not_ready"
     title: ClassVar[str] = "Services not ready"

@@ -4,7 +4,11 @@ from typing import ClassVar
 
 
 class OpalError(Exception):
-    """Something went wrong inside Opal."""
+    """Something went wrong inside Opal.
+
+    A fault of Opal's own. The log tells it under the correlation id of the answer; please report
+    it.
+    """
 
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"

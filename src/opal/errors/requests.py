@@ -4,7 +4,10 @@ from opal.errors.base import OpalError
 
 
 class InvalidInput(OpalError):
-    """The request is not valid."""
+    """The request is not valid.
+
+    Correct what the message names and send it again.
+    """
 
     code = "invalid_request"
     title = "Invalid request"
@@ -12,84 +15,120 @@ class InvalidInput(OpalError):
 
 
 class InvalidJson(InvalidInput):
-    """The request body is not valid JSON."""
+    """The request body is not valid JSON.
+
+    Send one JSON document in UTF-8.
+    """
 
     code = "invalid_json"
     title = "Body is not JSON"
 
 
 class InvalidSettings(InvalidInput):
-    """The settings are not valid."""
+    """The settings are not valid.
+
+    The message names every faulty variable; docs/settings.md has their ranges.
+    """
 
     code = "invalid_settings"
     title = "Invalid settings"
 
 
 class UnknownScene(InvalidInput):
-    """There is no scene of that name."""
+    """There is no scene of that name.
+
+    `opal scenes` and `GET /v1/scenes` list the names.
+    """
 
     code = "unknown_scene"
     title = "Unknown scene"
 
 
 class InvalidScene(InvalidInput):
-    """The scene is not described correctly."""
+    """The scene is not described correctly.
+
+    docs/scenes.md describes every field.
+    """
 
     code = "invalid_scene"
     title = "Invalid scene"
 
 
 class InvalidPlacement(InvalidInput):
-    """The placement is not described correctly."""
+    """The placement is not described correctly.
+
+    docs/scenes.md describes every field.
+    """
 
     code = "invalid_placement"
     title = "Invalid placement"
 
 
 class UnknownPreset(InvalidInput):
-    """There is no preset of that name."""
+    """There is no preset of that name.
+
+    `opal presets` and `GET /v1/presets` list the names.
+    """
 
     code = "unknown_preset"
     title = "Unknown preset"
 
 
 class InvalidPreset(InvalidInput):
-    """A preset file is not valid."""
+    """A preset file is not valid.
+
+    The message names file, key and reason; docs/presets.md says what a preset may hold.
+    """
 
     code = "invalid_preset"
     title = "Invalid preset"
 
 
 class UnknownEngine(InvalidInput):
-    """There is no engine of that name."""
+    """There is no engine of that name.
+
+    The message names the ones there are; `opal models list` shows their weights.
+    """
 
     code = "unknown_engine"
     title = "Unknown engine"
 
 
 class InvalidMessage(InvalidInput):
-    """A queue message cannot be understood."""
+    """A queue message cannot be understood.
+
+    It was put aside: `opal queues peek QUEUE --dead` shows it. A newer Opal may have sent it.
+    """
 
     code = "invalid_message"
     title = "Invalid message"
 
 
 class InvalidBlobPath(InvalidInput):
-    """A blob's path is made of plain names only."""
+    """A blob's path is made of plain names only.
+
+    Opal makes all paths itself; use its URLs as they are.
+    """
 
     code = "invalid_blob_path"
     title = "Invalid blob path"
 
 
 class IdempotencyKeyReused(InvalidInput):
-    """The idempotency key was used before with another request."""
+    """The idempotency key was used before with another request.
+
+    Use a new key for a new request.
+    """
 
     code = "idempotency_key_reused"
     title = "Idempotency key reused"
 
 
 class Unauthorized(OpalError):
-    """A valid API key is required in the X-API-Key header."""
+    """A valid API key is required in the X-API-Key header.
+
+    `opal keys create` makes a key; one that was revoked stays refused.
+    """
 
     code = "unauthorized"
     title = "API key missing or invalid"
@@ -97,7 +136,10 @@ class Unauthorized(OpalError):
 
 
 class SignatureInvalid(OpalError):
-    """The signed URL is wrong, expired, or for something else."""
+    """The signed URL is wrong, expired, or for something else.
+
+    Ask for a new URL and use it unchanged, with its own method and headers, before it expires.
+    """
 
     code = "signature_invalid"
     title = "Signed URL refused"
@@ -105,7 +147,10 @@ class SignatureInvalid(OpalError):
 
 
 class InsufficientCredits(OpalError):
-    """The balance does not allow this job."""
+    """The balance does not allow this job.
+
+    Nothing was created. `GET /v1/credits` shows the balance, `opal credits grant` adds to it.
+    """
 
     code = "insufficient_credits"
     title = "Not enough credits"

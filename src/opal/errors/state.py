@@ -4,7 +4,10 @@ from opal.errors.base import OpalError
 
 
 class NotFound(OpalError):
-    """There is nothing here under that id."""
+    """There is nothing here under that id.
+
+    Check the id and the key: what belongs to another tenant is answered the same way.
+    """
 
     code = "not_found"
     title = "Not found"
@@ -12,14 +15,20 @@ class NotFound(OpalError):
 
 
 class BlobNotFound(NotFound):
-    """The blob does not exist."""
+    """The blob does not exist.
+
+    Ask for fresh URLs; the picture may not be made yet.
+    """
 
     code = "blob_not_found"
     title = "Blob not found"
 
 
 class Conflict(OpalError):
-    """The request does not fit the present state."""
+    """The request does not fit the present state.
+
+    Read the job again (`GET /v1/jobs/{job_id}`) and decide by its present state.
+    """
 
     code = "conflict"
     title = "Conflict"
@@ -27,49 +36,70 @@ class Conflict(OpalError):
 
 
 class BlobExists(Conflict):
-    """The blob already exists; the URL can write it only once."""
+    """The blob already exists; the URL can write it only once.
+
+    The photo is there: call `POST /v1/uploads/complete`. For another photo ask for a new URL.
+    """
 
     code = "blob_already_exists"
     title = "Blob already exists"
 
 
 class UploadMissing(Conflict):
-    """No photo has been uploaded to this item's URL yet."""
+    """No photo has been uploaded to this item's URL yet.
+
+    PUT the photo to the URL of `POST /v1/uploads/sas` first.
+    """
 
     code = "upload_missing"
     title = "Nothing was uploaded"
 
 
 class AlreadyUploaded(Conflict):
-    """This item's upload has already been completed."""
+    """This item's upload has already been completed.
+
+    Nothing to do, the photo is on its way. Another photo needs an item of its own.
+    """
 
     code = "already_uploaded"
     title = "Upload already completed"
 
 
 class IllegalMove(Conflict):
-    """The item cannot move from its present state to that one."""
+    """The item cannot move from its present state to that one.
+
+    docs/states.md lists the moves there are.
+    """
 
     code = "illegal_state_change"
     title = "Illegal state change"
 
 
 class JobFinished(Conflict):
-    """The job is finished or cancelled."""
+    """The job is finished or cancelled.
+
+    It stays as it is; create a new job.
+    """
 
     code = "job_finished"
     title = "Job is finished"
 
 
 class JobNotReady(Conflict):
-    """The job has no finished pictures yet."""
+    """The job has no finished pictures yet.
+
+    Follow `GET /v1/jobs/{job_id}/events` and come back when an item is exported.
+    """
 
     code = "job_not_ready"
     title = "Nothing to download yet"
 
 
 class IdempotencyKeyInFlight(Conflict):
-    """A request with this idempotency key is still being answered."""
+    """A request with this idempotency key is still being answered.
+
+    Wait for the first answer, or send the same request again a little later.
+    """
 
     code = "idempotency_key_in_flight"
     title = "Request in progress"
@@ -77,7 +107,10 @@ class IdempotencyKeyInFlight(Conflict):
 
 
 class UploadExpired(OpalError):
-    """No photo was uploaded in time."""
+    """No photo was uploaded in time.
+
+    `OPAL_SWEEPER_UPLOAD_EXPIRY_S` is the time there is. The credit is released; create a new job.
+    """
 
     code = "upload_expired"
     title = "Upload expired"
@@ -85,7 +118,10 @@ class UploadExpired(OpalError):
 
 
 class Interrupted(OpalError):
-    """The work was stopped before it was done; it will be done again."""
+    """The work was stopped before it was done; it will be done again.
+
+    Nothing to do: an item is taken up again by itself, a request may be sent again.
+    """
 
     code = "interrupted"
     title = "Interrupted"
@@ -108,14 +144,20 @@ class LockLost(Interrupted):
 
 
 class TooManyInterruptions(OpalError):
-    """The item was interrupted too often; something about it stops its workers."""
+    """The item was interrupted too often; something about it stops its workers.
+
+    The credit is back. The workers' logs say what ended them; then send the photo in a new job.
+    """
 
     code = "too_many_interruptions"
     title = "Interrupted too often"
 
 
 class DeadLettered(OpalError):
-    """The queue gave the item's message up."""
+    """The queue gave the item's message up.
+
+    The credit is back. `opal queues peek QUEUE --dead` shows the message and its reason.
+    """
 
     code = "dead_lettered"
     title = "Given up by the queue"

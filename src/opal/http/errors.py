@@ -5,7 +5,10 @@ from opal.errors import InvalidInput, OpalError
 
 
 class MethodNotAllowed(OpalError):
-    """The address does not know this method; the Allow header lists those it does."""
+    """The address does not know this method; the Allow header lists those it does.
+
+    /openapi.json lists every operation.
+    """
 
     code = "method_not_allowed"
     title = "Method not allowed"
@@ -27,7 +30,10 @@ class BodyTooLarge(InvalidInput):
 
 
 class TenantMismatch(OpalError):
-    """The body's tenant_id is not the tenant of the API key."""
+    """The body's tenant_id is not the tenant of the API key.
+
+    Leave `tenant_id` out, or use that tenant's key.
+    """
 
     code = "tenant_mismatch"
     title = "Wrong tenant"

@@ -54,14 +54,19 @@ MOVES: tuple[Move, ...] = (
     Move(_S.UPLOADED, _S.CANCELLED, "web-api", "the client cancelled the job"),
     Move(_S.QUEUED, _S.PROCESSING, "orchestrator", "a worker claimed the item with a lease"),
     Move(_S.QUEUED, _S.CANCELLED, "web-api", "the client cancelled the job"),
-    Move(_S.QUEUED, _S.FAILED, "orchestrator", "the queue gave the message up"),
+    Move(_S.QUEUED, _S.FAILED, "sweeper", "the queue gave the message up"),
     Move(_S.PROCESSING, _S.PROCESSING, "orchestrator", "the lease ran out and another worker took over"),
     Move(_S.PROCESSING, _S.QUEUED, "orchestrator, sweeper", "a retryable failure, or the lease ran out"),
     Move(_S.PROCESSING, _S.COMPLETED, "orchestrator", "scene and matte are stored; the credit is debited"),
-    Move(_S.PROCESSING, _S.FAILED, "orchestrator", "a permanent failure, or one failure too many"),
+    Move(_S.PROCESSING, _S.FAILED, "orchestrator, sweeper", "a permanent failure, or one failure too many"),
     Move(_S.PROCESSING, _S.CANCELLED, "web-api", "the client cancelled the job"),
     Move(_S.COMPLETED, _S.EXPORTED, "export-worker", "the last variant is stored"),
-    Move(_S.COMPLETED, _S.FAILED, "export-worker", "the variants cannot be made; the credit is refunded"),
+    Move(
+        _S.COMPLETED,
+        _S.FAILED,
+        "export-worker, sweeper",
+        "the variants cannot be made; the credit is refunded",
+    ),
 )
 
 LEGAL: frozenset[tuple[ItemState, ItemState]] = frozenset((move.source, move.target) for move in MOVES)
