@@ -71,6 +71,8 @@ def read_resource(contents: Path, resource: str) -> Iterator[bytes]:
     """The pieces of one chunked file, in order; raises ModelCorrupt when a piece is not there."""
     try:
         table: dict[str, Any] = json.loads((contents / _TABLE).read_bytes())
+        if resource not in table:
+            raise ModelCorrupt(f"The package has no file {resource}.")
         for chunk in sorted(table[resource]["chunks"], key=lambda chunk: chunk["offsets"][0]):
             yield (contents / chunk["hash"]).read_bytes()
     except FileNotFoundError as error:
