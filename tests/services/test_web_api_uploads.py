@@ -36,7 +36,7 @@ BAD: list[tuple[str, Callable[[], bytes], int, str]] = [
     ("no bytes", lambda: b"", 422, "image_empty"),
     ("text called jpeg", lambda: b"this is no photo" * 10, 415, "unsupported_format"),
     ("a document", lambda: b"%PDF-1.7 " + b"x" * 200, 415, "unsupported_format"),
-    ("a header cut short", lambda: photo()[:40], 422, "image_corrupt"),
+    ("a header cut short", lambda: photo()[:40], 422, "image_truncated"),
     ("animated", animated, 422, "image_animated"),
     ("too many pixels", lambda: photo(1500, 1500), 422, "image_too_many_pixels"),
     ("too long a side", lambda: photo(2500, 100), 422, "image_side_too_long"),

@@ -27,7 +27,8 @@ _SMOOTHING = 1.5
 def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
     """Move uncertain predictions by Bayes' rule with the colours of sure product and sure ground.
 
-    `prediction` (h, w) 0..1 and `guide` (h, w, 3) sRGB codes. Pixels that the network is sure of come back unchanged.
+    `prediction` (h, w) 0..1 and `guide` (h, w, 3) sRGB codes. Pixels that the network is sure of come
+    back unchanged.
     """
     product, ground = prediction > _SURE, prediction < 1.0 - _SURE
     near = _near(prediction > 0.5)

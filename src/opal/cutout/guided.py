@@ -85,9 +85,9 @@ def sample(grid: _Floats, rows: _Index, columns: _Index, height: int, width: int
     """Read (h, w, bands) bilinearly at pixels of a `height` × `width` picture of the same view."""
     top, bottom, down = _between(rows, height, grid.shape[0])
     left, right, across = _between(columns, width, grid.shape[1])
-    upper = grid[top, left] * (1 - across) + grid[top, right] * across
-    lower = grid[bottom, left] * (1 - across) + grid[bottom, right] * across
-    sampled: _Floats = upper * (1 - down) + lower * down
+    upper: _Floats = grid[top, left] + (grid[top, right] - grid[top, left]) * across
+    lower: _Floats = grid[bottom, left] + (grid[bottom, right] - grid[bottom, left]) * across
+    sampled: _Floats = upper + (lower - upper) * down
     return sampled
 
 

@@ -13,6 +13,7 @@ from opal.cutout.regions import close_specks, remove_islands
 from opal.images.colour import LINEAR_OF_8_BIT, LINEAR_OF_16_BIT, to_linear
 from opal.images.matte import Matte
 from opal.images.photo import Photo
+from opal.images.resize import resize_to
 
 _Floats = NDArray[np.float32]
 
@@ -55,11 +56,8 @@ def _to_working_size(prediction: _Floats, photo: Photo) -> tuple[NDArray[np.uint
 
 
 def resize_exactly(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
-    """Resize to exactly this size, whatever the aspect."""
-    resized = image.resize(width / image.width, vscale=height / image.height, kernel="linear")
-    if (resized.width, resized.height) == (width, height):
-        return resized
-    return resized.gravity("north-west", width, height, extend="copy")
+    """Resize bilinearly to exactly this size, whatever the aspect."""
+    return resize_to(image, width, height, "linear")
 
 
 def _harden(shape: _Floats) -> _Floats:

@@ -22,7 +22,9 @@ def remove_islands(matte: _Floats) -> _Floats:
     """
     if not (matte > 0.5).any():
         return matte
-    labels, areas = label(_grow(matte > 0.25, 2.0))
+    # Growing loses a lone pixel or two; they are dust like the rest, so they are labelled as they are.
+    weak = matte > 0.25
+    labels, areas = label(_grow(weak, 2.0) | weak)
     body = np.bincount(labels.reshape(-1), weights=(matte > 0.5).reshape(-1), minlength=areas.size)
     body[0] = 0
     stray = body < _ISLAND * body.max()

@@ -101,5 +101,8 @@ def _by_profile(image: pyvips.Image, fallback: str | None, depth: int) -> pyvips
 def _from_other_space(image: pyvips.Image) -> pyvips.Image:
     """Lab, scRGB and floating-point pictures, kept at 16 bit."""
     if image.interpretation not in {"lab", "labs", "scrgb", "xyz"}:
-        raise UnsupportedFormat(f"The colour model {image.interpretation!r} is not one of photographs.")
+        raise UnsupportedFormat(
+            f"Its pixels ({image.interpretation}, {image.format}) are not a photograph's; "
+            "save it as RGB with 8 or 16 bits per channel."
+        )
     return image.colourspace("rgb16")

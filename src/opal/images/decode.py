@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from opal.errors import InvalidPhoto, PhotoCorrupt, PhotoTruncated
 from opal.images.colour import convert_to_srgb
+from opal.images.damage import name_damage
 from opal.images.limits import Header, Limits, check, describe, read_source
 from opal.images.loaders import heic_unsupported, read_header
 from opal.images.photo import Photo, SourceInfo
@@ -39,7 +39,9 @@ def decode_photo(source: bytes | Path, limits: Limits | None = None) -> Photo:
     try:
         pixels, alpha = _to_memory(image, header.orientation)
     except pyvips.Error as error:
-        raise _damage(data, image_format) from error
+        if image_format is ImageFormat.HEIC:
+            raise heic_unsupported() from error
+        raise name_damage(data, image_format) from error
     return Photo(pixels=pixels, alpha=alpha, source=info)
 
 
@@ -84,51 +86,11 @@ _STRUCTURE = frozenset(
 def _useful_alpha(alpha: pyvips.Image) -> pyvips.Image | None:
     """8-bit alpha if it hides a ground and shows a product, else None."""
     if alpha.format != "uchar":
-        alpha = (alpha / (257.0 if alpha.format == "ushort" else 1.0)).rint().cast("uchar")
+        # libvips' scales: 65535 for 16 bit, 1.0 for scRGB, 255 for the rest.
+        full = 65535.0 if alpha.format == "ushort" else 1.0 if alpha.interpretation == "scrgb" else 255.0
+        alpha = (alpha * (255.0 / full)).rint().cast("uchar")
     alpha = alpha.copy(interpretation="b-w")
     counts = alpha.hist_find().numpy().reshape(-1).astype(np.float64)
     counts = np.pad(counts, (0, 256 - counts.size)) / counts.sum()
     hidden, shown = counts[:26].sum(), counts[230:].sum()
     return _plain(alpha) if hidden >= _LEAST_HIDDEN and shown >= _LEAST_SHOWN else None
-
-
-def _damage(data: bytes, image_format: ImageFormat) -> InvalidPhoto:
-    """Which error a failed decode is: cut short, damaged inside, or a codec this build lacks."""
-    name = image_format.value.upper()
-    if image_format is ImageFormat.HEIC:
-        return heic_unsupported()
-    if _ends_early(data, image_format):
-        return PhotoTruncated(f"The {name} file ends before its pixels do; upload it again.")
-    return PhotoCorrupt(f"The {name} file is damaged and cannot be decoded.")
-
-
-def _ends_early(data: bytes, image_format: ImageFormat) -> bool:
-    """Whether the file lacks its format's own end mark or declared length."""
-    match image_format:
-        case ImageFormat.JPEG:
-            return b"\xff\xd9" not in data[-64:]
-        case ImageFormat.PNG:
-            return b"IEND" not in data[-64:]
-        case ImageFormat.GIF:
-            return not data.rstrip(b"\x00").endswith(b"\x3b")
-        case ImageFormat.WEBP:
-            return int.from_bytes(data[4:8], "little") + 8 > len(data)
-        case ImageFormat.AVIF | ImageFormat.HEIC:
-            return _iso_boxes_end(data) > len(data)
-        case ImageFormat.TIFF:
-            # The offsets of its strips may stand anywhere; damaged is all that can be said cheaply.
-            return False
-
-
-def _iso_boxes_end(data: bytes) -> int:
-    """Where the last top-level box of an ISO media file says it ends."""
-    position = 0
-    while position + 8 <= len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[position + 8 : position + 16], "big")
-        if size < 8:
-            # 0 means "to the end of the file"; less than a header is damage.
-            return len(data)
-        position += size
-    return position

@@ -10,7 +10,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from opal.errors import PhotoCorrupt
+from opal.images.damage import name_damage
 from opal.images.limits import describe
 from opal.images.loaders import read_header
 from opal.images.profile import embedded_profile, equals_srgb, profile_name
@@ -50,13 +50,13 @@ class FinishedPicture:
 
 
 def read_finished(data: bytes) -> FinishedPicture:
-    """Decode a picture that Opal wrote. Raises PhotoCorrupt when it cannot be decoded."""
+    """Decode a picture that Opal wrote. Raises the InvalidPhoto that says why it cannot be decoded."""
     image_format = sniff(data)
     image = read_header(data, image_format, strict=True)
     try:
         pixels = image.numpy()
     except pyvips.Error as error:
-        raise PhotoCorrupt("The finished picture cannot be decoded.") from error
+        raise name_damage(data, image_format) from error
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     bits = describe(data, image_format, image).bits

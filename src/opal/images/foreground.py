@@ -8,9 +8,6 @@ import pyvips
 from numpy.typing import NDArray
 
 from opal.images.colour import Linear
-from opal.images.geometry import Box
-from opal.images.matte import Matte
-from opal.images.resize import crop_resize_straight
 
 # Side of the cells that local means are taken over, in pixels; sampled bilinearly, 4 is the paper's
 # narrow window of 6. The wide window is the same for every picture size, as edges are.
@@ -21,21 +18,6 @@ _EPSILON = np.float32(1e-5)
 _TRUST = np.float32(0.01)
 
 _Floats = NDArray[np.float32]
-
-
-def cut_product(
-    pixels: pyvips.Image, matte: Matte, box: Box, width: int, height: int
-) -> tuple[Linear, _Floats]:
-    """Crop, resize and clean a product in one go: premultiplied linear RGB and alpha.
-
-    The way for placement: foreground colours are estimated on straight pixels, where the compositing
-    equation holds, and multiplied by alpha afterwards. `pixels` is `Photo.pixels`, `matte` (H, W) of
-    its size; returns (height, width, 3) and (height, width), 0..1.
-    """
-    straight, alpha = crop_resize_straight(pixels, matte, box, width, height)
-    colours = decontaminate(straight, alpha)
-    colours *= alpha[..., None]
-    return colours, alpha
 
 
 def decontaminate(linear_rgb: Linear, alpha: _Floats) -> Linear:

@@ -5,7 +5,8 @@ Called once by `opal.images` on import. `read_header` is what sniffing, probing 
 
 import pyvips
 
-from opal.errors import PhotoCorrupt, UnsupportedFormat
+from opal.errors import UnsupportedFormat
+from opal.images.damage import name_damage
 from opal.images.sniff import ImageFormat
 
 # Class names in libvips. Everything else (SVG, PDF, ImageMagick, Matlab, CSV, raw, ...) stays blocked
@@ -47,7 +48,7 @@ def read_header(data: bytes, image_format: ImageFormat, *, strict: bool) -> pyvi
     """Open `data` with exactly the loader of `image_format`; pixels are decoded only when asked for.
 
     `strict` makes decoding fail on damaged or missing data instead of inventing grey pixels.
-    Raises UnsupportedFormat (HEIC without a decoder in this build) or PhotoCorrupt.
+    Raises UnsupportedFormat (HEIC without a decoder in this build), PhotoTruncated or PhotoCorrupt.
     """
     operation = _LOADER_OF[image_format]
     try:
@@ -57,7 +58,7 @@ def read_header(data: bytes, image_format: ImageFormat, *, strict: bool) -> pyvi
     except pyvips.Error as error:
         if image_format is ImageFormat.HEIC:
             raise heic_unsupported() from error
-        raise PhotoCorrupt(f"The {image_format.value.upper()} header cannot be read.") from error
+        raise name_damage(data, image_format) from error
     return image
 
 

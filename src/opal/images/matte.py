@@ -10,6 +10,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from opal.errors import PhotoCorrupt
+from opal.images.damage import name_damage
 from opal.images.loaders import read_header
 from opal.images.sniff import ImageFormat, sniff
 
@@ -30,7 +31,7 @@ def encode_matte(matte: Matte, bits: Literal[8, 16] = 8) -> bytes:
 def read_matte(data: bytes) -> Matte:
     """Read a matte written by `encode_matte` (or any 8 or 16 bit grey PNG).
 
-    Raises UnsupportedFormat, PhotoEmpty or PhotoCorrupt.
+    Raises UnsupportedFormat, PhotoEmpty, PhotoTruncated or PhotoCorrupt.
     """
     image_format = sniff(data)
     image = read_header(data, image_format, strict=True)
@@ -39,7 +40,7 @@ def read_matte(data: bytes) -> Matte:
     try:
         codes = image.numpy()
     except pyvips.Error as error:
-        raise PhotoCorrupt("The matte is damaged.") from error
+        raise name_damage(data, image_format) from error
     top = np.float32(65535.0 if codes.dtype == np.uint16 else 255.0)
     matte: Matte = codes.astype(np.float32) / top
     return matte

@@ -68,7 +68,7 @@ def xmp_packet(metadata: PictureMetadata) -> bytes:
 def read_digital_source_type(picture: bytes) -> str | None:
     """The DigitalSourceType a JPEG, PNG or WebP carries (its short name), or None.
 
-    Reads attribute and element form, as other programs may have written it. Raises InvalidPhoto
+    Reads attribute, element and resource form, as other programs may have written it. Raises InvalidPhoto
     for bytes that are no picture.
     """
     image: pyvips.Image = read_header(picture, sniff(picture), strict=False)
@@ -76,6 +76,8 @@ def read_digital_source_type(picture: bytes) -> str | None:
         return None
     packet = bytes(image.get("xmp-data")).decode("utf-8", "replace")
     found = re.search(
-        r"DigitalSourceType\s*(?:=\s*[\"']|[^>]*>)\s*https?://cv\.iptc\.org/[\w/]*/(\w+)", packet
+        r"DigitalSourceType\s*(?:(?:rdf:resource\s*)?=\s*[\"']|[^>]*>)"
+        r"\s*https?://cv\.iptc\.org/[\w/]*/(\w+)",
+        packet,
     )
     return found.group(1) if found else None
