@@ -7,7 +7,7 @@ from studio import props
 from studio.colour import linear
 from studio.lighting import Room, Window, room
 from studio.meshes import dense, fillet, join, lathe, move, polygon_section, spline, sweep, turn
-from studio.model import Camera, Encoding, Finish, Mesh, Part, Shot
+from studio.model import Array, Camera, Encoding, Finish, Mesh, Part, Shot
 from studio.noise import field
 
 SIDES = 8
@@ -25,7 +25,7 @@ def build() -> Shot:
         name="moka-pot",
         kind="cast and polished aluminium",
         tests="metal that mirrors its surroundings, clutter out of focus, a dark handle on a dark ground",
-        size=(960, 1200),
+        size=(1020, 1275),
         camera=Camera((4.0, 22.5, 49), (1.6, 8.7, 0), 31.5, aperture=0.42, focus=(0, 9, 4.0), roll=-0.7),
         parts=(*_pot(), *_kitchen()),
         environment=room(Room(windows=windows, seed=23, walls=(0.4, 0.38, 0.35), clutter=1.0)),
@@ -59,7 +59,29 @@ def _spout(mesh: Mesh, rim: float) -> Mesh:
 
 def _pot() -> list[Part]:
     """Boiler, gasket ring, upper chamber with spout, lid, knob, valve and handle."""
-    boiler = dense(
+    brushed = field((1024, 1024), 3, slope=0.3, low=30, stretch=(1, 40))
+    cast = field((1024, 1024), 5, slope=1.4, low=10, high=200)
+    smear = np.clip(0.13 + 0.035 * field((1024, 1024), 6, slope=1.9, low=2) + 0.012 * brushed, 0.08, 0.5)
+    alloy = m.metal("Al", smear, bump=0.6 * cast + 0.3 * brushed, depth=0.004)
+    polished = m.metal("Al", 0.09, bump=cast, depth=0.004)
+    body = [
+        Part("boiler", _facet(lathe(_boiler(), 256), 0.1, 7.2), alloy, True),
+        Part("upper", _spout(_facet(lathe(_upper(), 256), 9.3, 16.4), 16.5), alloy, True),
+        Part("lid", _spout(_facet(lathe(_lid(), 256), 15.9, 17.6), 17.2), alloy, True),
+        Part("valve", move(turn(_valve(), "x", 90), (0.3, 4.6, 4.4)), m.metal("Cu", 0.2), True),
+    ]
+    bakelite = m.glaze(linear("#141312") * (1 + 0.1 * field((256, 256), 7, slope=1.0))[..., None], 0.2, 1.55)
+    black = [
+        Part("handle", _handle(), bakelite, True),
+        Part("knob", _knob(), bakelite, True),
+        Part("hinge", move(_hinge(), (4.9, 16.1, 0)), polished, True),
+    ]
+    return [Part(p.name, turn(p.mesh, "y", TURN), p.material, True) for p in (*body, *black)]
+
+
+def _boiler() -> Array:
+    """The water chamber and the ring it is screwed to, from axis to rim."""
+    return dense(
         fillet(
             [
                 (0, 0.1, 0),
@@ -76,7 +98,11 @@ def _pot() -> list[Part]:
         ),
         0.12,
     )
-    upper = dense(
+
+
+def _upper() -> Array:
+    """The chamber that the coffee rises into."""
+    return dense(
         fillet(
             [
                 (3.9, 8.2, 0),
@@ -93,7 +119,11 @@ def _pot() -> list[Part]:
         ),
         0.12,
     )
-    lid = dense(
+
+
+def _lid() -> Array:
+    """The flat cone on top."""
+    return dense(
         fillet(
             [
                 (4.4, 16.3, 0),
@@ -108,24 +138,6 @@ def _pot() -> list[Part]:
         ),
         0.12,
     )
-    brushed = field((1024, 1024), 3, slope=0.3, low=30, stretch=(1, 40))
-    cast = field((1024, 1024), 5, slope=1.4, low=10, high=200)
-    smear = np.clip(0.13 + 0.035 * field((1024, 1024), 6, slope=1.9, low=2) + 0.012 * brushed, 0.08, 0.5)
-    alloy = m.metal("Al", smear, bump=0.6 * cast + 0.3 * brushed, depth=0.004)
-    polished = m.metal("Al", 0.09, bump=cast, depth=0.004)
-    body = [
-        Part("boiler", _facet(lathe(boiler, 256), 0.1, 7.2), alloy, True),
-        Part("upper", _spout(_facet(lathe(upper, 256), 9.3, 16.4), 16.5), alloy, True),
-        Part("lid", _spout(_facet(lathe(lid, 256), 15.9, 17.6), 17.2), alloy, True),
-        Part("valve", move(turn(_valve(), "x", 90), (0.3, 4.6, 4.4)), m.metal("Cu", 0.2), True),
-    ]
-    bakelite = m.glaze(linear("#141312") * (1 + 0.1 * field((256, 256), 7, slope=1.0))[..., None], 0.2, 1.55)
-    black = [
-        Part("handle", _handle(), bakelite, True),
-        Part("knob", _knob(), bakelite, True),
-        Part("hinge", move(_hinge(), (4.9, 16.1, 0)), polished, True),
-    ]
-    return [Part(p.name, turn(p.mesh, "y", TURN), p.material, True) for p in (*body, *black)]
 
 
 def _hinge() -> Mesh:
