@@ -1,6 +1,7 @@
 # The chores of this project; CI runs the same ones. `make help` lists them.
 # A fresh machine needs Python 3.11 or newer and make. Everything is installed into .venv from
-# requirements/*.txt, every file of it checked against its pinned hash.
+# requirements/*.txt, every file of it checked against its pinned hash. The weights come through npm;
+# where there is none, the requirements bring one.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,7 +18,7 @@ DATA ?= opal-data
 TESTS ?= tests
 TEST_WORKERS ?= 2
 
-.PHONY: help demo up test check format bench clean
+.PHONY: help demo up test check format docs bench clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +43,9 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: $(VENV)/.runtime ## Renew the generated parts of docs/*.md
+	@$(BIN)/python -m docs.generate
+
 bench: $(VENV)/.dev ## Every benchmark; figures in benchmarks/results/
 	@$(BIN)/opal models pull
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
@@ -60,9 +64,10 @@ $(BIN)/python:
 	echo "Making $(VENV) with $$($$python --version)"; \
 	$$python -m venv $(VENV)
 
-$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt requirements/node.txt pyproject.toml | $(BIN)/python
 	@echo "Installing Opal's locked requirements"
 	@$(PIP_LOCKED) -r requirements/build.txt -r requirements/runtime.txt
+	@command -v npm >/dev/null || $(PIP_LOCKED) -r requirements/node.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from opal.cutout import models
-from opal.cutout.models import ModelSpec, list_models, pull_model, verify_model
+from opal.cutout.models import ModelSpec, model_spec, model_state, pull_model, verify_model
 from opal.cutout.npm_package import DownloadFailed, NpmPackage
 from opal.errors import ModelCorrupt, ModelMissing, UnknownEngine
 
@@ -95,105 +94,92 @@ def registry(archive: bytes, served: list[str]) -> Iterator[str]:
         server.server_close()
 
 
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
-    spec = spec_of(tarball())
-    monkeypatch.setattr(models, "MODELS", {"test": spec})
-    return spec
+# Made once: gzip writes the time into its header.
+ARCHIVE = tarball()
+SPEC = spec_of(ARCHIVE)
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     path = tmp_path / "weights.tgz"
-    path.write_bytes(tarball())
+    path.write_bytes(ARCHIVE)
     return path
 
 
-@pytest.mark.usefixtures("known")
 def test_npm_fetches_the_package_once_and_the_pieces_are_joined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[str] = []
     steps: list[tuple[int, int]] = []
-    with registry(tarball(), served) as url:
+    with registry(ARCHIVE, served) as url:
         monkeypatch.setenv("npm_config_registry", url)
-        path = pull_model("test", tmp_path, progress=lambda done, total: steps.append((done, total)))
-        again = pull_model("test", tmp_path)
+        path = pull_model(SPEC, tmp_path, progress=lambda done, total: steps.append((done, total)))
+        again = pull_model(SPEC, tmp_path)
     assert path.read_bytes() == WEIGHTS
     assert again == path
     assert sum(each.endswith(".tgz") for each in served) == 1
     assert steps[-1][0] == steps[-1][1]
-    assert [state.present for state in list_models(tmp_path)] == [True]
+    assert model_state(SPEC, tmp_path).present
 
 
-@pytest.mark.usefixtures("known")
 def test_a_registry_that_fails_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     with pytest.raises(DownloadFailed, match=r"@opal-test/weights 1\.0\.0") as caught:
-        pull_model("test", tmp_path)
+        pull_model(SPEC, tmp_path)
     assert "\n" not in caught.value.message
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
-@pytest.mark.usefixtures("known")
 def test_without_npm_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opal.cutout.npm_package.find_npm", lambda: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DownloadFailed, match="Node"):
-        pull_model("test", tmp_path)
+        pull_model(SPEC, tmp_path)
 
 
-@pytest.mark.usefixtures("known")
 def test_another_package_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.tgz"
     other.write_bytes(tarball((b"something else",)))
     with pytest.raises(ModelCorrupt, match="pinned"):
-        pull_model("test", tmp_path / "models", archive=other)
+        pull_model(SPEC, tmp_path / "models", archive=other)
 
 
-def test_weights_that_differ_from_the_pin_are_never_kept(
-    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, known: ModelSpec
-) -> None:
-    monkeypatch.setattr(models, "MODELS", {"test": replace(known, sha256="0" * 64)})
+def test_weights_that_differ_from_the_pin_are_never_kept(tmp_path: Path, archive: Path) -> None:
+    spec = replace(SPEC, sha256="0" * 64)
     with pytest.raises(ModelCorrupt):
-        pull_model("test", tmp_path / "models", archive=archive)
+        pull_model(spec, tmp_path / "models", archive=archive)
     assert [path.name for path in (tmp_path / "models").iterdir()] == [".lock"]
 
 
-def test_a_package_without_the_file_is_told(
-    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, known: ModelSpec
-) -> None:
-    monkeypatch.setattr(models, "MODELS", {"test": replace(known, resource="/models/other")})
+def test_a_package_without_the_file_is_told(tmp_path: Path, archive: Path) -> None:
+    spec = replace(SPEC, resource="/models/other")
     with pytest.raises(ModelCorrupt, match="/models/other"):
-        pull_model("test", tmp_path / "models", archive=archive)
+        pull_model(spec, tmp_path / "models", archive=archive)
 
 
-@pytest.mark.usefixtures("known")
 def test_verify_tells_missing_from_damaged(tmp_path: Path, archive: Path) -> None:
     with pytest.raises(ModelMissing, match="opal models pull"):
-        verify_model("test", tmp_path)
-    path = pull_model("test", tmp_path, archive=archive)
+        verify_model(SPEC, tmp_path)
+    path = pull_model(SPEC, tmp_path, archive=archive)
     path.write_bytes(WEIGHTS[:-1] + b"?")
     with pytest.raises(ModelCorrupt, match="--again"):
-        verify_model("test", tmp_path)
+        verify_model(SPEC, tmp_path)
 
 
-@pytest.mark.usefixtures("known")
 def test_an_unfinished_file_counts_as_missing(tmp_path: Path, archive: Path) -> None:
-    path = list_models(tmp_path)[0].path
+    path = model_state(SPEC, tmp_path).path
     path.write_bytes(WEIGHTS[:100])
-    assert not list_models(tmp_path)[0].present
-    assert pull_model("test", tmp_path, archive=archive).read_bytes() == WEIGHTS
+    assert not model_state(SPEC, tmp_path).present
+    assert pull_model(SPEC, tmp_path, archive=archive).read_bytes() == WEIGHTS
 
 
-@pytest.mark.usefixtures("known")
 def test_many_pulls_at_once_leave_one_whole_file(tmp_path: Path, archive: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        paths = list(pool.map(lambda _: pull_model("test", tmp_path / "m", archive=archive), range(16)))
+        paths = list(pool.map(lambda _: pull_model(SPEC, tmp_path / "m", archive=archive), range(16)))
     assert len(set(paths)) == 1
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [".lock", paths[0].name]
 
 
-def test_an_unknown_model_is_named(tmp_path: Path) -> None:
+def test_an_unknown_model_is_named() -> None:
     with pytest.raises(UnknownEngine, match=r"'nonsense'.*isnet"):
-        pull_model("nonsense", tmp_path)
+        model_spec("nonsense")

@@ -8,7 +8,7 @@ import typer
 from opal.cli.main import EXIT_FAILED
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table
 from opal.cli.weights import pull_with_progress
-from opal.cutout.models import MODELS, list_models, model_spec, remove_model, verify_model
+from opal.cutout.models import list_models, model_spec, model_state, remove_model, verify_model
 from opal.errors import OpalError
 from opal.settings import load_settings
 
@@ -65,16 +65,14 @@ def pull(
 ) -> None:
     """Fetch the weights of the engine in use, or those named; what is there is only checked."""
     settings = load_settings()
-    wanted = [model_spec(name).name for name in names or [settings.scoring.engine]]
     pulled = {}
-    for name in wanted:
+    for spec in [model_spec(name) for name in names or [settings.scoring.engine]]:
         if again:
-            remove_model(name, settings.models_dir)
-        present = {model.spec.name for model in list_models(settings.models_dir) if model.present}
-        if name in present:
-            pulled[name] = verify_model(name, settings.models_dir)
+            remove_model(spec, settings.models_dir)
+        if model_state(spec, settings.models_dir).present:
+            pulled[spec.name] = verify_model(spec, settings.models_dir)
         else:
-            pulled[name] = pull_with_progress(name, settings.models_dir, archive)
+            pulled[spec.name] = pull_with_progress(spec, settings.models_dir, archive)
     if as_json:
         print_json([{"name": name, "path": path} for name, path in pulled.items()])
         return
@@ -85,16 +83,16 @@ def pull(
 @app.command()
 def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
     """Check the bytes of the weights on this machine. Exit code 1: something is missing or damaged."""
-    models_dir = load_settings().models_dir
-    present = [model.spec.name for model in list_models(models_dir) if model.path.exists()]
+    settings = load_settings()
+    here = [model.spec.name for model in list_models(settings.models_dir) if model.path.exists()]
     results = []
-    for name in [model_spec(name).name for name in names] if names else present or list(MODELS)[:1]:
+    for spec in [model_spec(name) for name in names or here or [settings.scoring.engine]]:
         try:
-            path = verify_model(name, models_dir)
+            path = verify_model(spec, settings.models_dir)
         except OpalError as error:
-            results.append({"name": name, "ok": False, "found": error.message})
+            results.append({"name": spec.name, "ok": False, "found": error.message})
         else:
-            results.append({"name": name, "ok": True, "found": str(path)})
+            results.append({"name": spec.name, "ok": True, "found": str(path)})
     if as_json:
         print_json(results)
     else:

@@ -5,21 +5,21 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from opal.cli.terminal import remarks
-from opal.cutout.models import list_models, pull_model
+from opal.cutout.models import ModelSpec, model_spec, model_state, pull_model
 from opal.settings import Settings
 
 
 def ensure_weights(settings: Settings) -> None:
     """Have the weights of the engine in use on this machine; says nothing when they are.
 
-    Raises DownloadFailed and ModelCorrupt.
+    Raises UnknownEngine, DownloadFailed and ModelCorrupt.
     """
-    for model in list_models(settings.models_dir):
-        if model.spec.name == settings.scoring.engine and not model.present:
-            pull_with_progress(model.spec.name, settings.models_dir)
+    spec = model_spec(settings.scoring.engine)
+    if not model_state(spec, settings.models_dir).present:
+        pull_with_progress(spec, settings.models_dir)
 
 
-def pull_with_progress(name: str, models_dir: Path, archive: Path | None = None) -> Path:
+def pull_with_progress(spec: ModelSpec, models_dir: Path, archive: Path | None = None) -> Path:
     """Fetch one model, showing how far it is; returns its file."""
     progress = Progress(
         TextColumn("Weights {task.fields[model]}"),
@@ -29,9 +29,9 @@ def pull_with_progress(name: str, models_dir: Path, archive: Path | None = None)
         console=remarks(),
     )
     with progress:
-        bar = progress.add_task("", total=None, model=name)
+        bar = progress.add_task("", total=None, model=spec.name)
 
         def show(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total)
 
-        return pull_model(name, models_dir, progress=show, archive=archive)
+        return pull_model(spec, models_dir, progress=show, archive=archive)

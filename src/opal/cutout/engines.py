@@ -14,7 +14,8 @@ def _isnet(name: str, models_dir: Path, threads: int) -> CutoutEngine:
     # Here, so that services which only list engines do not load OpenVINO.
     from opal.cutout.isnet import IsnetEngine  # noqa: PLC0415
 
-    return IsnetEngine(model_spec(name), verify_model(name, models_dir), threads=threads)
+    spec = model_spec(name)
+    return IsnetEngine(spec, verify_model(spec, models_dir), threads=threads)
 
 
 ENGINES: dict[str, Callable[[str, Path, int], CutoutEngine]] = {"isnet": _isnet, "isnet-small": _isnet}

