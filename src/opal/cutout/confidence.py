@@ -4,8 +4,10 @@ Called by the engines. Figures are of the network's own answer and of the shape 
 """
 
 import numpy as np
+import pyvips
 from numpy.typing import NDArray
 
+from opal.cutout.refine import Refined, resize_exactly
 from opal.cutout.regions import label
 
 _Floats = NDArray[np.float32]
@@ -20,14 +22,21 @@ _CRISP, _GUESSING = 0.04, 0.25
 _SECOND = 0.2
 
 
-def judge(prediction: _Floats, shape: _Floats) -> tuple[float, tuple[str, ...]]:
+def judge(prediction: _Floats, refined: Refined) -> tuple[float, tuple[str, ...]]:
     """Confidence 0..1 and its reasons, worst first.
 
-    `prediction` is the network's square answer 0..1, `shape` (h, w) the refined shape in the photo's aspect.
+    `prediction` is the network's square answer 0..1, `refined` what was drawn from it.
     """
+    shape = refined.shape
     findings = [
         (factor, reason)
-        for factor, reason in (_hesitation(prediction), _area(shape), _frame(shape), _subjects(shape))
+        for factor, reason in (
+            _hesitation(prediction, shape),
+            _area(shape),
+            _frame(shape),
+            _subjects(shape),
+            _focus(refined),
+        )
         if factor < 1.0
     ]
     confidence = float(np.prod([factor for factor, _ in findings])) if findings else 1.0
@@ -35,10 +44,15 @@ def judge(prediction: _Floats, shape: _Floats) -> tuple[float, tuple[str, ...]]:
     return round(confidence, 3), reasons
 
 
-def _hesitation(prediction: _Floats) -> tuple[float, str]:
-    """How much of the answer is neither product nor ground, against the product's size."""
-    product = float((prediction > 0.5).mean())
-    unsure = float((4.0 * prediction * (1.0 - prediction)).mean())
+def _hesitation(prediction: _Floats, shape: _Floats) -> tuple[float, str]:
+    """How much of the answer is neither product nor ground, against the product's size.
+
+    Only where the product was drawn: what was left out on other grounds is judged by `_focus`.
+    """
+    drawn = resize_exactly(pyvips.Image.new_from_array((shape > 0.0).astype(np.float32)), *prediction.shape)
+    kept = prediction * (drawn.numpy() > 0.0)
+    product = float((kept > 0.5).mean())
+    unsure = float((4.0 * kept * (1.0 - kept)).mean())
     ratio = unsure / max(product, 1e-6)
     doubt = float(np.clip((ratio - _CRISP) / (_GUESSING - _CRISP), 0.0, 1.0))
     return 1.0 - 0.7 * doubt, "Parts of the product's outline are uncertain."
@@ -69,3 +83,7 @@ def _subjects(shape: _Floats) -> tuple[float, str]:
     _, areas = label(solid)
     large = int((areas[1:] >= _SECOND * areas[1:].max()).sum())
     return (1.0, "") if large == 1 else (0.85, f"There are {large} separate subjects.")
+
+
+def _focus(refined: Refined) -> tuple[float, str]:
+    return (0.85, "Things out of focus were left out.") if refined.left_out else (1.0, "")

@@ -65,13 +65,13 @@ class IsnetEngine:
         predicted = time.perf_counter()
         if (prediction > 0.5).mean() < _LEAST_SHARE:
             raise NoProductFound
-        matte, shape = refine(prediction, photo)
-        if not (matte > 0.5).any():
+        refined = refine(prediction, photo)
+        if not (refined.matte > 0.5).any():
             raise NoProductFound
-        confidence, reasons = judge(prediction, shape)
-        refined = time.perf_counter()
-        timings = {"network": round(predicted - started, 4), "refine": round(refined - predicted, 4)}
-        return Cutout(matte, confidence, reasons, timings)
+        confidence, reasons = judge(prediction, refined)
+        done = time.perf_counter()
+        timings = {"network": round(predicted - started, 4), "refine": round(done - predicted, 4)}
+        return Cutout(refined.matte, confidence, reasons, timings)
 
     def predict(self, photo: Photo) -> NDArray[np.float32]:
         """The network's answer, (1024, 1024), 0 ground .. 1 product."""

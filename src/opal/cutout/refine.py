@@ -3,11 +3,14 @@
 Called by the engines. The list in `refine` is the order of work; each step is a pure function.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
 from opal.cutout.evidence import weigh_colours
+from opal.cutout.focus import leave_out_blurred
 from opal.cutout.guided import blur, fit
 from opal.cutout.regions import close_specks, remove_islands
 from opal.images.colour import LINEAR_OF_8_BIT, LINEAR_OF_16_BIT, to_linear
@@ -32,15 +35,23 @@ _HARDNESS = 3.0
 _INNER, _OUTER = 0.25, 0.06
 
 
-def refine(prediction: _Floats, photo: Photo) -> tuple[Matte, _Floats]:
-    """The matte at (photo.height, photo.width), and the working-size shape it was drawn from.
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """The matte at (photo.height, photo.width), and what judging it needs."""
 
-    `prediction` is square, 0..1, the whole photo squeezed into it.
-    """
+    matte: Matte
+    shape: _Floats
+    """The working-size shape it was drawn from, (h, w), 0..1."""
+    left_out: bool
+    """Whether things out of focus were taken out of the network's answer."""
+
+
+def refine(prediction: _Floats, photo: Photo) -> Refined:
+    """Draw the matte; `prediction` is square, 0..1, the whole photo squeezed into it."""
     guide, mask = _to_working_size(prediction, photo)
     shape = close_specks(remove_islands(weigh_colours(mask, guide)))
-    shape = _harden(shape)
-    return _draw_edges(shape, guide, photo), shape
+    shape, left_out = leave_out_blurred(_harden(shape), guide)
+    return Refined(_draw_edges(shape, guide, photo), shape, left_out)
 
 
 def _to_working_size(prediction: _Floats, photo: Photo) -> tuple[NDArray[np.uint8], _Floats]:
