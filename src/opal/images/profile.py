@@ -56,10 +56,11 @@ def equals_srgb(profile: bytes) -> bool:
     image = pyvips.Image.new_from_array(lattice).copy(interpretation="srgb")
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     try:
+        # libvips passes over a profile that is damaged or not RGB and takes the one named here: with
+        # other primaries, so that it cannot be mistaken for sRGB.
         converted = image.icc_transform(
-            "srgb", embedded=True, intent="relative", black_point_compensation=True
+            "srgb", embedded=True, input_profile="p3", intent="relative", black_point_compensation=True
         ).numpy()
     except pyvips.Error:
-        # Not an RGB profile, or none at all.
         return False
     return bool(np.abs(converted.astype(np.int16) - lattice).max() <= 1)
