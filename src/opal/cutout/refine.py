@@ -51,6 +51,9 @@ def refine(prediction: _Floats, photo: Photo) -> Refined:
     guide, mask = _to_working_size(prediction, photo)
     shape = close_specks(remove_islands(weigh_colours(mask, guide)))
     shape, left_out = leave_out_blurred(_harden(shape), guide)
+    if left_out:
+        # What was worth keeping beside a large neighbour may be a speck beside the product.
+        shape = remove_islands(shape)
     return Refined(_draw_edges(shape, guide, photo), shape, left_out)
 
 
