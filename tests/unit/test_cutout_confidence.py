@@ -1,0 +1,69 @@
+"""Confidence falls, with a reason, when there is something for a person to look at."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from opal.cutout.confidence import judge
+from opal.cutout.refine import Refined
+
+Floats = NDArray[np.float32]
+
+
+def boxes(*areas: tuple[slice, slice]) -> Floats:
+    shape = np.zeros((300, 300), np.float32)
+    for area in areas:
+        shape[area] = 1.0
+    return shape
+
+
+def judged(shape: Floats, prediction: Floats | None = None, *, left_out: bool = False) -> tuple[float, str]:
+    answer = shape if prediction is None else prediction
+    confidence, reasons = judge(answer, Refined(matte=shape, shape=shape, left_out=left_out))
+    return confidence, " ".join(reasons)
+
+
+MIDDLE = (slice(75, 225), slice(75, 225))
+
+
+def test_a_crisp_product_in_the_middle_is_certain() -> None:
+    assert judged(boxes(MIDDLE)) == (1.0, "")
+
+
+def test_hesitation_grows_into_doubt() -> None:
+    shape = boxes(MIDDLE)
+    confidences = []
+    for doubt in (0.02, 0.05, 0.1, 0.2, 0.3):
+        confidence, reason = judged(shape, np.where(shape > 0, 1.0 - doubt, 0.0).astype(np.float32))
+        confidences.append(confidence)
+    assert confidences == sorted(confidences, reverse=True)
+    assert confidences[-1] < 0.4
+    assert "uncertain" in reason
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        (boxes((slice(100, 300), slice(75, 225))), "cut off by the edge"),
+        (boxes((slice(140, 155), slice(140, 155))), "very little"),
+        (boxes((slice(4, 296), slice(4, 296))), "Nearly the whole"),
+        (boxes((slice(100, 200), slice(20, 120)), (slice(100, 200), slice(160, 280))), "2 separate"),
+    ],
+)
+def test_each_sign_has_its_reason(shape: Floats, reason: str) -> None:
+    confidence, reasons = judged(shape)
+    assert confidence < 0.9
+    assert reason in reasons
+
+
+def test_what_was_left_out_is_said() -> None:
+    confidence, reasons = judged(boxes(MIDDLE), left_out=True)
+    assert confidence < 1.0
+    assert "out of focus" in reasons
+
+
+def test_reasons_come_worst_first() -> None:
+    shape = boxes((slice(100, 300), slice(20, 120)), (slice(100, 200), slice(160, 280)))
+    _, reasons = judge(shape, Refined(shape, shape, left_out=False))
+    assert "cut off" in reasons[0]
+    assert len(reasons) == 2
