@@ -21,9 +21,11 @@ from opal.assembly import Parts, build_parts
 from opal.database import items, keys, ledger, variants
 from opal.database.migrate import migrate
 from opal.database.variants import VariantRow
+from opal.fidelity import Fidelity
 from opal.http.server import HttpServer
 from opal.items.item import Item, blob_path
 from opal.items.states import ItemState
+from opal.marketplaces.compliance import RuleResult
 from opal.settings import BlobSettings, Settings, load_settings
 from opal.web_api.app import create_app
 
@@ -39,6 +41,19 @@ structlog.configure(
 TENANT = "acme"
 OTHER = "globex"
 CREDITS = 100
+
+# What the workers store, in the shape that they store it in.
+FIDELITY: dict[str, Any] = Fidelity(
+    pixels_compared=900,
+    share_within_de1=0.999,
+    max_de=0.2,
+    mean_de=0.1,
+    ssim=0.999,
+    silhouette_iou=0.998,
+).model_dump(mode="json")
+RULE: dict[str, Any] = RuleResult(rule="width", measured=2000, limit="= 2000", passed=True).model_dump(
+    mode="json"
+)
 
 
 @asynccontextmanager
@@ -120,7 +135,7 @@ class WebApi:
             changes = {
                 "scene_path": scene,
                 "matte_path": matte,
-                "meta": {"confidence": 0.93, "confidence_reasons": [], "fidelity": {"max_de": 0.2}},
+                "meta": {"confidence": 0.93, "confidence_reasons": [], "fidelity": FIDELITY},
             }
             item = await items.move(connection, item, ItemState.COMPLETED, by="test", changes=changes)
             await ledger.debit(connection, item)
@@ -153,8 +168,8 @@ def _row(item: Item, preset: str, data: bytes) -> VariantRow:
         height=2000,
         bytes=len(data),
         sha256="0" * 64,
-        compliance=[{"rule": "width", "measured": 2000, "limit": "2000", "passed": True}],
-        fidelity={"max_de": 0.2},
+        compliance=[RULE],
+        fidelity=FIDELITY,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.http_services import CREDITS, TENANT, WebApi, photo, running_web_api
+from tests.services.http_services import CREDITS, FIDELITY, TENANT, WebApi, photo, running_web_api
 
 from opal.settings import WebSettings
 
@@ -202,5 +202,5 @@ async def test_a_finished_item_shows_its_figures(api: WebApi) -> None:
     seen = (await api.client.get(f"/v1/jobs/{job['id']}")).json()
     item = seen["items"][0]
     assert (seen["status"], seen["counts"]) == ("finished", {"exported": 1})
-    assert (item["confidence"], item["fidelity"]) == (0.93, {"max_de": 0.2})
+    assert (item["confidence"], item["fidelity"]) == (0.93, FIDELITY)
     assert item["photo"]["width"] == 400

@@ -1,6 +1,6 @@
 """``GET /v1/credits``: what a tenant has and how it came about; the same in both HTTP services."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,6 +11,7 @@ from opal.database.engine import Database
 from opal.database.ledger import EntryKind
 from opal.errors import Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
+from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
 
 router = APIRouter(route_class=TenantRoute, tags=["credits"])
@@ -39,7 +40,31 @@ class Credits(BaseModel):
     next_cursor: int | None = Field(description="Pass as `cursor` for older entries; null at the end.")
 
 
-@router.get("/v1/credits", responses=problems(Unauthorized, *ALWAYS), summary="Balance and ledger")
+_EXAMPLE = Credits(
+    balance=97,
+    held=2,
+    available=95,
+    entries=[
+        CreditEntry(
+            seq=41,
+            kind=EntryKind.DEBIT,
+            amount=-1,
+            held=-1,
+            job_id="job_9f1c2d3e4a5b6c7d8e9f0a1b",
+            item_id="item_3b0c5c0e9a1f4d5e6a7b8c9d",
+            note="",
+            created_at=datetime(2026, 3, 2, 9, 30, 12, tzinfo=UTC),
+        )
+    ],
+    next_cursor=41,
+)
+
+
+@router.get(
+    "/v1/credits",
+    summary="Balance and ledger",
+    responses={**answer("What the tenant has.", _EXAMPLE), **problems(Unauthorized, *ALWAYS)},
+)
 async def read_credits(
     request: Request,
     tenant_id: Tenant,

@@ -15,6 +15,30 @@ class MethodNotAllowed(OpalError):
     expected = True
 
 
+class MalformedRequest(InvalidInput):
+    """What arrived is not an HTTP/1.1 request.
+
+    Look for a proxy or a client between you and Opal that does not speak HTTP.
+    """
+
+    code = "malformed_http"
+    title = "Not HTTP"
+
+
+class AddressTooLong(InvalidInput):
+    """The request's address is longer than allowed."""
+
+    code = "address_too_long"
+    title = "Address too long"
+
+
+class HeadTooLarge(InvalidInput):
+    """The request's address and headers together are larger than allowed."""
+
+    code = "request_head_too_large"
+    title = "Request head too large"
+
+
 class UnsupportedMediaType(InvalidInput):
     """The body must be JSON, sent with Content-Type: application/json."""
 
@@ -75,6 +99,9 @@ STATUS: dict[type[OpalError], int] = {
     errors.InvalidJson: 400,
     errors.UnsupportedFormat: 415,
     errors.PhotoTooLarge: 413,
+    MalformedRequest: 400,
+    AddressTooLong: 414,
+    HeadTooLarge: 431,
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
     MissingHeader: 400,

@@ -7,13 +7,17 @@ from typing import Literal
 import structlog
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from opal.http.errors import NotReady
+from opal.http.openapi import answer
 from opal.http.problem import Fault, problem_of, problems
 
 Check = Callable[[], Awaitable[None]]
 _CHECK_S = 3.0
+_METRICS_EXAMPLE = (
+    'opal_http_request_seconds_count{method="GET",route="/v1/jobs",service="web-api",status="200"} 12.0\n'
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -28,21 +32,31 @@ class Ready(BaseModel):
     """Everything that the service needs is there."""
 
     status: Literal["ready"] = "ready"
-    checks: list[str]
+    checks: list[str] = Field(description="What was looked at.", examples=[["database", "queues", "blobs"]])
 
 
 def health_routes(checks: Mapping[str, Check]) -> APIRouter:
     """The three routes; ``checks`` raise when what they are named after is away."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/healthz", summary="Is the process alive?")
+    @router.get(
+        "/healthz", summary="Is the process alive?", responses=answer("The process answers.", Alive())
+    )
     async def healthz() -> Alive:
+        """Looks at nothing else: what fails here is healed by a restart."""
         return Alive()
 
     @router.get(
-        "/readyz", summary="Can the service work?", responses=problems(NotReady), response_model=Ready
+        "/readyz",
+        summary="Can the service work?",
+        response_model=Ready,
+        responses={
+            **answer("Everything that the service needs answers.", Ready(checks=list(checks))),
+            **problems(NotReady),
+        },
     )
     async def readyz(request: Request) -> Ready | Response:
+        """Looks at everything that the service needs; 503 names what failed in ``errors``."""
         found = await asyncio.gather(*(_fault(name, check) for name, check in checks.items()))
         faults = [fault for fault in found if fault is not None]
         if faults:
@@ -53,9 +67,15 @@ def health_routes(checks: Mapping[str, Check]) -> APIRouter:
         "/metrics",
         summary="Figures in Prometheus' text format",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={
+            200: {
+                "description": "All figures of this process.",
+                "content": {"text/plain": {"schema": {"type": "string"}, "example": _METRICS_EXAMPLE}},
+            }
+        },
     )
     async def metrics() -> Response:
+        """Counts and times per route, never per tenant."""
         return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router

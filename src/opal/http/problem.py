@@ -20,6 +20,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 # A body of 2000 faulty items need not be answered with 2000 sentences.
 _MOST_FAULTS = 50
 _RETRY_AFTER_S = "5"
+# An address may be refused for its length; nobody needs all of it back.
+_LONGEST_INSTANCE = 300
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _log = structlog.get_logger(__name__)
@@ -71,25 +73,32 @@ def problem_of(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer to ``error``. What an unexpected error says stays in the log."""
-    kind = type(error)
-    status = status_of(kind)
-    problem = Problem(
-        type=f"urn:opal:problem:{error.code}",
-        title=kind.title,
-        status=status,
-        detail=error.message if error.expected else kind().message,
-        instance=request.url.path,
-        code=error.code,
-        correlation_id=correlation_id_of(request),
-        errors=faults,
-    )
+    # Not request.url: a client's Host header has a say in that.
+    instance = str(request.scope["path"])
+    problem = describe(error, instance, correlation_id_of(request), faults=faults)
     extra = dict(headers or {})
     if isinstance(error, Unauthorized):
         extra["WWW-Authenticate"] = 'ApiKey realm="opal", header="X-API-Key"'
     if error.retryable:
         extra["Retry-After"] = _RETRY_AFTER_S
-    return Response(
-        problem.model_dump_json(exclude_none=True), status_code=status, media_type=MEDIA_TYPE, headers=extra
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=extra)
+
+
+def describe(
+    error: OpalError, instance: str, correlation_id: str, *, faults: list[Fault] | None = None
+) -> Problem:
+    """``error`` as a problem; what an unexpected one says is left out."""
+    kind = type(error)
+    return Problem(
+        type=f"urn:opal:problem:{error.code}",
+        title=kind.title,
+        status=status_of(kind),
+        detail=error.message if error.expected else kind().message,
+        instance=instance[:_LONGEST_INSTANCE],
+        code=error.code,
+        correlation_id=correlation_id,
+        errors=faults,
     )
 
 
@@ -98,15 +107,7 @@ def problems(*error_classes: type[OpalError]) -> dict[int | str, dict[str, Any]]
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in error_classes:
         status = status_of(kind)
-        example = Problem(
-            type=f"urn:opal:problem:{kind.code}",
-            title=kind.title,
-            status=status,
-            detail=(kind.__doc__ or "").strip().splitlines()[0],
-            instance="/v1/jobs",
-            code=kind.code,
-            correlation_id="0d9f6c0f2b6f4d6c8f7a",
-        )
+        example = describe(kind(), EXAMPLE_INSTANCE, "0d9f6c0f2b6f4d6c8f7a", faults=_EXAMPLE_FAULTS.get(kind))
         entry = responses.setdefault(
             status,
             {"description": "", "content": {MEDIA_TYPE: {"schema": _SCHEMA_REFERENCE, "examples": {}}}},
@@ -116,6 +117,11 @@ def problems(*error_classes: type[OpalError]) -> dict[int | str, dict[str, Any]]
     return responses
 
 
+EXAMPLE_INSTANCE: Final = "/v1/jobs"
+"""Stands in every documented problem until ``service.py`` puts the operation's own path there."""
+_EXAMPLE_FAULTS: Final[dict[type[OpalError], list[Fault]]] = {
+    InvalidInput: [Fault(where="body.items.0.filename", message="Field required")]
+}
 _SCHEMA_REFERENCE: Final = {"$ref": "#/components/schemas/Problem"}
 ALWAYS: Final = (InvalidInput, DependencyError, OpalError)
 """What any route may answer; every route adds its own."""

@@ -18,6 +18,8 @@ from opal.http.problem import problem_of
 HEADER = "X-Correlation-Id"
 # Narrow enough to be put in a log line, a header and a message unescaped.
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# A line is for reading: of an address that is refused for its length, the beginning will do.
+_LONGEST_PATH = 300
 # Asked every few seconds by probes; a log full of them hides the rest.
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -55,10 +57,13 @@ class RequestContext:
             try:
                 await self._app(scope, receive, answer.send)
             except ClientDisconnect:
-                _log.debug("client went away", action="http.left", path=scope["path"])
+                _log.debug("client went away", action="http.left", path=scope["path"][:_LONGEST_PATH])
             except Exception as error:
                 _log.exception(
-                    "request failed", action="http.failed", code=OpalError.code, path=scope["path"]
+                    "request failed",
+                    action="http.failed",
+                    code=OpalError.code,
+                    path=scope["path"][:_LONGEST_PATH],
                 )
                 if answer.status is not None:
                     # Half an answer is out: only a broken connection tells the client that it is not whole.
@@ -78,7 +83,7 @@ class RequestContext:
             "request answered",
             action="http.answered",
             method=scope["method"],
-            path=scope["path"],
+            path=scope["path"][:_LONGEST_PATH],
             status=status,
             seconds=round(seconds, 4),
         )

@@ -11,6 +11,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from opal.http.protocol import ProblemProtocol
+
 # Streams are told to end at once; this bounds a client that does not take its bytes.
 _GRACE_S: Final = 2
 
@@ -31,6 +33,8 @@ class HttpServer(uvicorn.Server):
                 app,
                 host=host,
                 port=port,
+                http=ProblemProtocol,
+                ws="none",
                 lifespan="on",
                 log_config=None,
                 access_log=False,

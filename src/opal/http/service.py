@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from opal import __version__
 from opal.database.engine import Database
 from opal.http import problem
-from opal.http.body_limit import BodyLimit
 from opal.http.health import Check, health_routes
-from opal.http.problem import Problem
+from opal.http.openapi import complete_document
 from opal.http.request_context import RequestContext
+from opal.http.request_limit import RequestLimit
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -27,10 +27,12 @@ def build_service(
     checks: Mapping[str, Check],
     lifespan: Lifespan | None = None,
     unlimited_prefix: str | None = None,
+    documented_models: tuple[type[BaseModel], ...] = (),
 ) -> FastAPI:
     """An application with problems, limits, correlation ids and health routes, and nothing else yet.
 
-    ``unlimited_prefix`` names the paths whose bodies the JSON limit does not concern.
+    ``unlimited_prefix`` names the paths whose bodies the JSON limit does not concern,
+    ``documented_models`` what OpenAPI should describe although no JSON body is made of it.
     """
     app = FastAPI(
         title=title,
@@ -40,31 +42,14 @@ def build_service(
         # The stock pages load their scripts from a CDN; /openapi.json serves any viewer.
         docs_url=None,
         redoc_url=None,
+        # An address is right or wrong; a redirect would be built from the client's Host header.
+        redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.database = database
     problem.install(app)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes, exempt_prefix=unlimited_prefix)
+    app.add_middleware(RequestLimit, max_bytes=max_body_bytes, exempt_prefix=unlimited_prefix)
     app.add_middleware(RequestContext, service=service)
     app.include_router(health_routes(checks))
-    _document_problems(app)
+    complete_document(app, documented_models)
     return app
-
-
-def _document_problems(app: FastAPI) -> None:
-    """Put the Problem schema into OpenAPI and drop FastAPI's own error shape, which is never sent."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.pop("HTTPValidationError", None)
-            schemas.pop("ValidationError", None)
-            problem_schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(problem_schema.pop("$defs", {}))
-            schemas["Problem"] = problem_schema
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend OpenAPI

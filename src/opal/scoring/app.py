@@ -9,17 +9,27 @@ import ipaddress
 import json
 import logging
 import os
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from opal.errors import InvalidInput, InvalidJson, InvalidSettings, OpalError, ScoringBusy, Unauthorized
-from opal.http.errors import BodyTooLarge
+from opal.errors import (
+    InvalidInput,
+    InvalidJson,
+    InvalidSettings,
+    NotFound,
+    OpalError,
+    ScoringBusy,
+    Unauthorized,
+)
+from opal.http.errors import BodyTooLarge, MethodNotAllowed
 from opal.http.request_context import RequestContext
 from opal.http.server import HttpServer
 from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreRequest
@@ -37,6 +47,8 @@ _STATUS: dict[type[OpalError], int] = {
     InvalidJson: 400,
     BodyTooLarge: 413,
     Unauthorized: 401,
+    NotFound: 404,
+    MethodNotAllowed: 405,
     ScoringBusy: 429,
     ModelsLoading: 503,
 }
@@ -79,8 +91,10 @@ def create_app(settings: ScoringSettings, slots: ModelSlots) -> Starlette:
             Route("/score", score, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-        ]
+        ],
+        exception_handlers={HTTPException: _wrong_address},
     )
+    app.router.redirect_slashes = False
     app.add_middleware(RequestContext, service="scoring")
     return app
 
@@ -140,7 +154,9 @@ def _parse(body: bytes) -> ScoreRequest:
         raise InvalidInput(f"{where}: {fault['msg']}") from error
 
 
-def _refusal(error: OpalError, *, retryable: bool | None = None) -> Response:
+def _refusal(
+    error: OpalError, *, retryable: bool | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
     kind = type(error)
     status = next(_STATUS[base] for base in kind.__mro__ if base in _STATUS)
     body = ScoreErrorBody(
@@ -149,10 +165,18 @@ def _refusal(error: OpalError, *, retryable: bool | None = None) -> Response:
         retryable=error.retryable if retryable is None else retryable,
     )
     _log.info("scoring refused", action="scoring.refused", code=error.code, status=status)
-    headers = {"Retry-After": "1"} if body.retryable else {}
+    extra = dict(headers or {})
+    if body.retryable:
+        extra["Retry-After"] = "1"
     if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = "Bearer"
-    return _json(ScoreError(error=body), status, headers)
+        extra["WWW-Authenticate"] = "Bearer"
+    return _json(ScoreError(error=body), status, extra)
+
+
+async def _wrong_address(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = MethodNotAllowed if error.status_code == _STATUS[MethodNotAllowed] else NotFound
+    return _refusal(kind(), headers=error.headers)
 
 
 def _json(answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -63,6 +63,7 @@ def create_app(parts: Parts) -> FastAPI:
         },
         lifespan=lambda _app: _loops(parts),
         unlimited_prefix=blobs.PREFIX,
+        documented_models=(events.ItemChange, events.JobChange, archive.ArchiveReport),
     )
     app.state.parts = parts
     app.state.event_tail = EventTail(parts.database)

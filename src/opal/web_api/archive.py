@@ -4,7 +4,7 @@ import zlib
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
@@ -24,6 +24,7 @@ from opal.items.item import Item
 from opal.web_api.file_names import safe_stem, unique_stems
 from opal.web_api.job_view import ItemError, item_view
 from opal.web_api.parts import JobId, WebParts, find_job
+from opal.web_api.reports import FidelityReport, RuleReport
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
@@ -42,8 +43,8 @@ class ArchivedVariant(BaseModel):
     bytes: int
     format: str
     sha256: str
-    compliance: list[dict[str, Any]]
-    fidelity: dict[str, Any] | None
+    compliance: list[RuleReport]
+    fidelity: FidelityReport | None
 
 
 class ArchivedItem(BaseModel):
@@ -55,7 +56,7 @@ class ArchivedItem(BaseModel):
     seconds: float
     error: ItemError | None
     confidence: float | None
-    fidelity: dict[str, Any] | None
+    fidelity: FidelityReport | None
     variants: list[ArchivedVariant]
 
 
@@ -102,7 +103,10 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
     response_class=StreamingResponse,
     summary="Download all pictures",
     responses={
-        200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}},
+        200: {
+            "description": "A ZIP file; its `report.json` is described by ArchiveReport.",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        },
         **problems(Unauthorized, NotFound, JobNotReady, *ALWAYS),
     },
 )
@@ -164,8 +168,8 @@ def _archived_item(item: Item, named: list[tuple[str, VariantRow]]) -> ArchivedI
                 bytes=row.bytes,
                 format=row.format,
                 sha256=row.sha256,
-                compliance=row.compliance,
-                fidelity=row.fidelity,
+                compliance=[RuleReport.model_validate(rule) for rule in row.compliance],
+                fidelity=None if row.fidelity is None else FidelityReport.model_validate(row.fidelity),
             )
             for name, row in named
         ],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from opal.blobs.folder import FolderBlobs
@@ -14,9 +14,11 @@ from opal.blobs.interface import BlobInfo, Permission
 from opal.errors import BlobExists, BlobNotFound, NotFound, PhotoTooLarge, SignatureInvalid
 from opal.http.errors import MissingHeader, RangeNotSatisfiable
 from opal.http.problem import ALWAYS, problem_of, problems
+from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 
 PREFIX = "/blobs/"
 _PATH = "/blobs/{container}/{path:path}"
+_PATH_EXAMPLE = f"acme/jobs/{JOB_ID_EXAMPLE}/items/{ITEM_ID_EXAMPLE}/exports/1/amazon-main.jpg"
 _PIECE = 1 << 20
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 _BINARY: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -28,20 +30,45 @@ _PRIVATE = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 
+_SIGNATURE: list[dict[str, Any]] = [
+    {"name": name, "in": "query", "required": needed, "description": text, "schema": {"type": "string"}}
+    for name, needed, text in (
+        ("sp", True, "Permission, part of the signed URL."),
+        ("se", True, "Expiry, part of the signed URL."),
+        ("rscd", False, "Content-Disposition of the answer, part of the signed URL."),
+        ("sig", True, "Signature, part of the signed URL."),
+    )
+]
+_BLOB_TYPE: dict[str, Any] = {
+    "name": "x-ms-blob-type",
+    "in": "header",
+    "required": True,
+    "description": "As Azure Blob Storage requires it.",
+    "schema": {"type": "string", "enum": ["BlockBlob"]},
+}
+_WHOLE = {"description": "The blob, with its own media type", "content": _BINARY}
+
 _UPLOAD_DOCS: dict[str, Any] = {
     "status_code": 201,
     "response_class": Response,
     "summary": "Upload to a signed URL",
-    "responses": problems(MissingHeader, SignatureInvalid, NotFound, BlobExists, PhotoTooLarge, *ALWAYS),
-    "openapi_extra": {"requestBody": {"required": True, "content": _BINARY}},
+    "responses": {
+        201: {"description": "The blob is there; its ETag is in the headers."},
+        **problems(MissingHeader, SignatureInvalid, NotFound, BlobExists, PhotoTooLarge, *ALWAYS),
+    },
+    "openapi_extra": {
+        "parameters": [*_SIGNATURE, _BLOB_TYPE],
+        "requestBody": {"required": True, "content": _BINARY},
+    },
 }
 _DOWNLOAD_DOCS: dict[str, Any] = {
     "response_class": Response,
     "responses": {
-        200: {"content": _BINARY},
-        206: {"content": _BINARY, "description": "The part asked for"},
+        200: _WHOLE,
+        206: {**_WHOLE, "description": "The part of the blob that was asked for"},
         **problems(SignatureInvalid, NotFound, BlobNotFound, RangeNotSatisfiable, *ALWAYS),
     },
+    "openapi_extra": {"parameters": _SIGNATURE},
 }
 
 
@@ -62,11 +89,8 @@ class _Range:
 
 
 def _blob_name(
-    container: str,
-    path: str,
-    _sp: Annotated[str, Query(alias="sp", description="Permission, part of the signed URL.")] = "",
-    _se: Annotated[str, Query(alias="se", description="Expiry, part of the signed URL.")] = "",
-    _sig: Annotated[str, Query(alias="sig", description="Signature, part of the signed URL.")] = "",
+    container: Annotated[str, Path(description="`raw`, `outputs` or `exports`.", examples=["exports"])],
+    path: Annotated[str, Path(description="The blob's own path.", examples=[_PATH_EXAMPLE])],
 ) -> _BlobName:
     return _BlobName(container, path)
 
@@ -90,7 +114,7 @@ def blob_routes(blobs: FolderBlobs, max_bytes: int) -> APIRouter:
     async def put_blob(
         request: Request,
         blob: _Blob,
-        x_ms_blob_type: Annotated[str, Header(description="`BlockBlob`, as Azure requires it.")] = "",
+        x_ms_blob_type: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
         """Create the one blob that the URL was signed for, once."""
         blobs.verify(blob.container, blob.path, request.query_params, Permission.CREATE)

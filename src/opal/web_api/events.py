@@ -47,6 +47,32 @@ class JobChange(BaseModel):
     finished: bool
 
 
+# Merged into what FastAPI says of every event stream (OpenAPI 3.2, itemSchema).
+_EVENT_SCHEMA = {
+    "properties": {
+        "event": {"enum": ["item", "job"]},
+        "data": {
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "oneOf": [
+                    {"$ref": f"#/components/schemas/{model.__name__}"} for model in (ItemChange, JobChange)
+                ]
+            },
+        },
+    }
+}
+_EXAMPLE = (
+    "event: item\n"
+    'data: {"item_id": "item_3b0c5c0e9a1f4d5e6a7b8c9d", "state": "exported", "attempt": 1, "code": null, '
+    '"message": null, "at": "2026-03-02T12:00:06Z"}\n'
+    "id: 57\n\n"
+    "event: job\n"
+    'data: {"job_id": "job_9f1c2d3e4a5b6c7d8e9f0a1b", "status": "finished", "counts": {"exported": 1}, '
+    '"finished": true}\n'
+    "id: 57\n\n"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Start:
     """A job to follow, from after event ``seq`` on."""
@@ -85,6 +111,10 @@ async def _start(
     response_class=EventSourceResponse,
     summary="Follow a job",
     responses={
+        200: {
+            "description": "Events as they happen: `item` with an ItemChange, `job` with a JobChange.",
+            "content": {"text/event-stream": {"itemSchema": _EVENT_SCHEMA, "example": _EXAMPLE}},
+        },
         204: {"description": "The job is finished and the client has seen all of it."},
         **problems(Unauthorized, NotFound, *ALWAYS),
     },

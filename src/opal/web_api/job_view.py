@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from opal.database.jobs import Job
 from opal.items.item import Item
 from opal.items.states import TERMINAL, ItemState, JobStatus, job_status
+from opal.web_api.reports import FIDELITY_EXAMPLE, PHOTO_EXAMPLE, FidelityReport, PhotoFacts
 
 
 class ItemError(BaseModel):
@@ -27,13 +28,11 @@ class ItemView(BaseModel):
     sku: str | None = Field(examples=["MUG-01"])
     state: ItemState
     error: ItemError | None = None
-    photo: dict[str, Any] | None = Field(
-        default=None, description="The uploaded photo's format, bytes, width, height and content type."
-    )
+    photo: PhotoFacts | None = Field(default=None, description="Null before the upload is complete.")
     confidence: float | None = Field(default=None, description="How sure the cut-out is, 0 to 1.")
     confidence_reasons: list[str] = Field(default=[], description="What lowered the confidence.")
-    fidelity: dict[str, Any] | None = Field(
-        default=None, description="Measured proof that the product's pixels were kept."
+    fidelity: FidelityReport | None = Field(
+        default=None, description="Measured proof that the product's pixels were kept in the scene."
     )
     created_at: datetime
     updated_at: datetime
@@ -48,19 +47,71 @@ class JobSummary(BaseModel):
     total: int = Field(description="Photos in the job.")
     counts: dict[ItemState, int] = Field(description="Photos per state; states without any are left out.")
     created_at: datetime
-    cancelled_at: datetime | None
+    cancelled_at: datetime | None = Field(description="When it was asked to stop; null: never.")
 
 
 class JobDetail(JobSummary):
     """A job with its recipe and all its photos."""
 
-    correlation_id: str
+    correlation_id: str = Field(description="In every log line and message that the job caused.")
     scene: str | dict[str, Any]
     placement: dict[str, Any]
-    presets: list[str]
+    presets: list[str] = Field(description="As asked for, repeats left out.")
     prompt: str
     seed: int
-    items: list[ItemView]
+    items: list[ItemView] = Field(description="In the order of the request.")
+
+
+_NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+JOB_ID_EXAMPLE = "job_9f1c2d3e4a5b6c7d8e9f0a1b"
+ITEM_ID_EXAMPLE = "item_3b0c5c0e9a1f4d5e6a7b8c9d"
+_SUMMARY: dict[str, Any] = {
+    "id": JOB_ID_EXAMPLE,
+    "name": "spring mugs",
+    "total": 1,
+    "created_at": _NOON,
+    "cancelled_at": None,
+}
+_RECIPE: dict[str, Any] = {
+    "correlation_id": "order-7",
+    "scene": "studio-white",
+    "placement": {},
+    "presets": ["square-1x1", "amazon-main"],
+    "prompt": "",
+    "seed": 0,
+}
+_ITEM: dict[str, Any] = {"id": ITEM_ID_EXAMPLE, "filename": "mug.jpg", "sku": "MUG-01", "created_at": _NOON}
+NEW_JOB_EXAMPLE = JobDetail(
+    **_SUMMARY,
+    **_RECIPE,
+    status=JobStatus.CREATED,
+    counts={ItemState.CREATED: 1},
+    items=[ItemView(**_ITEM, state=ItemState.CREATED, updated_at=_NOON)],
+)
+FINISHED_JOB_EXAMPLE = JobDetail(
+    **_SUMMARY,
+    **_RECIPE,
+    status=JobStatus.FINISHED,
+    counts={ItemState.EXPORTED: 1},
+    items=[
+        ItemView(
+            **_ITEM,
+            state=ItemState.EXPORTED,
+            photo=PHOTO_EXAMPLE,
+            confidence=0.97,
+            fidelity=FIDELITY_EXAMPLE,
+            updated_at=_NOON + timedelta(seconds=6),
+        )
+    ],
+)
+CANCELLED_JOB_EXAMPLE = JobDetail(
+    **{**_SUMMARY, "cancelled_at": _NOON + timedelta(seconds=40)},
+    **_RECIPE,
+    status=JobStatus.CANCELLED,
+    counts={ItemState.CANCELLED: 1},
+    items=[ItemView(**_ITEM, state=ItemState.CANCELLED, updated_at=_NOON + timedelta(seconds=40))],
+)
+SUMMARY_EXAMPLE = JobSummary(**_SUMMARY, status=JobStatus.FINISHED, counts={ItemState.EXPORTED: 1})
 
 
 def is_finished(counts: Counter[ItemState]) -> bool:
@@ -82,15 +133,19 @@ def item_view(item: Item) -> ItemView:
         photo=public_photo(item),
         confidence=item.meta.get("confidence"),
         confidence_reasons=item.meta.get("confidence_reasons", []),
-        fidelity=item.meta.get("fidelity"),
+        fidelity=_fidelity(item.meta.get("fidelity")),
         created_at=item.created_at,
         updated_at=item.updated_at,
     )
 
 
-def public_photo(item: Item) -> dict[str, Any] | None:
+def public_photo(item: Item) -> PhotoFacts | None:
     """What the item's photo was found to be, or None before it was accepted."""
-    return {name: value for name, value in item.photo.items() if name != "etag"} or None
+    return PhotoFacts.model_validate(item.photo) if item.photo else None
+
+
+def _fidelity(stored: dict[str, Any] | None) -> FidelityReport | None:
+    return FidelityReport.model_validate(stored) if stored is not None else None
 
 
 def job_summary(job: Job, counts: Counter[ItemState]) -> JobSummary:

@@ -27,8 +27,19 @@ from opal.errors import (
 )
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
+from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, correlation_id_of, problems
-from opal.web_api.job_view import JobDetail, JobSummary, is_finished, job_detail, job_summary
+from opal.web_api.job_view import (
+    CANCELLED_JOB_EXAMPLE,
+    FINISHED_JOB_EXAMPLE,
+    NEW_JOB_EXAMPLE,
+    SUMMARY_EXAMPLE,
+    JobDetail,
+    JobSummary,
+    is_finished,
+    job_detail,
+    job_summary,
+)
 from opal.web_api.parts import JobId, WebParts, find_job
 from opal.web_api.recipe import RecipeRequest
 
@@ -89,21 +100,24 @@ class JobPage(BaseModel):
     status_code=201,
     response_model=JobDetail,
     summary="Create a job",
-    responses=problems(
-        InvalidJson,
-        Unauthorized,
-        InsufficientCredits,
-        TenantMismatch,
-        IdempotencyKeyInFlight,
-        BodyTooLarge,
-        UnsupportedMediaType,
-        UnknownScene,
-        InvalidScene,
-        InvalidPlacement,
-        UnknownPreset,
-        IdempotencyKeyReused,
-        *ALWAYS,
-    ),
+    responses={
+        **answer("The new job, with the ids under which its photos are uploaded.", NEW_JOB_EXAMPLE, 201),
+        **problems(
+            InvalidJson,
+            Unauthorized,
+            InsufficientCredits,
+            TenantMismatch,
+            IdempotencyKeyInFlight,
+            BodyTooLarge,
+            UnsupportedMediaType,
+            UnknownScene,
+            InvalidScene,
+            InvalidPlacement,
+            UnknownPreset,
+            IdempotencyKeyReused,
+            *ALWAYS,
+        ),
+    },
 )
 async def create_job(
     request: Request,
@@ -116,6 +130,7 @@ async def create_job(
             min_length=1,
             max_length=255,
             pattern=r"^[!-~]+$",
+            examples=["my-first-job"],
             description="Any text of your own; a repeat with the same body gets the first answer again "
             "for 24 hours and creates nothing.",
         ),
@@ -141,13 +156,20 @@ async def create_job(
             name=body.name,
             correlation_id=correlation_id_of(request),
         )
-        answer = job_detail(job, new_items).model_dump_json()
+        created = job_detail(job, new_items).model_dump_json()
         if idempotency_key is not None:
-            await idempotency.finish(connection, tenant_id, idempotency_key, 201, answer)
-    return _created(201, answer, replayed=False)
+            await idempotency.finish(connection, tenant_id, idempotency_key, 201, created)
+    return _created(201, created, replayed=False)
 
 
-@router.get("/v1/jobs", summary="List jobs", responses=problems(Unauthorized, NotFound, *ALWAYS))
+@router.get(
+    "/v1/jobs",
+    summary="List jobs",
+    responses={
+        **answer("One page of jobs.", JobPage(jobs=[SUMMARY_EXAMPLE], next_cursor=None)),
+        **problems(Unauthorized, NotFound, *ALWAYS),
+    },
+)
 async def list_jobs(
     parts: WebParts,
     tenant_id: Tenant,
@@ -167,7 +189,14 @@ async def list_jobs(
     )
 
 
-@router.get("/v1/jobs/{job_id}", summary="Read a job", responses=problems(Unauthorized, NotFound, *ALWAYS))
+@router.get(
+    "/v1/jobs/{job_id}",
+    summary="Read a job",
+    responses={
+        **answer("The job as it stands.", FINISHED_JOB_EXAMPLE),
+        **problems(Unauthorized, NotFound, *ALWAYS),
+    },
+)
 async def read_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDetail:
     """The job's status, counts and items, each with its error or its figures."""
     async with parts.database.read() as connection:
@@ -178,7 +207,10 @@ async def read_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDeta
 @router.delete(
     "/v1/jobs/{job_id}",
     summary="Cancel a job",
-    responses=problems(Unauthorized, NotFound, JobFinished, *ALWAYS),
+    responses={
+        **answer("The job, cancelled.", CANCELLED_JOB_EXAMPLE),
+        **problems(Unauthorized, NotFound, JobFinished, *ALWAYS),
+    },
 )
 async def cancel_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDetail:
     """Cancel every photo that is not completed yet and release its credit.
@@ -205,11 +237,11 @@ async def _cancel(connection: AsyncConnection, tenant_id: str, job_id: str) -> J
     return job_detail(job, await items.list_items(connection, job.id))
 
 
-def _created(status: int, answer: str, *, replayed: bool) -> Response:
-    headers = {"Location": f"/v1/jobs/{json.loads(answer)['id']}"}
+def _created(status: int, body: str, *, replayed: bool) -> Response:
+    headers = {"Location": f"/v1/jobs/{json.loads(body)['id']}"}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
-    return Response(answer, status_code=status, media_type="application/json", headers=headers)
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 
 def _hash(body: bytes) -> str:

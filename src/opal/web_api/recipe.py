@@ -11,6 +11,8 @@ from opal.placement.placement import Placement, resolve_placement
 from opal.placement.scene import DEFAULT_SCENE, SCENES, Scene, resolve_scene
 
 MAX_SEED: Final = 2**31 - 1
+# Lines and tabs, but no other control characters: PostgreSQL's text cannot hold the first of them.
+_TEXT: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
 def _scene_schema() -> dict[str, Any]:
@@ -55,7 +57,9 @@ class RecipeRequest(BaseModel):
     presets: Annotated[list[str], WithJsonSchema(_presets_schema())] = Field(
         default=["square-1x1"], min_length=1, description="Names from /v1/presets; one picture each."
     )
-    prompt: str = Field(default="", max_length=1000, description="Kept for scenes made from words.")
+    prompt: str = Field(
+        default="", max_length=1000, pattern=_TEXT, description="Kept for scenes made from words."
+    )
     seed: Annotated[int, BeforeValidator(_whole)] = Field(
         default=0, strict=True, ge=0, le=MAX_SEED, description="The same seed gives the same picture."
     )

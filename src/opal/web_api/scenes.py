@@ -5,6 +5,7 @@ from pydantic import BaseModel, Field
 
 from opal.errors import Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
+from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
 from opal.placement.scene import DEFAULT_SCENE, NAMED_SCENES, Scene
 
@@ -26,9 +27,7 @@ class SceneList(BaseModel):
     scenes: list[SceneView]
 
 
-@router.get("/v1/scenes", summary="List scenes", responses=problems(Unauthorized, *ALWAYS))
-async def list_scenes(_tenant_id: Tenant) -> SceneList:
-    """Every ready-made scene with its data."""
+def _every_scene() -> SceneList:
     return SceneList(
         default=DEFAULT_SCENE,
         scenes=[
@@ -36,3 +35,13 @@ async def list_scenes(_tenant_id: Tenant) -> SceneList:
             for named in NAMED_SCENES
         ],
     )
+
+
+@router.get(
+    "/v1/scenes",
+    summary="List scenes",
+    responses={**answer("Every ready-made scene.", _every_scene()), **problems(Unauthorized, *ALWAYS)},
+)
+async def list_scenes(_tenant_id: Tenant) -> SceneList:
+    """Every ready-made scene with its data, to be named in a job or changed and sent with it."""
+    return _every_scene()

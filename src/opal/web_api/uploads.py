@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,27 +21,27 @@ from opal.errors import (
     LeaseLost,
     NotFound,
     OpalError,
-    PhotoTooLarge,
+    PhotoRefused,
     Unauthorized,
-    UnsupportedFormat,
     UploadMissing,
     walk,
 )
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, ItemFinished, TenantMismatch, UnsupportedMediaType
+from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
 from opal.items.item import Item, blob_path, new_id
 from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage, send_job_message
-from opal.web_api.job_view import public_photo
+from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE, public_photo
 from opal.web_api.parts import WebParts, find_item
 from opal.web_api.photo_check import PhotoCheck
+from opal.web_api.reports import PHOTO_EXAMPLE, PhotoFacts
 
 router = APIRouter(route_class=TenantRoute, tags=["uploads"])
 
 _BY = "web-api"
-_JOB = "job_9f1c2d3e4a5b6c7d8e9f0a1b"
-_ITEM = "item_3b0c5c0e9a1f4d5e6a7b8c9d"
+_JOB, _ITEM = JOB_ID_EXAMPLE, ITEM_ID_EXAMPLE
 _UPLOAD = "upload_5d6e7f8091a2b3c4d5e6f708"
 _UPLOAD_ID = re.compile(r"upload_[0-9a-f]{24}")
 _BODY_PROBLEMS = (InvalidJson, Unauthorized, TenantMismatch, NotFound, BodyTooLarge, UnsupportedMediaType)
@@ -55,8 +55,8 @@ class UploadRequest(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"job_id": _JOB, "item_id": _ITEM}]}
     )
 
-    job_id: str
-    item_id: str
+    job_id: str = Field(max_length=64)
+    item_id: str = Field(max_length=64)
     content_type: str = Field(
         default="application/octet-stream",
         max_length=100,
@@ -84,8 +84,8 @@ class CompleteRequest(BaseModel):
         json_schema_extra={"examples": [{"job_id": _JOB, "item_id": _ITEM, "upload_id": _UPLOAD}]},
     )
 
-    job_id: str
-    item_id: str
+    job_id: str = Field(max_length=64)
+    item_id: str = Field(max_length=64)
     upload_id: str | None = Field(
         default=None, max_length=64, description="Left out: the upload that was asked for last."
     )
@@ -98,15 +98,27 @@ class CompletedUpload(BaseModel):
     job_id: str
     item_id: str
     upload_id: str
-    photo: dict[str, Any] | None = Field(
-        examples=[{"format": "jpeg", "bytes": 812345, "width": 3000, "height": 4000}]
-    )
+    photo: PhotoFacts | None
+
+
+_TICKET_EXAMPLE = UploadTicket(
+    upload_id=_UPLOAD,
+    url=f"http://127.0.0.1:8080/blobs/raw/acme/jobs/{_JOB}/items/{_ITEM}/raw/{_UPLOAD}"
+    "?sp=c&se=1772453700&sig=mIYQW8pT3xn2cVbS0uKf7aR1zLh5eGdJ9oXwNtBqCyU",
+    method="PUT",
+    headers={"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"},
+    expires_at=datetime(2026, 3, 2, 12, 15, 0, tzinfo=UTC),
+)
+_COMPLETED_EXAMPLE = CompletedUpload(job_id=_JOB, item_id=_ITEM, upload_id=_UPLOAD, photo=PHOTO_EXAMPLE)
 
 
 @router.post(
     "/v1/uploads/sas",
     summary="Ask for an upload URL",
-    responses=problems(*_BODY_PROBLEMS, AlreadyUploaded, ItemFinished, *ALWAYS),
+    responses={
+        **answer("Where to send the photo.", _TICKET_EXAMPLE),
+        **problems(*_BODY_PROBLEMS, AlreadyUploaded, ItemFinished, *ALWAYS),
+    },
 )
 async def create_upload(parts: WebParts, tenant_id: Tenant, body: UploadRequest) -> UploadTicket:
     """A URL that can create one blob for 15 minutes. A photo that never arrived may be given a new one."""
@@ -132,16 +144,17 @@ async def create_upload(parts: WebParts, tenant_id: Tenant, body: UploadRequest)
 @router.post(
     "/v1/uploads/complete",
     summary="Say that a photo is uploaded",
-    responses=problems(
-        *_BODY_PROBLEMS,
-        UploadMissing,
-        AlreadyUploaded,
-        ItemFinished,
-        PhotoTooLarge,
-        UnsupportedFormat,
-        *(kind for kind in walk(InvalidPhoto) if kind not in (PhotoTooLarge, UnsupportedFormat)),
-        *ALWAYS,
-    ),
+    responses={
+        **answer("The photo is accepted and queued.", _COMPLETED_EXAMPLE),
+        **problems(
+            *_BODY_PROBLEMS,
+            UploadMissing,
+            AlreadyUploaded,
+            ItemFinished,
+            *(kind for kind in walk(InvalidPhoto) if kind is not PhotoRefused),
+            *ALWAYS,
+        ),
+    },
 )
 async def complete_upload(
     request: Request, parts: WebParts, tenant_id: Tenant, body: CompleteRequest

@@ -1,7 +1,6 @@
 """``/v1/jobs/{id}/items/{item_id}/variants``: an item's pictures, with reports and download URLs."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -11,10 +10,13 @@ from opal.blobs.interface import Permission
 from opal.database.variants import VariantRow, list_variants
 from opal.errors import NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
+from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
 from opal.items.states import ItemState
 from opal.web_api.file_names import safe_stem
+from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item
+from opal.web_api.reports import FIDELITY_EXAMPLE, RULE_EXAMPLE, FidelityReport, RuleReport
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
@@ -37,10 +39,12 @@ class VariantView(Download):
     height: int = Field(examples=[2000])
     bytes: int = Field(examples=[412345])
     sha256: str
-    compliance: list[dict[str, Any]] = Field(
+    compliance: list[RuleReport] = Field(
         description="Rule by rule: what was measured, the limit, and whether it passed."
     )
-    fidelity: dict[str, Any] | None = Field(description="Measured proof that the product's pixels were kept.")
+    fidelity: FidelityReport | None = Field(
+        description="Measured proof that the product's pixels were kept in this picture."
+    )
 
 
 class ItemVariants(BaseModel):
@@ -53,10 +57,41 @@ class ItemVariants(BaseModel):
     variants: list[VariantView]
 
 
+_QUARTER_PAST = datetime(2026, 3, 2, 12, 15, 0, tzinfo=UTC)
+_ITEM_URL = (
+    f"http://127.0.0.1:8080/blobs/{{}}/acme/jobs/{JOB_ID_EXAMPLE}/items/{ITEM_ID_EXAMPLE}/{{}}?sp=r&sig=…"
+)
+_EXAMPLE = ItemVariants(
+    item_id=ITEM_ID_EXAMPLE,
+    state=ItemState.EXPORTED,
+    scene=Download(url=_ITEM_URL.format("outputs", "outputs/1-scene.png"), expires_at=_QUARTER_PAST),
+    matte=Download(url=_ITEM_URL.format("outputs", "outputs/1-matte.png"), expires_at=_QUARTER_PAST),
+    variants=[
+        VariantView(
+            url=_ITEM_URL.format("exports", "exports/1/amazon-main.jpg"),
+            expires_at=_QUARTER_PAST,
+            preset="amazon-main",
+            filename="mug-amazon-main.jpg",
+            format="jpeg",
+            content_type="image/jpeg",
+            width=2000,
+            height=2000,
+            bytes=412345,
+            sha256="2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+            compliance=[RULE_EXAMPLE],
+            fidelity=FIDELITY_EXAMPLE,
+        )
+    ],
+)
+
+
 @router.get(
     "/v1/jobs/{job_id}/items/{item_id}/variants",
     summary="List an item's pictures",
-    responses=problems(Unauthorized, NotFound, *ALWAYS),
+    responses={
+        **answer("The item's pictures so far.", _EXAMPLE),
+        **problems(Unauthorized, NotFound, *ALWAYS),
+    },
 )
 async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_id: ItemId) -> ItemVariants:
     """The pictures that are ready; none for an item that is not completed yet."""
@@ -94,8 +129,8 @@ def _variant(parts: Parts, row: VariantRow, stem: str) -> VariantView:
         height=row.height,
         bytes=row.bytes,
         sha256=row.sha256,
-        compliance=row.compliance,
-        fidelity=row.fidelity,
+        compliance=[RuleReport.model_validate(rule) for rule in row.compliance],
+        fidelity=None if row.fidelity is None else FidelityReport.model_validate(row.fidelity),
     )
 
 

@@ -1,0 +1,63 @@
+"""What was measured, as clients see it: the photo, the cut-out's fidelity, a preset's rules.
+
+Stored as plain data and read leniently: a row of an older version lacks a figure, and is shown without it.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PhotoFacts(BaseModel):
+    """What an uploaded photo was found to be; width and height as it is looked at."""
+
+    format: str = Field(examples=["jpeg"])
+    bytes: int | None = Field(default=None, examples=[812345])
+    width: int | None = Field(default=None, description="Pixels, upright.", examples=[3000])
+    height: int | None = Field(default=None, description="Pixels, upright.", examples=[4000])
+    content_type: str | None = Field(default=None, examples=["image/jpeg"])
+
+
+class FidelityReport(BaseModel):
+    """How close the product in a picture is to the product in the photo; null: nothing to compare."""
+
+    model_config = ConfigDict(extra="allow")
+
+    pixels_compared: int | None = Field(default=None, description="Pixels wholly inside the product.")
+    share_within_de1: float | None = Field(default=None, description="Share of them within CIEDE2000 1.0.")
+    max_de: float | None = Field(default=None, description="Largest CIEDE2000 of any of them.")
+    mean_de: float | None = Field(default=None, description="Mean CIEDE2000.")
+    ssim: float | None = Field(default=None, description="Structural similarity of luma, 1 = identical.")
+    silhouette_iou: float | None = Field(
+        default=None, description="Overlap of the product's outline with the matte, 1 = identical."
+    )
+
+
+class RuleReport(BaseModel):
+    """One rule of a preset and what the finished file was measured to be."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rule: str = Field(examples=["fill_share"])
+    measured: int | float | str | bool | None = Field(examples=[0.871])
+    limit: str = Field(description="For people.", examples=[">= 0.85"])
+    minimum: float | None = None
+    maximum: float | None = None
+    passed: bool
+    unit: str = ""
+    authority: str = Field(
+        default="own", description="Whose rule: `official`, `second-hand` or `own`.", examples=["official"]
+    )
+    source: str | None = Field(default=None, description="Web address of the rule's text.")
+
+
+FIDELITY_EXAMPLE = FidelityReport(
+    pixels_compared=1843200,
+    share_within_de1=0.9996,
+    max_de=1.4,
+    mean_de=0.11,
+    ssim=0.9991,
+    silhouette_iou=0.9984,
+)
+RULE_EXAMPLE = RuleReport(
+    rule="fill_share", measured=0.871, limit=">= 0.85", minimum=0.85, passed=True, authority="official"
+)
+PHOTO_EXAMPLE = PhotoFacts(format="jpeg", bytes=812345, width=3000, height=4000, content_type="image/jpeg")
