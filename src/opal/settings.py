@@ -170,7 +170,6 @@ class Settings(BaseSettings):
 
     model_config = _group("")
 
-    environment: Literal["laptop", "azure"] = Field(default="laptop", description="Which of the two lives.")
     data_dir: Path = Field(default=Path("opal-data"), description="Folder of the embedded parts.")
     models_dir: Path = Field(
         default_factory=_default_models_dir, description="Where model weights are cached."

@@ -23,7 +23,7 @@ _OPERATE = "Operate"
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "process": (_MACHINE, "Make marketplace pictures of photos and folders; needs no services."),
-    "up": (_MACHINE, "Run all services on this machine and print the console's address and a key."),
+    "up": (_MACHINE, "Run all services on this machine and print their address and a key."),
     "demo": (_MACHINE, "Send the sample photos through the real services and show the results."),
     "doctor": (_MACHINE, "Say what is missing on this machine and how to get it."),
     "models": (_MACHINE, "Fetch, list and check model weights."),

@@ -40,7 +40,7 @@ class Stack:
 
     @property
     def web_url(self) -> str:
-        """web-api's address; the console is there too."""
+        """web-api's address."""
         return f"http://{LOOPBACK}:{self.web_port}"
 
     @property

@@ -89,10 +89,10 @@ def _say(console: Console, name: str, line: str) -> None:
 def _announce(console: Console, stack: Stack, key: str) -> None:
     for line in (
         "ready",
-        f"  console and API  {stack.web_url}/",
-        f"  billing          {stack.billing_url}/",
-        f"  API key          {key}",
-        f"  data             {stack.data_dir}",
+        f"  API and start page  {stack.web_url}/",
+        f"  billing             {stack.billing_url}/",
+        f"  API key             {key}",
+        f"  data                {stack.data_dir}",
         "  stop with Ctrl-C",
     ):
         _say(console, "opal", line)

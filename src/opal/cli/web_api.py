@@ -9,5 +9,5 @@ app = command_app()
 
 @app.command()
 def web_api(supervised: SupervisedOption = False) -> None:
-    """Serve the public HTTP API and the console on OPAL_WEB_HOST:OPAL_WEB_PORT."""
+    """Serve the public HTTP API on OPAL_WEB_HOST:OPAL_WEB_PORT."""
     serve(begin(supervised))
