@@ -78,6 +78,13 @@ def with_profile(picture: pyvips.Image, profile: bytes) -> pyvips.Image:
     return picture
 
 
+def jpeg_with_profile(picture: pyvips.Image, profile: bytes) -> bytes:
+    """A JPEG with these very bytes as its profile; libvips itself would leave out what does not fit."""
+    data = picture.jpegsave_buffer(Q=95, keep="none")
+    body = b"ICC_PROFILE\0\x01\x01" + profile
+    return bytes(data[:2] + b"\xff\xe2" + struct.pack(">H", len(body) + 2) + body + data[2:])
+
+
 def to_xyz(primaries: tuple[tuple[float, float], ...]) -> Floats:
     """Linear RGB to XYZ under D65: the primaries' matrix scaled so that white is white."""
     columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T

@@ -77,7 +77,8 @@ def _solve(matrix: _Floats, right: _Floats) -> _Floats:
 def blur(values: _Floats, sigma: float) -> _Floats:
     """Gaussian blur of (h, w) or (h, w, bands), edges extended."""
     image = pyvips.Image.new_from_array(np.ascontiguousarray(values))
-    blurred: _Floats = image.gaussblur(sigma, min_ampl=0.05).numpy()
+    # pyvips gives a lone pixel no dimensions.
+    blurred: _Floats = image.gaussblur(sigma, min_ampl=0.05).numpy().reshape(values.shape)
     return blurred
 
 

@@ -44,6 +44,8 @@ def encode(
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels))
     image = image.copy(interpretation="srgb", xres=dpi / _MM_PER_INCH, yres=dpi / _MM_PER_INCH)
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", _srgb_profile())
+    # libvips would write 65535, "uncalibrated", and some shops believe EXIF before the profile.
+    image.set_type(pyvips.GValue.gstr_type, "exif-ifd2-ColorSpace", "1")
     image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp_packet(metadata or PictureMetadata()))
     data: bytes = getattr(image, _SAVER[format])(keep="exif:icc:xmp", **_options(format, quality, chroma))
     return data

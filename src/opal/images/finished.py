@@ -14,7 +14,7 @@ from opal.images.damage import name_damage
 from opal.images.limits import describe
 from opal.images.loaders import read_header
 from opal.images.profile import embedded_profile, equals_srgb, profile_name
-from opal.images.sniff import sniff
+from opal.images.sniff import ImageFormat, sniff
 
 _MM_PER_INCH = 25.4
 
@@ -65,9 +65,19 @@ def read_finished(data: bytes) -> FinishedPicture:
         format=image_format.value,
         bytes=len(data),
         bits=bits,
-        dpi=round(float(image.xres) * _MM_PER_INCH),
+        dpi=_dpi(image, image_format),
         colour_space=_colour_space(image),
     )
+
+
+def _dpi(image: pyvips.Image, image_format: ImageFormat) -> int:
+    """Dots per inch; WebP has only EXIF to keep them in, where libvips (8.18) writes but does not look."""
+    field = "exif-ifd0-XResolution"
+    if image_format is ImageFormat.WEBP and field in image.get_fields():
+        # libvips spells an EXIF rational "300000/1000 (300.000, Rational, ...)", here per inch.
+        numerator, _, denominator = str(image.get(field)).split(" ", 1)[0].partition("/")
+        return round(int(numerator) / max(1, int(denominator or 1)))
+    return round(float(image.xres) * _MM_PER_INCH)
 
 
 def _colour_space(image: pyvips.Image) -> str:

@@ -38,7 +38,8 @@ def read_matte(data: bytes) -> Matte:
     if image_format is not ImageFormat.PNG or image.bands != 1:
         raise PhotoCorrupt("A matte is a single-band PNG.")
     try:
-        codes = image.numpy()
+        # pyvips gives a lone pixel no dimensions.
+        codes = image.numpy().reshape(image.height, image.width)
     except pyvips.Error as error:
         raise name_damage(data, image_format) from error
     top = np.float32(65535.0 if codes.dtype == np.uint16 else 255.0)
