@@ -204,3 +204,21 @@ async def test_a_refused_photo_and_a_bug_are_told_apart() -> None:
     assert code_of(photo) == (422, "no_product_found", False)
     assert code_of(bug) == (424, "internal_error", True)
     assert "hunter2" not in bug.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/score", 405, "method_not_allowed"),
+        ("POST", "/healthz", 405, "method_not_allowed"),
+        ("GET", "/", 404, "not_found"),
+        ("POST", "/score/", 404, "not_found"),
+    ],
+)
+async def test_a_wrong_address_is_answered_in_the_same_shape(
+    method: str, path: str, status: int, code: str
+) -> None:
+    async with endpoint() as (client, _):
+        answer = await client.request(method, path)
+    assert code_of(answer) == (status, code, False)
+    assert ("allow" in answer.headers) == (status == 405)

@@ -124,6 +124,23 @@ async def test_an_open_stream_does_not_hold_up_the_end(api: WebApi) -> None:
     assert [event.name for event in rest] in (["job"], [])
 
 
+async def test_a_quiet_stream_is_kept_open_with_comments(
+    api: WebApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # FastAPI's own interval is 15 s; it offers the name for tests.
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+    job = await api.job()
+    comments = 0
+    async with asyncio.timeout(10):
+        async with api.client.stream("GET", f"/v1/jobs/{job['id']}/events") as answer:
+            assert answer.headers["cache-control"] == "no-cache"
+            async for line in answer.aiter_lines():
+                comments += line.startswith(":")
+                if comments == 2:
+                    break
+    assert comments == 2
+
+
 async def test_a_wrong_resume_number_is_refused(api: WebApi) -> None:
     job = await api.job()
     answer = await api.client.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": "last"})

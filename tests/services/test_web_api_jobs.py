@@ -3,13 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from tests.services.http_services import CREDITS, FIDELITY, TENANT, WebApi, photo, running_web_api
 
+from opal.database import idempotency
+from opal.database.engine import utc_now
+from opal.database.tables import idempotency_keys
 from opal.settings import WebSettings
+from opal.web_api.jobs import request_hash
 
 BODY: dict[str, Any] = {
     "name": "spring",
@@ -60,6 +66,32 @@ async def test_a_key_with_another_body_is_refused_and_white_space_is_no_other_bo
     assert same.json() == first.json()
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert foreign.status_code == 201
+
+
+async def test_a_key_whose_first_request_has_no_answer_yet_is_told_to_come_back(api: WebApi) -> None:
+    async with api.parts.database.transaction() as connection:
+        await idempotency.begin(connection, TENANT, "k", "of another request that is still at work")
+    answer = await api.client.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    async with api.parts.database.transaction() as connection:
+        await connection.execute(
+            update(idempotency_keys).values(request_hash=request_hash(json.dumps(BODY).encode()))
+        )
+    answer = await api.client.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_in_flight")
+    assert answer.headers["retry-after"]
+    assert await api.credits() == (CREDITS, 0)
+
+
+async def test_a_key_is_forgotten_after_a_day(api: WebApi) -> None:
+    headers = {"Idempotency-Key": "k"}
+    first = await api.client.post("/v1/jobs", json=BODY, headers=headers)
+    async with api.parts.database.transaction() as connection:
+        aged = utc_now() - timedelta(hours=25)
+        await connection.execute(update(idempotency_keys).values(created_at=aged))
+    later = await api.client.post("/v1/jobs", json={**BODY, "seed": 9}, headers=headers)
+    assert (first.status_code, later.status_code) == (201, 201)
+    assert later.json()["id"] != first.json()["id"]
 
 
 async def test_a_refused_post_does_not_use_up_its_key(api: WebApi) -> None:

@@ -25,6 +25,7 @@ from opal.settings import WebSettings, child_environment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 5
+BINARY = {"application/zip", "application/octet-stream"}
 
 
 async def ask(folder: Path, url: str, key: str, ids: dict[str, str]) -> None:
@@ -88,11 +89,21 @@ async def test_every_operation_is_described_with_examples_and_problems(tmp_path:
             where = f"{method} {path}"
             names.append(operation["operationId"])
             assert operation["summary"], where
+            assert operation["description"], where
+            assert operation["tags"], where
+            for parameter in operation.get("parameters", []):
+                assert parameter["description"], f"{where} {parameter['name']}"
             for status, answer in operation["responses"].items():
                 if int(status) >= 400:
                     content = answer["content"]["application/problem+json"]
                     assert content["schema"] == {"$ref": "#/components/schemas/Problem"}, where
-                    assert content["examples"], where
+                    for code, example in content["examples"].items():
+                        assert (example["value"]["code"], example["value"]["status"]) == (code, int(status))
+                        assert "{" not in example["value"]["instance"], where
+                else:
+                    assert answer["description"] != "Successful Response", where
+                    for media_type, content in answer.get("content", {}).items():
+                        assert "example" in content or media_type in BINARY, f"{where} {media_type}"
             body = operation.get("requestBody", {}).get("content", {}).get("application/json")
             if body is not None:
                 name = body["schema"]["$ref"].rpartition("/")[2]
@@ -101,6 +112,9 @@ async def test_every_operation_is_described_with_examples_and_problems(tmp_path:
                 assert operation["security"] == [{"APIKeyHeader": []}], where
                 assert "401" in operation["responses"], where
     assert len(names) == len(set(names))
+    assert {tag["name"] for tag in document["tags"]} == {
+        tag for path in document["paths"].values() for operation in path.values() for tag in operation["tags"]
+    }
 
 
 async def test_the_api_page_names_every_route_and_every_code_with_its_status(tmp_path: Path) -> None:
@@ -110,7 +124,13 @@ async def test_the_api_page_names_every_route_and_every_code_with_its_status(tmp
         for line in page.splitlines()
         if (cells := [cell.strip() for cell in line.split("|")])[1:2] and cells[1].isdecimal()
     }
-    promised: dict[int, set[str]] = {405: {"method_not_allowed"}}
+    # What no operation promises, because no operation was reached.
+    promised: dict[int, set[str]] = {
+        400: {"malformed_http"},
+        405: {"method_not_allowed"},
+        414: {"address_too_long"},
+        431: {"request_head_too_large"},
+    }
     async with running_web_api(tmp_path) as api:
         document = (await api.anonymous.get("/openapi.json")).json()
     for path, operations in document["paths"].items():

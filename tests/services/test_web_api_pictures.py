@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.services.http_services import FIDELITY, RULE, WebApi, photo, running_web_api
 
+from opal.blobs.interface import Permission
 from opal.errors import InvalidInput
 from opal.http.errors import RangeNotSatisfiable
 from opal.web_api.blobs import requested_span
@@ -47,6 +48,26 @@ async def test_variants_come_with_reports_and_urls_that_work_without_a_key(api: 
     assert "filename*=UTF-8''Gro%C3%9Fe_Tasse-square-1x1.jpg" in download.headers["content-disposition"]
     for name in ("scene", "matte"):
         assert (await api.anonymous.get(answer[name]["url"])).content == b"png"
+
+
+async def test_workers_store_and_fetch_over_the_same_urls_as_in_azure(api: WebApi) -> None:
+    path = "acme/jobs/j/items/i/outputs/1-scene.png"
+    write = api.parts.blobs.signed_url("outputs", path, Permission.CREATE)
+    assert (write.method, write.headers) == ("PUT", {"x-ms-blob-type": "BlockBlob"})
+    headers = {**write.headers, "Content-Type": "image/png"}
+    stored = await api.anonymous.put(write.url, content=PICTURE, headers=headers)
+    assert (stored.status_code, stored.content) == (201, b"")
+    again = await api.anonymous.put(write.url, content=b"other", headers=headers)
+    assert (again.status_code, again.json()["code"]) == (409, "blob_already_exists")
+    read = api.parts.blobs.signed_url("outputs", path, Permission.READ, download_name='a "b" ü.png')
+    fetched = await api.anonymous.get(read.url)
+    assert (fetched.content, fetched.headers["content-type"]) == (PICTURE, "image/png")
+    assert fetched.headers["etag"] == stored.headers["etag"]
+    assert fetched.headers["content-disposition"] == (
+        "attachment; filename=\"a _b_ _.png\"; filename*=UTF-8''a%20%22b%22%20%C3%BC.png"
+    )
+    renamed = read.url.replace("rscd=attachment", "rscd=inline")
+    assert (await api.anonymous.get(renamed)).json()["code"] == "signature_invalid"
 
 
 async def test_parts_of_a_picture(api: WebApi) -> None:

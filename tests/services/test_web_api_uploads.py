@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -11,6 +11,7 @@ import pytest
 import pyvips
 from tests.services.http_services import CREDITS, WebApi, ids, photo, running_web_api
 
+from opal.blobs.interface import Permission
 from opal.database import items
 from opal.settings import PhotoSettings
 
@@ -179,6 +180,41 @@ async def test_a_url_writes_once_and_only_its_own_blob(api: WebApi) -> None:
     for address, method in ((elsewhere, "PUT"), (url, "GET"), (url.copy_with(query=b""), "PUT")):
         answer = await api.anonymous.request(method, address, content=b"x", headers=ticket["headers"])
         assert (answer.status_code, answer.json()["code"]) == (403, "signature_invalid")
+
+
+async def test_a_url_of_one_tenant_opens_nothing_of_another(api: WebApi) -> None:
+    mine = httpx.URL((await api.ticket(await api.job()))["url"])
+    theirs = (await api.other.post("/v1/jobs", json={"items": [{"filename": "a.jpg"}]})).json()
+    ticket = (await api.other.post("/v1/uploads/sas", json=ids(theirs))).json()
+    await api.put(ticket, photo())
+    other = httpx.URL(ticket["url"])
+    for method, query in (("GET", mine.query), ("PUT", mine.query), ("GET", other.query), ("GET", b"")):
+        answer = await api.client.request(
+            method, other.copy_with(query=query), content=b"x", headers=ticket["headers"]
+        )
+        assert (answer.status_code, answer.json()["code"]) == (403, "signature_invalid")
+
+
+async def test_a_url_ends(api: WebApi) -> None:
+    job = await api.job()
+    ticket = await api.ticket(job)
+    path = httpx.URL(ticket["url"]).path.removeprefix("/blobs/raw/")
+    late = api.parts.blobs.signed_url("raw", path, Permission.CREATE, timedelta(seconds=-1))
+    answer = await api.anonymous.put(late.url, content=photo(), headers=late.headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "signature_invalid")
+    assert "expired" in answer.json()["detail"]
+    # The one way on: a fresh ticket for the same item.
+    assert (await api.upload(job, photo())).status_code == 200
+
+
+async def test_two_uploads_to_one_url_at_once_leave_one_whole_photo(api: WebApi) -> None:
+    job = await api.job()
+    ticket = await api.ticket(job)
+    photos = [photo(300 + number, 300) for number in range(6)]
+    answers = await asyncio.gather(*(api.put(ticket, data) for data in photos))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409, 409]
+    winner = [answer.status_code for answer in answers].index(201)
+    assert (await api.complete(job)).json()["photo"]["width"] == 300 + winner
 
 
 async def test_an_upload_without_azures_header_is_refused(api: WebApi) -> None:

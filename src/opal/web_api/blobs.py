@@ -96,8 +96,12 @@ def _blob_name(
 
 
 def _range(
-    byte_range: Annotated[str | None, Header(alias="Range", examples=["bytes=0-1023"])] = None,
-    if_range: Annotated[str | None, Header(alias="If-Range")] = None,
+    byte_range: Annotated[
+        str | None, Header(alias="Range", description="One range of bytes.", examples=["bytes=0-1023"])
+    ] = None,
+    if_range: Annotated[
+        str | None, Header(alias="If-Range", description="The range only of this version, else the whole.")
+    ] = None,
 ) -> _Range:
     return _Range(byte_range, if_range)
 

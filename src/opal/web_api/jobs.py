@@ -142,10 +142,10 @@ async def create_job(
     if len(body.items) > most:
         raise InvalidInput(f"body.items: {len(body.items)} photos; a job may have at most {most}.")
     recipe = body.recipe()
-    request_hash = _hash(await request.body())
+    hashed = request_hash(await request.body())
     async with parts.database.transaction() as connection:
         if idempotency_key is not None:
-            stored = await idempotency.begin(connection, tenant_id, idempotency_key, request_hash)
+            stored = await idempotency.begin(connection, tenant_id, idempotency_key, hashed)
             if stored is not None:
                 return _created(stored.status, stored.body, replayed=True)
         job, new_items = await jobs.create_job(
@@ -244,7 +244,10 @@ def _created(status: int, body: str, *, replayed: bool) -> Response:
     return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 
-def _hash(body: bytes) -> str:
-    """The same for bodies that differ only in white space or the order of their keys."""
+def request_hash(body: bytes) -> str:
+    """What a repeated ``POST /v1/jobs`` is recognised by.
+
+    The same for bodies that differ only in white space or the order of their keys.
+    """
     canonical = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(b"POST /v1/jobs\n" + canonical.encode()).hexdigest()
