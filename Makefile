@@ -69,6 +69,7 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt requirements/n
 	@$(PIP_LOCKED) -r requirements/build.txt -r requirements/runtime.txt
 	@command -v npm >/dev/null || $(PIP_LOCKED) -r requirements/node.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src  # five processes start at once; none should have to compile first
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime

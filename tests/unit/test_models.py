@@ -131,10 +131,13 @@ def test_a_registry_that_fails_is_told_in_one_line(tmp_path: Path, monkeypatch: 
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_without_npm_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_node_uses_the_one_from_the_requirements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(DownloadFailed, match="Node"):
-        pull_model(SPEC, tmp_path)
+    with registry(ARCHIVE, []) as url:
+        monkeypatch.setenv("npm_config_registry", url)
+        assert pull_model(SPEC, tmp_path / "models").read_bytes() == WEIGHTS
 
 
 def test_another_package_than_the_pinned_one_is_refused(tmp_path: Path) -> None:

