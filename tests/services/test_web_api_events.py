@@ -4,15 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.services.http_services import WebApi, photo, running_web_api
+from sqlalchemy import insert
+from tests.services.http_services import TENANT, WebApi, photo, running_web_api
 
-from opal.web_api.event_tail import EventTail
+from opal.database.engine import utc_now
+from opal.database.tables import item_events
+from opal.web_api.event_tail import LONGEST_COMMIT, EventTail
 
 
 @pytest.fixture
@@ -139,6 +143,40 @@ async def test_a_quiet_stream_is_kept_open_with_comments(
                 if comments == 2:
                     break
     assert comments == 2
+
+
+async def write_event(api: WebApi, job: dict[str, Any], seq: int, age_s: float = 0.0) -> None:
+    """An event under a number of our choice, as a transaction of PostgreSQL may commit it."""
+    values = {
+        "seq": seq,
+        "tenant_id": TENANT,
+        "job_id": job["id"],
+        "item_id": job["items"][0]["id"],
+        "target": "created",
+        "attempt": seq,
+        "details": {},
+        "at": utc_now() - timedelta(seconds=age_s),
+    }
+    async with api.parts.database.transaction() as connection:
+        await connection.execute(insert(item_events).values(**values))
+
+
+async def test_an_event_that_is_committed_late_is_heard_in_its_turn(api: WebApi) -> None:
+    job = await api.job()
+    async with asyncio.timeout(20):
+        async with api.client.stream("GET", f"/v1/jobs/{job['id']}/events") as answer:
+            stream = events(answer)
+            begun = [await anext(stream), await anext(stream)]
+            last = begun[-1].id
+            async with tail(api).follow() as changed:
+                await write_event(api, job, last + 2)
+                await changed.wait()
+            assert tail(api).settled == last
+            await write_event(api, job, last + 1)
+            assert [(await anext(stream)).id for _ in range(2)] == [last + 1, last + 2]
+            # The number before it was rolled back: nobody waits for it for ever.
+            await write_event(api, job, last + 4, age_s=LONGEST_COMMIT.total_seconds() + 1)
+            assert (await anext(stream)).id == last + 4
 
 
 async def test_a_wrong_resume_number_is_refused(api: WebApi) -> None:

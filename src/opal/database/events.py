@@ -1,5 +1,6 @@
 """Reading what happened, in order, from any point on."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -13,10 +14,12 @@ _COLUMNS = [item_events.c[name] for name in ItemEvent.__dataclass_fields__]
 
 
 async def events_after(
-    connection: AsyncConnection, job_id: str, seq: int, limit: int = 1000
+    connection: AsyncConnection, job_id: str, seq: int, limit: int = 1000, *, up_to: int | None = None
 ) -> list[ItemEvent]:
-    """The job's events after number ``seq``, oldest first."""
+    """The job's events after number ``seq``, at most to number ``up_to``, oldest first."""
     query = select(*_COLUMNS).where(item_events.c.job_id == job_id, item_events.c.seq > seq)
+    if up_to is not None:
+        query = query.where(item_events.c.seq <= up_to)
     return await _events(connection, query.order_by(item_events.c.seq).limit(limit))
 
 
@@ -29,6 +32,13 @@ async def item_story(connection: AsyncConnection, item_id: str) -> list[ItemEven
 async def latest_seq(connection: AsyncConnection) -> int:
     """The number of the newest event of the whole database; 0 when there is none."""
     return int((await connection.execute(select(func.coalesce(func.max(item_events.c.seq), 0)))).scalar_one())
+
+
+async def numbers_after(connection: AsyncConnection, seq: int, limit: int) -> list[tuple[int, datetime]]:
+    """Number and time of the whole database's events after number ``seq``, oldest first."""
+    query = select(item_events.c.seq, item_events.c.at).where(item_events.c.seq > seq)
+    rows = await connection.execute(query.order_by(item_events.c.seq).limit(limit))
+    return [(row.seq, row.at) for row in rows]
 
 
 async def _events(connection: AsyncConnection, query: Select[Any]) -> list[ItemEvent]:

@@ -130,7 +130,7 @@ async def follow_job(start: Annotated[_Start, Depends(_start)]) -> AsyncIterator
     async with start.tail.follow() as changed:
         while not start.tail.stopped:
             changed.clear()
-            page, counts = await _read(start.database, start.job_id, seq)
+            page, counts = await _read(start.database, start.job_id, seq, start.tail.settled)
             for event in page:
                 seq = event.seq
                 yield ServerSentEvent(event="item", id=str(seq), data=_item_change(event))
@@ -145,11 +145,14 @@ async def follow_job(start: Annotated[_Start, Depends(_start)]) -> AsyncIterator
             await changed.wait()
 
 
-async def _read(database: Database, job_id: str, seq: int) -> tuple[list[ItemEvent], Counter[ItemState]]:
+async def _read(
+    database: Database, job_id: str, seq: int, settled: int
+) -> tuple[list[ItemEvent], Counter[ItemState]]:
+    """The job's counts, then its events: when nothing more can happen, all of them are there."""
     async with database.read() as connection:
-        page = await events.events_after(connection, job_id, seq, _PAGE)
-        counts = await jobs.state_counts(connection, [job_id])
-    return page, counts[job_id]
+        counts = (await jobs.state_counts(connection, [job_id]))[job_id]
+        up_to = None if is_finished(counts) else settled
+        return await events.events_after(connection, job_id, seq, _PAGE, up_to=up_to), counts
 
 
 def _item_change(event: ItemEvent) -> ItemChange:
