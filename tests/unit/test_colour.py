@@ -78,7 +78,9 @@ def test_a_photo_is_converted_once_only() -> None:
 
 @pytest.mark.parametrize("version", [2, 4])
 def test_somebodys_own_srgb_changes_no_pixel(version: int) -> None:
-    stored = with_profile(image(lattice()), rgb_profile(SRGB, None, "Camera sRGB", version=version))
+    # Off by a rounding, as vendors' profiles are: converting would move many codes by one.
+    nearly = ((0.63994, 0.33006), (0.30006, 0.59994), (0.15, 0.06006))
+    stored = with_profile(image(lattice()), rgb_profile(nearly, None, "Camera sRGB", version=version))
     photo = decode_photo(stored.pngsave_buffer())
     assert np.array_equal(photo.pixels.numpy(), lattice())
     assert photo.source.profile == "Camera sRGB"

@@ -61,13 +61,14 @@ def test_edges_are_drawn_by_the_photo_not_by_the_guess() -> None:
     rough = resize_to(pyvips.Image.new_from_array(guess), 1600, 1600, "linear").numpy()
     matte = refine(guess, drawn.photo).matte
     edge = (rough > 0.02) & (rough < 0.98)
-    assert np.abs(matte - drawn.matte)[edge].mean() < 0.4 * np.abs(rough - drawn.matte)[edge].mean()
+    assert np.abs(matte - drawn.matte)[edge].mean() < 0.06 * np.abs(rough - drawn.matte)[edge].mean()
 
 
 def test_the_inside_is_solid_the_outside_clear_and_the_handles_hole_open() -> None:
     drawn = mug(960, 840)
     guess = guessed(drawn.matte)
     guess[480:520, 400:440] *= 0.7  # doubt in the middle of the body
+    guess[560:562, 480:482] = 0.0  # a speck of a hole
     guess[100:104, 100:104] = 0.9  # dust on the wall
     matte = refine(guess, drawn.photo).matte
     inside = coverage(ellipse(0.42 * 960, 0.5 * 840, 0.17 * 960, 0.2 * 840), 960, 840) == 1
