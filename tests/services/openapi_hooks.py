@@ -21,15 +21,18 @@ _KEY = re.compile(r"[!-~]{1,255}")
 def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     for place in (case.path_parameters, case.body):
         if isinstance(place, dict):
-            _give_ids(place)
+            _give_ids(place, always=case.operation.path.endswith("/events"))
     key = (case.headers or {}).get("idempotency-key")
     # Two examples with one key and different bodies are rightly refused; that has tests of its own.
     if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(key, str) and _KEY.fullmatch(key):
         case.headers["idempotency-key"] = uuid.uuid4().hex
 
 
-def _give_ids(place: dict[str, Any]) -> None:
-    """Half of the made-up ids become real ones, the rest stay to be not found."""
+def _give_ids(place: dict[str, Any], *, always: bool) -> None:
+    """Half of the made-up ids become real ones, the rest stay to be not found.
+
+    ``always`` for event streams: schemathesis remembers jobs that it made, which never end.
+    """
     made_up = str([place.get(name) for name in IDS])
-    if zlib.crc32(made_up.encode("utf-8", "replace")) % 2:
+    if always or zlib.crc32(made_up.encode("utf-8", "replace")) % 2:
         place.update({name: value for name, value in IDS.items() if isinstance(place.get(name), str)})

@@ -103,6 +103,7 @@ async def test_every_operation_is_described_with_examples_and_problems(tmp_path:
                 else:
                     assert answer["description"] != "Successful Response", where
                     for media_type, content in answer.get("content", {}).items():
+                        assert set(content) <= {"schema", "example"}, f"no OpenAPI 3.1: {where}"
                         assert "example" in content or media_type in BINARY, f"{where} {media_type}"
             body = operation.get("requestBody", {}).get("content", {}).get("application/json")
             if body is not None:
