@@ -106,6 +106,9 @@ class ApiClient:
                     source.response.raise_for_status()
                     async for event in source.aiter_sse():
                         last_id = event.id or last_id
+                        if not event.data:
+                            # A heartbeat's empty line, which the standard would not dispatch (HTML, 9.2.6).
+                            continue
                         data = event.json()
                         if event.event == "item":
                             yield Change(data["item_id"], data["state"])
