@@ -39,12 +39,14 @@ def opal(
 
 
 @contextmanager
-def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+def running(
+    *arguments: str, cwd: Path, changes: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A command that keeps running; told to stop, then killed, at the end of the block."""
     process = subprocess.Popen(
         [OPAL, *arguments],
         cwd=cwd,
-        env=environment(),
+        env=environment(changes),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
