@@ -164,7 +164,9 @@ def _refusal(
         message=error.message,
         retryable=error.retryable if retryable is None else retryable,
     )
-    _log.info("scoring refused", action="scoring.refused", code=error.code, status=status)
+    # Whoever waits for the models asks several times a second; that is no news.
+    if not isinstance(error, ModelsLoading):
+        _log.info("scoring refused", action="scoring.refused", code=error.code, status=status)
     extra = dict(headers or {})
     if body.retryable:
         extra["Retry-After"] = "1"
