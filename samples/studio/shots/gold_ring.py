@@ -27,7 +27,7 @@ def build() -> Shot:
         name="gold-ring",
         kind="polished gold with a cut stone",
         tests="a small product with a hole, shallow depth of field, mirror-like metal",
-        size=(1280, 960),
+        size=(1792, 1344),
         camera=Camera((6, 50, 66), (2.0, 1.0, 1.5), 27.0, aperture=1.3, focus=(4.5, 2.5, 9.0), roll=0.4),
         parts=(*_ring(), *_ground()),
         environment=room(

@@ -30,7 +30,7 @@ def build() -> Shot:
         name="soap-dispenser",
         kind="white plastic bottle",
         tests="a white product on a near-white ground, a thin nozzle, pale print",
-        size=(900, 1200),
+        size=(930, 1240),
         camera=Camera((1.5, 15.5, 56), (0.5, 8.6, 0), 26.5, aperture=0.09, focus=(0, 8, 3), roll=-0.3),
         parts=(*_bottle(), props.sweep_ground(260, 190, 130, 38, "#f4f3f1")),
         environment=room(dim),

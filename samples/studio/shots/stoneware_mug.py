@@ -21,7 +21,7 @@ def build() -> Shot:
         name="stoneware-mug",
         kind="matte ceramic with a handle",
         tests="an enclosed hole, a matte surface close in colour to its shadow, EXIF orientation",
-        size=(1080, 1440),
+        size=(1260, 1680),
         camera=Camera(
             (9.0, 21.0, 41.0), (0.9, 4.3, 0.0), 27.0, aperture=0.16, focus=(0.4, 5.0, 3.6), roll=0.8
         ),

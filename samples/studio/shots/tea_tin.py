@@ -25,13 +25,13 @@ def build() -> Shot:
         name="tea-tin",
         kind="lacquered tin with a printed label",
         tests="colours outside sRGB (Display P3 file), label text large and small, a saturated edge",
-        size=(1280, 960),
+        size=(1920, 1440),
         camera=Camera((-6.0, 14.5, 43.0), (1.1, 5.0, 0), 33.0, aperture=0.3, focus=(-0.5, 6, 3.4), roll=0.5),
         parts=(*_tin(), *_kitchen()),
         environment=room(Room(windows=windows, seed=13, walls=(0.45, 0.42, 0.38))),
         finish=Finish(exposure=0.84, white=(1.0, 1.0, 0.97), contrast=1.12, grain=0.007),
         encoding=Encoding(quality=92, colour_space="display-p3"),
-        spp=36,
+        spp=28,
         depth=6,
     )
 
