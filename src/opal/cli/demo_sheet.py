@@ -35,7 +35,7 @@ def _columns() -> list[Column]:
     columns = [
         Column("Original", "As sent"),
         Column("Cut-out", "On transparency"),
-        Column("Scene", "At the photo's size"),
+        Column("Scene", "In the photo's aspect"),
     ]
     for name in PRESETS:
         preset = presets[name]
