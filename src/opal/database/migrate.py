@@ -1,15 +1,15 @@
-"""Bringing a database to the newest schema; forward only."""
+"""Bringing a database to the newest schema; forward only.
+
+Every service asks for it at its start, so a database that is up to date is told by one query: Alembic is
+imported only where there is something to do.
+"""
 
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -29,31 +29,40 @@ async def migrate(url: str) -> None:
         await engine.dispose()
 
 
-async def schema_version(url: str) -> tuple[str | None, str | None]:
+async def schema_version(url: str) -> tuple[str | None, str]:
     """The revision that the database has, and the newest one there is."""
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            present = await connection.run_sync(
-                lambda sync: MigrationContext.configure(sync).get_current_revision()
-            )
+            return await connection.run_sync(_present_revision), _newest_revision()
     finally:
         await engine.dispose()
-    return present, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _newest_revision() -> str:
+    """Revisions are numbered, and their files begin with the number."""
+    return max(path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*.py"))
+
+
+def _present_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if _present_revision(connection) == _newest_revision():
+        return
+    from alembic import command  # noqa: PLC0415 - see the top of this file
+    from alembic.config import Config  # noqa: PLC0415
 
-
-def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 @contextmanager
