@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -71,6 +72,9 @@ class Doorbell:
             self._socket.close()
             self._socket = None
             self._path.unlink(missing_ok=True)
+            # The last one out takes the folder along; whoever binds meanwhile makes it again.
+            with suppress(OSError):
+                self._folder.rmdir()
 
     def _bind(self) -> None:
         self.close()
