@@ -49,6 +49,16 @@ def test_bad_usage_ends_with_two_and_no_traceback(tmp_path: Path, arguments: tup
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"not looked at")
+    (tmp_path / "file").write_text("in the way")
+    done = opal("process", "photo.jpg", "--out", "file/out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "file_unusable" in done.stderr
+    assert "file/out" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path) -> None:
     done = opal("keys", "list", cwd=tmp_path, changes={"OPAL_WEB_PORT": "many"})
     assert done.returncode == 2

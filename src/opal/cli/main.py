@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from opal import __version__
+from opal.cli.file_unusable import FileUnusable
 from opal.errors import InvalidInput, OpalError
 
 EXIT_FAILED = 1
@@ -108,6 +109,9 @@ def run() -> None:
         sys.exit(EXIT_USAGE)
     except OpalError as error:
         _say(error)
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        _say(FileUnusable.from_os_error(error))
         sys.exit(EXIT_FAILED)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opal.cli.file_unusable import FileUnusable
 from opal.cli.process_folder import Work
 from opal.cli.report import ReportError, ReportItem, ReportRule, ReportVariant
 from opal.cutout.interface import CutoutEngine
@@ -39,8 +40,8 @@ def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalReci
     except OpalError as fault:
         made, status, error = {}, "failed", ReportError(code=fault.code, message=fault.message)
     except OSError as fault:
-        made, status = {}, "failed"
-        error = ReportError(code="file_unreadable", message=fault.strerror or str(fault))
+        told = FileUnusable.from_os_error(fault)
+        made, status, error = {}, "failed", ReportError(code=told.code, message=told.message)
     except Exception as fault:  # one photo must not end the others' work
         made, status = {}, "failed"
         error = ReportError(code=OpalError.code, message=f"{type(fault).__name__}: {fault}")
