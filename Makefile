@@ -17,8 +17,9 @@ PORT ?= 8080
 DATA ?= opal-data
 TESTS ?= tests
 TEST_WORKERS ?= 2
+SAMPLES_ARGS ?=
 
-.PHONY: help demo up test check format docs bench clean
+.PHONY: help demo up test check format docs bench samples clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,12 +47,15 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 docs: $(VENV)/.runtime ## Renew the generated parts of docs/*.md
 	@$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.dev ## Every benchmark; figures in benchmarks/results/
+bench: $(VENV)/.bench ## Every benchmark; figures in benchmarks/results/
 	@$(BIN)/opal models pull
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
+samples: $(VENV)-samples/.ready ## Render the samples that are not shipped into the user's cache (SAMPLES_ARGS=--help)
+	@$(VENV)-samples/bin/python samples/render.py --missing $(SAMPLES_ARGS)
+
 clean: ## Remove what these commands made (keeps the weights and opal-data/)
-	rm -rf $(VENV) opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(VENV)-samples opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	find src tests samples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment; each stamp is renewed when what it was made from changes ---
@@ -75,4 +79,15 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt requirements/n
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@echo "Installing the locked requirements of tests and linters"
 	@$(PIP_LOCKED) -r requirements/dev.txt
+	@touch $@
+
+$(VENV)-samples/.ready: requirements/samples.txt | $(BIN)/python
+	@echo "Installing the renderer into $(VENV)-samples"
+	@$(BIN)/python -m venv $(VENV)-samples
+	@$(VENV)-samples/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	@echo "Installing the locked requirements of the benchmarks"
+	@$(PIP_LOCKED) -r requirements/bench.txt
 	@touch $@

@@ -134,3 +134,8 @@ def glass(inside: float = 1.5, outside: float = 1.0, tint: Array | None = None) 
     if tint is not None:
         out["specular_transmittance"] = {"type": "rgb", "value": tint.tolist()}
     return out
+
+
+def film(ior: float = 1.45) -> Material:
+    """A clear sheet too thin to bend light, as of blister packs and lenses: it mirrors and lets through."""
+    return {"type": "thindielectric", "int_ior": ior, "ext_ior": 1.0}

@@ -21,7 +21,8 @@ LISTED: dict[str, dict[str, Any]] = {
     sample["name"]: sample
     for sample in tomllib.loads((SAMPLES / "samples.toml").read_text("utf-8"))["sample"]
 }
-NAMES = sorted(LISTED)
+SHIPPED = {name: sample for name, sample in LISTED.items() if sample["shipped"]}
+NAMES = sorted(SHIPPED)
 
 
 @cache
@@ -37,19 +38,27 @@ def alpha_of(name: str) -> Matte:
 def test_the_list_names_every_file_and_no_other() -> None:
     for folder, key in (("photos", "photo"), ("alpha", "alpha")):
         there = {f"{folder}/{file.name}" for file in (SAMPLES / folder).iterdir()}
-        assert there == {sample[key] for sample in LISTED.values()}
+        assert there == {sample[key] for sample in SHIPPED.values()}
+
+
+def test_every_listed_sample_has_its_module_and_no_other_has() -> None:
+    there = {file.stem for file in (SAMPLES / "studio" / "shots").glob("[a-z]*.py")}
+    assert there == {name.replace("-", "_") for name in LISTED}
+    for name, sample in LISTED.items():
+        assert sample["photo"] == f"photos/{name}.jpg"
+        assert sample["alpha"] == f"alpha/{name}.png"
+    assert len({sample["kind"] for sample in LISTED.values()}) == len(LISTED)
 
 
 def test_there_are_enough_of_every_sort_and_they_weigh_little() -> None:
-    sizes = [sample["size"] for sample in LISTED.values()]
+    sizes = [sample["size"] for sample in SHIPPED.values()]
     assert len(sizes) >= 6
     assert any(width > height for width, height in sizes)
     assert any(width < height for width, height in sizes)
-    assert len({sample["kind"] for sample in LISTED.values()}) == len(LISTED)
-    files = [SAMPLES / sample[key] for sample in LISTED.values() for key in ("photo", "alpha")]
+    files = [SAMPLES / sample[key] for sample in SHIPPED.values() for key in ("photo", "alpha")]
     assert sum(file.stat().st_size for file in files) < 4_000_000
-    assert [s["orientation"] for s in LISTED.values()].count(6) == 1
-    assert [s["colour_space"] for s in LISTED.values()].count("display-p3") == 1
+    assert [s["orientation"] for s in SHIPPED.values()].count(6) == 1
+    assert [s["colour_space"] for s in SHIPPED.values()].count("display-p3") == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -99,7 +108,7 @@ def test_holes_are_holes(name: str) -> None:
 
 
 def test_the_p3_photo_holds_colours_that_srgb_has_not() -> None:
-    (name,) = (n for n, sample in LISTED.items() if sample["colour_space"] == "display-p3")
+    (name,) = (n for n, sample in SHIPPED.items() if sample["colour_space"] == "display-p3")
     stored = pyvips.Image.new_from_file(str(SAMPLES / LISTED[name]["photo"]))
     assert embedded_profile(stored) is not None
     linear = (stored.numpy() / 255.0) ** 2.2
