@@ -33,6 +33,10 @@ BARS = {
 }
 
 
+# The network does not see all of these. Whoever mends that takes the name out here.
+INCOMPLETE = {"moka-pot"}
+
+
 @cache
 def engine() -> CutoutEngine:
     settings = load_settings()
@@ -55,7 +59,10 @@ def test_the_matte_is_close_to_the_exact_alpha(name: str) -> None:
     found, true = matte > 0.5, alpha > 0.5
     assert (found & true).sum() / (found | true).sum() > overlap
     assert float(np.abs(matte - alpha).mean()) < difference
-    assert cutout.confidence >= 0.8
+    # A picture that misses a part of its product must say so: the moka pot loses its knob.
+    assert (cutout.confidence >= 0.8) == (name not in INCOMPLETE)
+    lost = ((alpha > 0.95) & (matte < 0.05)).sum() / (alpha > 0.5).sum()
+    assert (lost < 0.003) == (name not in INCOMPLETE)
 
 
 def test_every_sample_has_a_bar() -> None:

@@ -62,6 +62,16 @@ def test_what_was_left_out_is_said() -> None:
     assert "out of focus" in reasons
 
 
+def test_what_the_network_half_saw_beside_the_product_is_said() -> None:
+    shape = boxes(MIDDLE)
+    knob = np.where(boxes((slice(50, 75), slice(140, 165))) > 0, 0.08, shape).astype(np.float32)
+    confidence, reasons = judged(shape, knob)
+    assert confidence < 0.8
+    assert "left out" in reasons
+    edge = np.where(boxes((slice(72, 75), slice(75, 225))) > 0, 0.2, shape).astype(np.float32)
+    assert judged(shape, edge)[0] > 0.95
+
+
 def test_reasons_come_worst_first() -> None:
     shape = boxes((slice(100, 300), slice(20, 120)), (slice(100, 200), slice(160, 280)))
     _, reasons = judge(shape, Refined(shape, shape, left_out=False))
