@@ -1,0 +1,1 @@
+"""What `benchmarks/cutout.py` is made of: cases, makers in processes of their own, measures, report."""

@@ -1,0 +1,116 @@
+"""The two sides as processes that take turns, photo by photo, so that both meet the same noise."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyvips
+from benchmarks.cutouts.cases import Case
+
+from opal.images.matte import Matte
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One cut-out: its matte in the photo's frame, and what it took."""
+
+    matte: Matte
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    png_bytes: int
+    steps: dict[str, float]
+    failed: str | None = None
+    """Why there is no cut-out; the matte is then empty."""
+
+
+class Maker:
+    """A maker's process; a context that ends it."""
+
+    def __init__(self, name: str, side: str, what: str, folder: Path) -> None:
+        """`folder` is where its PNGs go."""
+        self.name = name
+        self._out = folder / f"{name.replace(' ', '-')}.png"
+        self._command = [sys.executable, "-m", "benchmarks.cutouts.maker", side, what]
+
+    def __enter__(self) -> Self:
+        """Start it and wait until its network is loaded."""
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            self._read()
+        except RuntimeError:
+            self._process.communicate()  # closes its pipes
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it: it stops when its stdin does."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        try:
+            self._process.wait(10.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def make(self, case: Case, shape: tuple[int, int]) -> Made:
+        """Cut one photo out; `shape` is its upright (height, width).
+
+        Raises RuntimeError when the process dies.
+        """
+        assert self._process.stdin is not None
+        task = {"photo": str(case.photo.absolute()), "out": str(self._out)}
+        self._process.stdin.write(json.dumps(task) + "\n")
+        self._process.stdin.flush()
+        told = self._read()
+        if "failed" in told:
+            return Made(np.zeros(shape, np.float32), 0.0, 0.0, told["peak_mib"], 0, {}, told["failed"])
+        matte = framed(alpha_of(self._out), int(told["left"]), int(told["top"]), shape)
+        return Made(
+            matte=matte,
+            seconds=told["seconds"],
+            cpu_seconds=told["cpu_seconds"],
+            peak_mib=told["peak_mib"],
+            png_bytes=told["png_bytes"],
+            steps=told["steps"],
+        )
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended with exit code {self._process.wait()}; see above")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+
+def alpha_of(png: Path) -> Matte:
+    """The alpha channel of a cut-out, 0..1."""
+    image = pyvips.Image.new_from_file(str(png))
+    alpha: Matte = image[image.bands - 1].numpy().astype(np.float32) / np.float32(255.0)
+    return alpha
+
+
+def framed(alpha: Matte, left: int, top: int, shape: tuple[int, int]) -> Matte:
+    """Put a cropped cut-out's alpha back where it was in the photo's frame; the rest is clear."""
+    height, width = shape
+    matte = np.zeros(shape, np.float32)
+    rows = slice(max(0, top), min(height, top + alpha.shape[0]))
+    columns = slice(max(0, left), min(width, left + alpha.shape[1]))
+    matte[rows, columns] = alpha[
+        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+    ]
+    return matte
