@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from opal.errors import InvalidPlacement, InvalidScene, UnknownEngine, UnknownScene
 from opal.images.colour import to_srgb8
 from opal.images.metadata import DigitalSourceType
+from opal.placement.camera import Standing
 from opal.placement.engines import ENGINES, engine_for
-from opal.placement.interface import Canvas
+from opal.placement.interface import Canvas, Ground
 from opal.placement.looks import LOOKS
 from opal.placement.placement import Placement, resolve_placement
 from opal.placement.provenance import digital_source_type
@@ -113,23 +114,57 @@ def test_the_same_studio_and_seed_give_the_same_pixels(look: str) -> None:
 
 
 @pytest.mark.parametrize("look", list(LOOKS))
+def test_no_look_is_lost_in_black_or_burnt_out(look: str) -> None:
+    pixels = _paint(StudioScene(look=look), 400, 400)
+    assert pixels.min() > 0.001, "the darkest corner still holds detail"
+    assert pixels.max() <= 1.0
+    assert (pixels >= 0.999).mean() < 0.001
+
+
+@pytest.mark.parametrize("look", [name for name, look in LOOKS.items() if look.surface is None])
 def test_a_sweep_has_a_lit_floor_and_falls_off_towards_the_corners(look: str) -> None:
     pixels = _paint(StudioScene(look=look), 400, 400)
-    assert pixels.min() > 0.05
-    assert pixels.max() <= 1.0
     foot = pixels[290:310, 180:220].mean()
     assert foot > pixels[:20, :20].mean() * 1.1
     assert foot > pixels[:20, -20:].mean() * 1.1
 
 
 @pytest.mark.parametrize("look", list(LOOKS))
-def test_a_sweep_looks_alike_at_every_size(look: str) -> None:
+def test_a_set_looks_alike_at_every_size(look: str) -> None:
     small, large = (_paint(StudioScene(look=look), side, side) for side in (250, 1000))
     shrunk = large.reshape(250, 4, 250, 4, 3).mean(axis=(1, 3))
     assert np.abs(shrunk - small).mean() < 0.005
 
 
-@pytest.mark.parametrize("scene", [GradientScene(), StudioScene(look="white"), StudioScene(look="grey")])
+@pytest.mark.parametrize("look", list(LOOKS))
+@pytest.mark.parametrize(("width", "height"), [(90, 400), (1200, 200), (33, 17)])
+def test_a_set_fills_every_aspect(look: str, width: int, height: int) -> None:
+    pixels = _paint(StudioScene(look=look), width, height)
+    assert pixels.shape == (height, width, 3)
+    assert np.isfinite(pixels).all()
+    assert (pixels > 0.0).all()
+
+
+def test_the_stand_follows_the_product_and_catches_its_shadow_only_on_top() -> None:
+    scene = StudioScene(look="podium")
+
+    def render(centre: float, width: float) -> Ground:
+        canvas = Canvas(400, 400, ground_row=300, seed=1, product=Standing(centre, width))
+        return engine_for("studio").render(scene, canvas)
+
+    narrow, wide, left = render(200, 100), render(200, 200), render(120, 100)
+    for ground, centre, width in ((narrow, 200, 100), (wide, 200, 200), (left, 120, 100)):
+        assert ground.catches is not None
+        columns = np.flatnonzero(ground.catches.max(axis=0) > 0.5)
+        assert columns.mean() == pytest.approx(centre, abs=1.0)
+        assert columns.size == pytest.approx(1.56 * width, abs=3.0)
+        assert ground.catches[299, round(centre)] == 1.0, "the product's foot is on the stand"
+        assert ground.catches[390].max() == 0.0, "the side of the stand catches nothing"
+
+
+@pytest.mark.parametrize(
+    "scene", [GradientScene(), StudioScene(look="white"), StudioScene(look="grey"), StudioScene(look="dark")]
+)
 def test_smooth_grounds_have_no_bands_in_8_bit(scene: Scene) -> None:
     """Dithered codes, averaged over 16 pixels, follow the real light to a fraction of a code."""
     canvas = Canvas(512, 512, ground_row=400, seed=1)

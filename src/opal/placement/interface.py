@@ -6,7 +6,11 @@ Implementations stand beside this file and are chosen in `engines.py`.
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from opal.images.colour import Linear
+from opal.placement.camera import Standing
 from opal.placement.scene import Scene
 
 
@@ -19,6 +23,8 @@ class Canvas:
     ground_row: float
     """Row in which the product touches the floor."""
     seed: int
+    product: Standing | None = None
+    """The product's place across; None, as in a thumbnail of the bare scene, is a middling one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,8 @@ class Ground:
     pixels: Linear | None
     smooth: bool
     """Whether it varies so slowly that 8 bit would show bands, so that it wants dither."""
+    catches: NDArray[np.float32] | None = None
+    """(H, W) share of each pixel on which the product's shadow can fall; None is everywhere."""
 
 
 class PlacementEngine(Protocol):

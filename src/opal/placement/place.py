@@ -21,6 +21,7 @@ from opal.images.matte import Matte
 from opal.images.photo import Photo
 from opal.images.resize import crop_resize_straight
 from opal.images.shadow import ShadowKind, Transmittance, contact_shadow
+from opal.placement.camera import Standing
 from opal.placement.engines import engine_for
 from opal.placement.interface import Canvas, Ground
 from opal.placement.placement import DEFAULT_MARGIN, Placement
@@ -81,9 +82,10 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
         coverage[target.top : target.bottom, target.left : target.right] = alpha
     with _timed(timings, "scene"):
         ground_row = placed.transform.scale * foot + placed.transform.ty
-        ground = engine_for(scene.kind).render(scene, Canvas(width, height, ground_row, seed))
+        standing = Standing(target.left + target.width / 2, target.width)
+        ground = engine_for(scene.kind).render(scene, Canvas(width, height, ground_row, seed, standing))
     with _timed(timings, "shadow"):
-        shade = _shade(coverage, placement, scene)
+        shade = _caught(_shade(coverage, placement, scene), ground)
     with _timed(timings, "composite"):
         pixels = _lay(ground, shade, layer, width, height, seed=seed)
     return Composition(
@@ -152,6 +154,13 @@ def _shade(alpha: NDArray[np.float32], placement: Placement, scene: Scene) -> Tr
     return contact_shadow(
         contact, width, height, intensity=placement.shadow_intensity, softness=placement.shadow_softness
     )
+
+
+def _caught(shade: Transmittance | None, ground: Ground) -> Transmittance | None:
+    """The shadow where there is something for it to fall on: not beyond the edge of a stand."""
+    if shade is None or ground.catches is None:
+        return shade
+    return np.asarray(1.0 - (1.0 - shade) * ground.catches, np.float32)
 
 
 def _lay(

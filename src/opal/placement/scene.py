@@ -50,7 +50,7 @@ class GradientScene(_SceneModel):
 
 
 class StudioScene(_SceneModel):
-    """A photographer's sweep: floor bending into wall, lit by a large soft light."""
+    """A photographer's set, computed: a sweep of paper, a surface before a wall, a podium."""
 
     kind: Literal["studio"] = "studio"
     look: str = Field(default="white", description="Name of a look, see `opal scenes`.")
@@ -58,7 +58,7 @@ class StudioScene(_SceneModel):
         default=None,
         ge=0,
         lt=2**32,
-        description="Varies light position and grain a little; left out, the item's own seed.",
+        description="Varies light, surface and grain a little; left out, the item's own seed.",
     )
 
     @field_validator("look")

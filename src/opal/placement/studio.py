@@ -10,10 +10,11 @@ import numpy as np
 
 from opal.errors import InvalidScene
 from opal.images.colour import LINEAR_OF_8_BIT, Linear
+from opal.placement.camera import Standing, View
 from opal.placement.interface import Canvas, Ground
-from opal.placement.looks import LOOKS
+from opal.placement.looks import LOOKS, Look
 from opal.placement.scene import GradientScene, Scene, SolidScene, StudioScene, TransparentScene
-from opal.placement.sweep import render_sweep
+from opal.placement.sweep import Paint, render_sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,21 @@ class StudioEngine:
                 return Ground(_gradient(scene, canvas), smooth=True)
             case StudioScene():
                 look = LOOKS[scene.look]
-                pixels = render_sweep(
-                    look,
-                    linear_colour(look.paper),
-                    canvas.width,
-                    canvas.height,
-                    ground_row=canvas.ground_row,
-                    seed=canvas.seed if scene.seed is None else scene.seed,
-                )
-                return Ground(pixels, smooth=True)
+                return _studio(look, canvas, seed=canvas.seed if scene.seed is None else scene.seed)
         raise InvalidScene(f"The studio engine does not paint scenes of kind {scene.kind!r}.")
+
+
+def _studio(look: Look, canvas: Canvas, *, seed: int) -> Ground:
+    paint = Paint(
+        paper=linear_colour(look.paper),
+        wall=linear_colour(look.wall or look.paper),
+        podium=linear_colour(look.podium.colour if look.podium else look.paper),
+    )
+    drop = look.podium.drop if look.podium else 0.0
+    view = View(canvas.width, canvas.height, canvas.ground_row, drop)
+    product = canvas.product or Standing(canvas.width / 2, 0.5 * min(canvas.width, canvas.height))
+    pixels, catches = render_sweep(look, paint, view, product, seed=seed)
+    return Ground(pixels, smooth=True, catches=catches)
 
 
 def linear_colour(colour: str) -> Linear:
