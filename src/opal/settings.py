@@ -76,7 +76,10 @@ class BlobSettings(BaseSettings):
         description="folder: base URL under which web-api serves signed URLs; unset: web-api's own.",
     )
     url_lifetime_s: int = Field(
-        default=900, ge=1, le=900, description="How long a signed URL works, seconds."
+        default=900,
+        ge=1,
+        le=900,
+        description="How long a signed URL given to a client works, seconds; the placement endpoint's: 900.",
     )
 
 
@@ -222,6 +225,8 @@ def load_settings(**overrides: Any) -> Settings:
                 values[name] = group()
             except ValidationError as error:
                 faults += _faults(error, str(group.model_config["env_prefix"]))
+                # Unchecked, so that it is not read and complained about a second time below.
+                values[name] = group.model_construct()
     try:
         settings = Settings(**values)
     except ValidationError as error:

@@ -7,7 +7,7 @@ and bearer tokens are masked.
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from opal.settings import TelemetrySettings
 _SECRETS = (
     # Signed URLs: everything after the question mark is a permission to read or write.
     (re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*"), r"\1?[signature removed]"),
+    (re.compile(r"\bsig=[^\s&\"']+"), "sig=[removed]"),
     (re.compile(r"\bopal_([0-9a-f]{4,})_[0-9a-f]{8,}"), r"opal_\1_[secret removed]"),
     (re.compile(r"(?i)\bbearer\s+[\w.~+/=-]+"), "Bearer [secret removed]"),
 )
@@ -84,6 +85,16 @@ def _add_service(service: str) -> structlog.typing.Processor:
 
 def _redact_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = redact(value)
+        event[name] = _redacted(value)
     return event
+
+
+def _redacted(value: Any) -> Any:
+    """``value`` with every text in it redacted, however deep in lists and mappings."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(each) for each in value]
+    return value

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.journeys.opal_process import opal
 
+from opal.cutout.models import model_spec
+
 
 def test_help_lists_every_command_and_loads_none(tmp_path: Path) -> None:
     program = (
@@ -57,6 +59,30 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> Non
     assert "file_unusable" in done.stderr
     assert "file/out" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_name_is_not_markup(tmp_path: Path) -> None:
+    (tmp_path / "[bold]red[bold].jpg").write_bytes(b"no picture")
+    done = opal("process", "[bold]red[bold].jpg", "--out", "out", cwd=tmp_path)
+    assert "[bold]red[bold].jpg" in done.stdout
+
+
+def test_doctor_tells_damaged_weights(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    changes = {"OPAL_MODELS_DIR": str(models), "OPAL_DATA_DIR": str(tmp_path / "data")}
+    assert "opal models pull" in opal("doctor", cwd=tmp_path, changes=changes).stdout
+    spec = model_spec("isnet")
+    with (models / spec.file_name).open("wb") as file:
+        file.truncate(spec.bytes)
+    done = opal("doctor", cwd=tmp_path, changes=changes)
+    assert done.returncode == 1
+    assert "sha256" in done.stdout
+
+
+def test_a_wrong_group_setting_is_named_once(tmp_path: Path) -> None:
+    done = opal("keys", "list", cwd=tmp_path, changes={"OPAL_QUEUE_LOCK_S": "-4", "OPAL_LOG_LEVEL": "loud"})
+    assert done.stderr.count("OPAL_") == 2, done.stderr
 
 
 def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path) -> None:

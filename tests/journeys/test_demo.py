@@ -19,14 +19,18 @@ def test_two_photos_become_a_report_and_a_contact_sheet(tmp_path: Path) -> None:
     assert len(report["items"]) == 2
     for item in report["items"]:
         assert set(item) == {
-            "source", "status", "seconds", "error", "matte", "scene", "confidence", "fidelity", "variants",
+            "source", "status", "seconds", "error", "matte", "scene", "confidence", "confidence_reasons",
+            "fidelity", "variants",
         }  # fmt: skip
         assert (item["status"], item["error"]) == ("exported", None)
         assert (out / item["matte"]).exists()
         assert (out / item["scene"]).exists()
         assert len(item["variants"]) == 5
         for variant in item["variants"]:
-            assert set(variant) == {"preset", "path", "width", "height", "bytes", "format", "compliance"}
+            assert set(variant) == {
+                "preset", "path", "width", "height", "bytes", "format", "compliance", "fidelity",
+            }  # fmt: skip
+            assert variant["fidelity"]["share_within_de1"] >= item["fidelity"]["share_within_de1"]
             picture = pyvips.Image.new_from_file(str(out / variant["path"]))
             assert (picture.width, picture.height) == (variant["width"], variant["height"])
     sheet = pyvips.Image.new_from_file(str(out / "contact-sheet.png"))

@@ -23,6 +23,20 @@ OPTIONS = (
 )
 
 
+@pytest.mark.parametrize(
+    "content", [b'{"my": "own"}', b"\xff\xfe\x00", b'{"opal": "1", "seconds": 1, "items": []}x']
+)
+def test_somebody_elses_report_is_never_overwritten(tmp_path: Path, content: bytes) -> None:
+    shutil.copy(PHOTOS[0], tmp_path / "mug.jpg")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.json").write_bytes(content)
+    done = opal("process", "mug.jpg", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "choose another --out" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert (tmp_path / "out" / "report.json").read_bytes() == content
+
+
 def test_good_photos_are_done_bad_ones_told_and_nothing_is_done_twice(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     (photos / "more").mkdir(parents=True)

@@ -40,6 +40,8 @@ def logging_restored() -> Iterator[None]:
 def test_events_and_library_records_are_redacted(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure(TelemetrySettings(format=form, level="DEBUG"), "web-api")
     structlog.get_logger().info("blob_written", url="http://x/y?sig=CANARY", item_id="item_1")
+    structlog.get_logger().info("nested", urls=["http://x/y?sig=CANARY"], more={"header": ("Bearer CANARY",)})
+    structlog.get_logger().info("relative", path="/blobs/raw/x?sp=r&sig=CANARY")
     logging.getLogger("some.library").warning("GET %s", "http://x/y?sig=CANARY")
     try:
         raise ValueError("http://x/y?sig=CANARY")

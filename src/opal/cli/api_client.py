@@ -33,7 +33,10 @@ class RequestRefused(OpalError):
 
 
 class DownloadDamaged(OpalError):
-    """A download does not have the hash that the API names."""
+    """A download does not have the hash that the API names.
+
+    Run the command again; if it stays so, something between here and the service changes what is sent.
+    """
 
     code: ClassVar[str] = "download_damaged"
     title: ClassVar[str] = "Download damaged"

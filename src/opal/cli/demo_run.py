@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from opal.cli.api_client import TERMINAL, ApiClient, DownloadDamaged
 from opal.cli.photo_files import result_folders
-from opal.cli.report import ReportError, ReportItem, ReportVariant
+from opal.cli.report import ReportError, ReportItem, ReportVariant, least_faithful
 from opal.errors import OpalError
 
 SCENES = ("studio-white", "studio-warm", "studio-grey")
@@ -151,7 +151,11 @@ class DemoRun:
 
     def _item(self, sent: _Sent, view: dict[str, Any]) -> ReportItem:
         folder = sent.photo.folder
-        done = bool(sent.variants)
+        variants = [
+            ReportVariant.model_validate({**variant, "path": f"{folder}/{_file_name(variant)}"})
+            for variant in sent.variants.get("variants", [])
+        ]
+        done = bool(variants)
         error = view["error"] or (sent.refusal and sent.refusal.model_dump())
         return ReportItem(
             source=sent.photo.path.name,
@@ -161,11 +165,9 @@ class DemoRun:
             matte=f"{folder}/matte.png" if done else None,
             scene=f"{folder}/scene.png" if done else None,
             confidence=view["confidence"],
-            fidelity=view["fidelity"] or {},
-            variants=[
-                ReportVariant.model_validate({**variant, "path": f"{folder}/{_file_name(variant)}"})
-                for variant in sent.variants.get("variants", [])
-            ],
+            confidence_reasons=view["confidence_reasons"],
+            fidelity=least_faithful(variants),
+            variants=variants,
         )
 
 

@@ -54,12 +54,11 @@ def _row(out: Path, photo: DemoPhoto, item: ReportItem) -> Row:
     variants = {variant.preset: variant for variant in item.variants}
     if item.confidence is not None:
         facts.append(f"confidence {item.confidence:.2f}")
-    kept = item.fidelity.get("share_within_de1")
-    caption = "" if kept is None else f"{kept:.1%} of product unchanged (ΔE ≤ 1)"
+    facts += [reason.rstrip(".").lower() for reason in item.confidence_reasons]
     tiles = [
         original,
         _variant_tile(out, variants[_CUTOUT]),
-        Tile(out / item.scene, caption),
+        Tile(out / item.scene),
         *(_variant_tile(out, variants[name]) for name in PRESETS if name != _CUTOUT),
     ]
     return Row(photo.path.stem, " · ".join(facts), tuple(tiles))
@@ -69,7 +68,9 @@ def _variant_tile(out: Path, variant: ReportVariant) -> Tile:
     broken = [rule.rule for rule in variant.compliance if not rule.passed]
     total = len(variant.compliance)
     words = f"not met: {', '.join(broken)}" if broken else f"{total}/{total} rules"
-    return Tile(out / variant.path, f"{words} · {_size(variant.bytes)}", not broken)
+    kept = variant.fidelity.get("share_within_de1")
+    unchanged = "" if kept is None else f" · ΔE ≤ 1: {kept:.0%}"
+    return Tile(out / variant.path, f"{words}{unchanged}", not broken)
 
 
 def _size(count: int) -> str:

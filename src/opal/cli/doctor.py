@@ -15,9 +15,9 @@ import typer
 from opal.cli.main import EXIT_FAILED
 from opal.cli.ports import is_free
 from opal.cli.terminal import JsonOption, command_app, out, print_json
-from opal.cutout.models import list_models
+from opal.cutout.models import model_spec, verify_model
 from opal.database.migrate import schema_version
-from opal.errors import OpalError
+from opal.errors import ModelCorrupt, ModelMissing, OpalError
 from opal.settings import Settings, load_settings
 
 app = command_app()
@@ -90,12 +90,11 @@ def _writes(ending: str) -> bool:
 
 
 def _weights(settings: Settings) -> Finding:
-    states = [(model.spec.name, model.present) for model in list_models(settings.models_dir)]
-    missing = [name for name, present in states if name == settings.scoring.engine and not present]
-    found = f"{settings.models_dir}: " + ", ".join(
-        f"{name} {'there' if present else 'missing'}" for name, present in states
-    )
-    return Finding("weights", not missing, found, "Run `opal models pull`.")
+    try:
+        path = verify_model(model_spec(settings.scoring.engine), settings.models_dir)
+    except (ModelMissing, ModelCorrupt) as error:
+        return Finding("weights", False, error.message, "Run `opal models pull --again`.")
+    return Finding("weights", True, f"{settings.scoring.engine}, every byte as pinned, {path}")
 
 
 def _cores(_settings: Settings) -> Finding:

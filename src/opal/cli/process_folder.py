@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -99,10 +98,12 @@ class ResultFolder:
         path = self.out / REPORT_NAME
         if not path.exists():
             return
-        # A report of something else (or none at all) is no reason to stop; nothing of it is reused.
-        with suppress(ValidationError, OSError):
-            report = FolderReport.model_validate_json(path.read_text("utf-8"))
-            if len(report.sources) != len(report.items):
-                raise InvalidInput(f"{path} is the report of something else; choose another --out.")
-            self._sources = dict(report.sources)
-            self._items = dict(zip(report.sources, report.items, strict=True))
+        try:
+            report = FolderReport.model_validate_json(path.read_bytes())
+        except ValidationError:
+            report = None
+        # Somebody else's file of that name is not ours to overwrite.
+        if report is None or len(report.sources) != len(report.items):
+            raise InvalidInput(f"{path} is not a report of `opal process`; choose another --out.")
+        self._sources = dict(report.sources)
+        self._items = dict(zip(report.sources, report.items, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 from opal.cli.file_unusable import FileUnusable
 from opal.cli.process_folder import Work
-from opal.cli.report import ReportError, ReportItem, ReportRule, ReportVariant
+from opal.cli.report import ReportError, ReportItem, ReportRule, ReportVariant, least_faithful
 from opal.cutout.interface import CutoutEngine
 from opal.errors import OpalError
 from opal.export_worker.create_variants import Variant, create_variants
@@ -60,23 +60,18 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
     (folder / "matte.png").write_bytes(encode_matte(cutout.matte))
     for variant in variants:
         (folder / _name(variant)).write_bytes(variant.data)
-    # The figure that counts is the picture that kept the product least.
-    worst = min(variants, key=_kept)
+    reported = [_reported(variant, work.folder) for variant in variants]
     return {
         "matte": f"{work.folder}/matte.png",
         "confidence": cutout.confidence,
-        "fidelity": worst.fidelity.model_dump(mode="json"),
-        "variants": [_reported(variant, work.folder) for variant in variants],
+        "confidence_reasons": list(cutout.reasons),
+        "fidelity": least_faithful(reported),
+        "variants": reported,
     }
 
 
 def _name(variant: Variant) -> str:
     return f"{variant.preset}.{variant.extension}"
-
-
-def _kept(variant: Variant) -> float:
-    share = variant.fidelity.share_within_de1
-    return 1.0 if share is None else share
 
 
 def _reported(variant: Variant, folder: str) -> ReportVariant:
@@ -87,5 +82,6 @@ def _reported(variant: Variant, folder: str) -> ReportVariant:
         height=variant.height,
         bytes=len(variant.data),
         format=variant.format,
+        fidelity=variant.fidelity.model_dump(mode="json"),
         compliance=[ReportRule.model_validate(result.model_dump()) for result in variant.compliance],
     )

@@ -37,10 +37,15 @@ class ReportVariant(BaseModel):
     bytes: int
     format: str
     compliance: list[ReportRule]
+    fidelity: dict[str, Any] = {}
 
 
 class ReportItem(BaseModel):
-    """One photo; paths are relative to the report."""
+    """One photo; paths are relative to the report.
+
+    `fidelity` is that of the picture that kept the product least. It speaks of what the matte kept;
+    whether the matte has all of the product is what `confidence` and its reasons are about.
+    """
 
     source: str
     status: str
@@ -49,6 +54,7 @@ class ReportItem(BaseModel):
     matte: str | None = None
     scene: str | None = None
     confidence: float | None = None
+    confidence_reasons: list[str] = []
     fidelity: dict[str, Any] = {}
     variants: list[ReportVariant] = []
 
@@ -84,6 +90,20 @@ def write_report(report: BaseModel, path: Path) -> None:
     unfinished.replace(path)
 
 
+def least_faithful(variants: Iterable[ReportVariant]) -> dict[str, Any]:
+    """The fidelity figures of the picture with the smallest share of unchanged pixels."""
+
+    def kept(variant: ReportVariant) -> float:
+        share = variant.fidelity.get("share_within_de1")
+        return 1.0 if share is None else float(share)
+
+    worst = min(variants, key=kept, default=None)
+    return worst.fidelity if worst is not None else {}
+
+
+# Below it the table says why.
+_DOUBTFUL = 0.9
+
 SUMMARY_COLUMNS = ("photo", "status", "seconds#", "confidence#", "ΔE ≤ 1#", "rules#", "pictures#", "remark")
 
 
@@ -102,16 +122,20 @@ def summary_rows(items: Iterable[ReportItem]) -> list[tuple[object, ...]]:
                 None if kept is None else f"{kept:.2%}",
                 f"{passed}/{total}" if total else None,
                 len(item.variants) or None,
-                f"{item.error.code}: {item.error.message}" if item.error else _broken_rules(item),
+                f"{item.error.code}: {item.error.message}" if item.error else _remark(item),
             )
         )
     return rows
 
 
-def _broken_rules(item: ReportItem) -> str:
-    return "; ".join(
+def _remark(item: ReportItem) -> str:
+    """Why a person should look: what makes the cut-out doubtful, and which rules are broken."""
+    doubtful = item.confidence is not None and item.confidence < _DOUBTFUL
+    doubts = item.confidence_reasons if doubtful else []
+    broken = [
         f"{variant.preset}: {rule.rule} {rule.measured} ({rule.limit})"
         for variant in item.variants
         for rule in variant.compliance
         if not rule.passed
-    )
+    ]
+    return "; ".join([*(doubt.rstrip(".") for doubt in doubts), *broken])

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def command_app(**options: Any) -> typer.Typer:
@@ -48,5 +49,6 @@ def print_table(
         number = column.endswith("#")
         table.add_column(column.rstrip("#"), justify="right" if number else "left", no_wrap=number)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        # As text, not markup: a file may be called [bold].jpg. A line break in a name would break the table.
+        table.add_row(*(Text("" if cell is None else " ".join(str(cell).split("\n"))) for cell in row))
     out().print(table)

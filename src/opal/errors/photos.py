@@ -56,7 +56,8 @@ class PhotoCorrupt(InvalidPhoto):
 class PhotoTooLarge(InvalidPhoto):
     """The photo has more bytes than allowed.
 
-    The limit is `OPAL_PHOTO_MAX_BYTES`; JPEG is smallest.
+    The limit is `OPAL_PHOTO_MAX_BYTES`; JPEG is smallest. When the upload itself was refused, the item still
+    waits: ask for a new URL and send a smaller file, or cancel the job to have the credit back at once.
     """
 
     code = "upload_too_large"

@@ -127,7 +127,8 @@ async def create_upload(parts: WebParts, tenant_id: Tenant, body: UploadRequest)
     async with parts.database.transaction() as connection:
         item = await find_item(connection, tenant_id, body.job_id, body.item_id)
         if item.state is not ItemState.CREATED:
-            raise AlreadyUploaded if item.photo else ItemFinished
+            over = item.state in {ItemState.FAILED, ItemState.CANCELLED}
+            raise ItemFinished if over else AlreadyUploaded
         path = _raw_path(item, upload_id)
         await note_upload(connection, item, path)
     lifetime = timedelta(seconds=parts.settings.blob.url_lifetime_s)
@@ -203,14 +204,7 @@ async def _accept(connection: AsyncConnection, item: Item, path: str, photo: dic
     """Move the item on and announce it, together."""
     changes = {"raw_path": path, "photo": photo}
     uploaded = await items.move(connection, item, ItemState.UPLOADED, by=_BY, changes=changes)
-    message = JobMessage(
-        tenant_id=item.tenant_id,
-        job_id=item.job_id,
-        item_id=item.id,
-        epoch=uploaded.epoch,
-        correlation_id=item.correlation_id,
-    )
-    await send_job_message(Outbox(connection), message)
+    await send_job_message(Outbox(connection), JobMessage.of(uploaded))
     return uploaded
 
 

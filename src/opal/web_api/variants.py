@@ -52,7 +52,7 @@ class ItemVariants(BaseModel):
 
     item_id: str
     state: ItemState
-    scene: Download | None = Field(description="The product in its scene, at the photo's own size.")
+    scene: Download | None = Field(description="The product in its scene, in the photo's aspect.")
     matte: Download | None = Field(description="The cut-out's matte, at the photo's own size.")
     variants: list[VariantView]
 
