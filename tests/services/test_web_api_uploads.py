@@ -232,6 +232,14 @@ async def test_a_cancelled_item_takes_no_photo(api: WebApi) -> None:
     assert await api.credits() == (CREDITS, 0)
 
 
+async def test_an_item_cancelled_after_its_upload_is_finished_not_on_its_way(api: WebApi) -> None:
+    job = await api.job()
+    assert (await api.upload(job, photo())).status_code == 200
+    await api.client.delete(f"/v1/jobs/{job['id']}")
+    answer = await api.client.post("/v1/uploads/sas", json=ids(job))
+    assert (answer.status_code, answer.json()["code"]) == (409, "item_finished")
+
+
 async def test_foreign_and_unknown_items_are_not_found(api: WebApi) -> None:
     job = await api.job()
     unknown = {"job_id": job["id"], "item_id": "item_" + "0" * 24}

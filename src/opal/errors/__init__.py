@@ -1,7 +1,7 @@
 """Every error that may cross a module border, drawn as one tree.
 
 ``code`` is stable and public (problem+json, item rows, reports); ``retryable`` tells a worker to try
-again; ``expected`` errors are the caller's or the photo's fault and are logged without a traceback.
+again; ``expected`` errors happen in an ordinary day and are logged without a traceback.
 
 The first line of an error's docstring is what the client reads; further lines say what to do about it and
 appear in docs/errors.md. A class without such lines takes its parent's. Parts that meet errors of their own

@@ -1,6 +1,6 @@
 """Every state of an item and every legal move; the job's status follows from its items.
 
-docs/states.md is generated from this file.
+The tables and the diagram of docs/states.md are generated from this file.
 """
 
 from collections import Counter
