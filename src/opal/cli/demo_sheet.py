@@ -21,7 +21,7 @@ def write_demo_sheet(path: Path, out: Path, photos: Sequence[DemoPhoto], report:
         (
             f"{len(report.items)} photos",
             f"{pictures} pictures",
-            f"{passed} of {rules} rules met",
+            f"{passed} of {rules} rules met (under each picture: its own, and how much of the product is unchanged)",
             f"{report.seconds:.0f} s",
             f"{date.today():%-d %B %Y}",  # noqa: DTZ011 - the day where the reader sits
         )
@@ -67,7 +67,7 @@ def _row(out: Path, photo: DemoPhoto, item: ReportItem) -> Row:
 def _variant_tile(out: Path, variant: ReportVariant) -> Tile:
     broken = [rule.rule for rule in variant.compliance if not rule.passed]
     total = len(variant.compliance)
-    words = f"not met: {', '.join(broken)}" if broken else f"{total}/{total} rules"
+    words = f"not met: {', '.join(broken)}" if broken else f"{total}/{total}"
     kept = variant.fidelity.get("share_within_de1")
     unchanged = "" if kept is None else f" · ΔE ≤ 1: {kept:.0%}"
     return Tile(out / variant.path, f"{words}{unchanged}", not broken)
