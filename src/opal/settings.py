@@ -135,7 +135,9 @@ class ScoringSettings(BaseSettings):
     key: SecretStr = Field(default=SecretStr(""), description="The endpoint's key, sent as a bearer token.")
     host: str = Field(default="127.0.0.1", description="opal scoring: address to listen on.")
     port: int = Field(default=8090, ge=0, le=65535, description="opal scoring: port to listen on.")
-    engine: str = Field(default="isnet", description="Cut-out engine (see opal models list).")
+    engine: str = Field(
+        default="isnet", description="Cut-out engine: a name or an .onnx file's path (docs/models.md)."
+    )
     threads: int = Field(default=0, ge=0, description="CPU threads of the network; 0: all cores.")
     concurrency: int = Field(default=1, ge=1, description="Requests that one instance works on at a time.")
     instances: int = Field(default=1, ge=1, description="Instances of the endpoint.")

@@ -8,9 +8,10 @@ import typer
 from opal.cli.main import EXIT_FAILED
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table
 from opal.cli.weights import pull_with_progress
-from opal.cutout.models import list_models, model_spec, model_state, remove_model, verify_model
+from opal.cutout.engines import engine_weights
+from opal.cutout.models import ModelSpec, list_models, model_spec, model_state, remove_model, verify_model
 from opal.errors import OpalError
-from opal.settings import load_settings
+from opal.settings import Settings, load_settings
 
 app = command_app(no_args_is_help=True, help="Fetch, list and check model weights.")
 
@@ -66,7 +67,7 @@ def pull(
     """Fetch the weights of the engine in use, or those named; what is there is only checked."""
     settings = load_settings()
     pulled = {}
-    for spec in [model_spec(name) for name in names or [settings.scoring.engine]]:
+    for spec in _chosen(names, settings):
         if again:
             remove_model(spec, settings.models_dir)
         if model_state(spec, settings.models_dir).present:
@@ -86,7 +87,7 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
     settings = load_settings()
     here = [model.spec.name for model in list_models(settings.models_dir) if model.path.exists()]
     results = []
-    for spec in [model_spec(name) for name in names or here or [settings.scoring.engine]]:
+    for spec in _chosen(names or here, settings):
         try:
             path = verify_model(spec, settings.models_dir)
         except OpalError as error:
@@ -100,3 +101,11 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
             typer.echo(f"{'✓' if result['ok'] else '✗'} {result['name']}: {result['found']}")
     if not all(result["ok"] for result in results):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _chosen(names: list[str] | None, settings: Settings) -> list[ModelSpec]:
+    """Those named, else the one of the engine in use; none where that is a file of one's own."""
+    if names:
+        return [model_spec(name) for name in names]
+    spec = engine_weights(settings.scoring.engine)
+    return [] if spec is None else [spec]

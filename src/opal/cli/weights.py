@@ -5,17 +5,19 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from opal.cli.terminal import remarks
-from opal.cutout.models import ModelSpec, model_spec, model_state, pull_model
+from opal.cutout.engines import engine_weights
+from opal.cutout.models import ModelSpec, model_state, pull_model
 from opal.settings import Settings
 
 
 def ensure_weights(settings: Settings) -> None:
     """Have the weights of the engine in use on this machine; says nothing when they are.
 
+    An engine that is a file of one's own is looked for when it is loaded.
     Raises UnknownEngine, DownloadFailed and ModelCorrupt.
     """
-    spec = model_spec(settings.scoring.engine)
-    if not model_state(spec, settings.models_dir).present:
+    spec = engine_weights(settings.scoring.engine)
+    if spec is not None and not model_state(spec, settings.models_dir).present:
         pull_with_progress(spec, settings.models_dir)
 
 
