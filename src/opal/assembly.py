@@ -56,15 +56,15 @@ def build_database(settings: Settings) -> Database:
 
 def build_queues(settings: Settings) -> Queues:
     """The queue implementation that the settings name."""
-    return LocalQueues(settings.data_dir / "queues.sqlite", runtime_dir(settings.data_dir), settings.queue)
+    match settings.queue.adapter:
+        case "local":
+            file = settings.data_dir / "queues.sqlite"
+            return LocalQueues(file, runtime_dir(settings.data_dir), settings.queue)
 
 
 def build_blobs(settings: Settings) -> Blobs:
     """The blob implementation that the settings name."""
-    return build_folder_blobs(settings)
-
-
-def build_folder_blobs(settings: Settings) -> FolderBlobs:
-    """The folder store itself, whose signed URLs web-api serves."""
-    signer = UrlSigner.from_file(settings.data_dir / "url-signing.key")
-    return FolderBlobs(settings.data_dir / "blobs", signer, settings.blob_public_url)
+    match settings.blob.adapter:
+        case "folder":
+            signer = UrlSigner.from_file(settings.data_dir / "url-signing.key")
+            return FolderBlobs(settings.data_dir / "blobs", signer, settings.blob_public_url)

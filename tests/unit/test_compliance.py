@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from opal.images.encode import OutputFormat, encode
+from opal.images.finished import read_finished
 from opal.marketplaces.compliance import Placed, RuleResult, check, limit_text
 from opal.marketplaces.presets import Preset, Rule, load_presets
 
@@ -33,7 +34,7 @@ def _check(
     scale: float = 1.0,
 ) -> Mapping[str, RuleResult]:
     data = encode(pixels, format_, 92)
-    rows = check(data, preset, Placed(alpha, scale))
+    rows = check(read_finished(data), preset, Placed(alpha, scale))
     assert [row.rule for row in rows] == [rule.rule for rule in preset.rules]
     return {row.rule: row for row in rows}
 

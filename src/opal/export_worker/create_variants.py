@@ -16,7 +16,7 @@ from opal.images.finished import read_finished
 from opal.images.matte import Matte
 from opal.images.metadata import PictureMetadata
 from opal.images.photo import Photo
-from opal.marketplaces.compliance import Placed, RuleResult, check_finished
+from opal.marketplaces.compliance import Placed, RuleResult, check
 from opal.marketplaces.presets import Preset
 from opal.placement.place import Composition, compose, find_product
 from opal.placement.placement import Placement
@@ -115,7 +115,7 @@ def _create(  # noqa: PLR0917 - create_variants' own arguments, passed on once p
     data = _encode_within(preset, composition, PictureMetadata(digital_source_type=source_type))
     encoded = time.perf_counter()
     finished = read_finished(data)
-    compliance = check_finished(finished, preset, Placed(composition.alpha, composition.transform.scale))
+    compliance = check(finished, preset, Placed(composition.alpha, composition.transform.scale))
     checked = time.perf_counter()
     fidelity = measure(
         finished.pixels,

@@ -118,7 +118,7 @@ def problems(*error_classes: type[OpalError]) -> dict[int | str, dict[str, Any]]
 
 
 EXAMPLE_INSTANCE: Final = "/v1/jobs"
-"""Stands in every documented problem until ``service.py`` puts the operation's own path there."""
+"""Stands in every documented problem until ``openapi.py`` puts the operation's own path there."""
 _EXAMPLE_FAULTS: Final[dict[type[OpalError], list[Fault]]] = {
     InvalidInput: [Fault(where="body.items.0.filename", message="Field required")]
 }

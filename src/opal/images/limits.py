@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pyvips
 
@@ -19,11 +20,12 @@ from opal.errors import (
 )
 from opal.images.loaders import read_header
 from opal.images.sniff import ImageFormat, sniff
+from opal.settings import PhotoSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Largest (and smallest) photo accepted; web-api and scoring fill it from their settings."""
+    """Largest (and smallest) photo accepted."""
 
     max_bytes: int = 60_000_000
     max_pixels: int = 50_000_000
@@ -31,6 +33,16 @@ class Limits:
     min_side: int = 64
     # A 0.9 MB Adam7 file of 30 000 x 30 000 took 953 MB and 8 s: it cannot be decoded in rows.
     max_interlaced_pixels: int = 25_000_000
+
+    @classmethod
+    def of(cls, photo: PhotoSettings) -> Self:
+        """The limits that the settings name."""
+        return cls(
+            max_bytes=photo.max_bytes,
+            max_pixels=photo.max_pixels,
+            max_side=photo.max_side,
+            min_side=photo.min_side,
+        )
 
 
 @dataclass(frozen=True, slots=True)

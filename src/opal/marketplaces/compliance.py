@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from opal.images.contact import SOLID, product_box
-from opal.images.finished import FinishedPicture, read_finished
+from opal.images.finished import FinishedPicture
 from opal.marketplaces.presets import Limit, Preset, Rule, RuleName
 
 _BLOCK = 8
@@ -49,13 +49,8 @@ class RuleResult(BaseModel):
     source: str | None = None
 
 
-def check(data: bytes, preset: Preset, placed: Placed) -> tuple[RuleResult, ...]:
-    """Measure `data` and judge it by every rule of `preset`, in the preset's order."""
-    return check_finished(read_finished(data), preset, placed)
-
-
-def check_finished(picture: FinishedPicture, preset: Preset, placed: Placed) -> tuple[RuleResult, ...]:
-    """As `check`, for a picture that has been read back already."""
+def check(picture: FinishedPicture, preset: Preset, placed: Placed) -> tuple[RuleResult, ...]:
+    """Measure a file that was read back and judge it by every rule of `preset`, in the preset's order."""
     return tuple(_judge(rule, _MEASUREMENTS[rule.rule](picture, placed)) for rule in preset.rules)
 
 

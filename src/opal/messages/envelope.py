@@ -5,6 +5,7 @@ from typing import Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from opal.errors import InvalidMessage
+from opal.items.item import Item
 
 
 class Envelope(BaseModel):
@@ -23,6 +24,18 @@ class Envelope(BaseModel):
     epoch: int = Field(ge=0)
     correlation_id: str
     traceparent: str | None = None
+
+    @classmethod
+    def of(cls, item: Item, traceparent: str | None = None) -> Self:
+        """The message about ``item`` under its present epoch."""
+        return cls(
+            tenant_id=item.tenant_id,
+            job_id=item.job_id,
+            item_id=item.id,
+            epoch=item.epoch,
+            correlation_id=item.correlation_id,
+            traceparent=traceparent,
+        )
 
     @property
     def message_id(self) -> str:

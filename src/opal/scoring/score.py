@@ -62,8 +62,7 @@ def init(settings: Settings | None = None) -> None:
     settings = settings or load_settings()
     photo, scoring = settings.photo, settings.scoring
     engine = load_engine(scoring.engine, settings.models_dir, threads=scoring.threads)
-    limits = Limits(photo.max_bytes, photo.max_pixels, photo.max_side, photo.min_side)
-    _Endpoint.loaded = _Loaded(engine, limits, PictureClient(photo.max_bytes))
+    _Endpoint.loaded = _Loaded(engine, Limits.of(photo), PictureClient(photo.max_bytes))
 
 
 def run(request: ScoreRequest) -> ScoreResponse:

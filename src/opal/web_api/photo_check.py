@@ -50,12 +50,7 @@ class PhotoCheck:
         }
 
     async def _header(self, path: str, size: int, etag: str) -> Header:
-        limits = Limits(
-            max_bytes=self.settings.max_bytes,
-            max_pixels=self.settings.max_pixels,
-            max_side=self.settings.max_side,
-            min_side=self.settings.min_side,
-        )
+        limits = Limits.of(self.settings)
         head = await self.blobs.read("raw", path, length=min(_HEAD_BYTES, size), etag=etag)
         if len(head) < size and sniff(head) in _HEADER_FIRST:
             try:
