@@ -1,11 +1,12 @@
 """Heals what was left half-done: ended leases, lost messages, expired uploads, stray holds, dead letters.
 
-Run every minute by web-api. Every step finds candidates, then moves each one by the same guarded UPDATE as
-the workers use, so a second sweeper, or a worker that was quicker, makes it a no-op.
+Run every minute by web-api. Every step looks at all its candidates, a page at a time, and moves those that
+need it by the same guarded UPDATE as the workers use, so a second sweeper, or a worker that was quicker,
+makes it a no-op.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -24,9 +25,11 @@ from opal.settings import Settings
 
 BY = "sweeper"
 BATCH = 500
-"""Items healed per step and sweep; the oldest come first, the rest have their turn a minute later."""
+"""Items read at a time, and the most that one step heals per sweep: the oldest come first, the rest have
+their turn a minute later. Healthy items do not count, however many stand in front."""
 WINDOW = 10_000
-"""Messages looked at per queue. A longer queue hides what is missing from it until it is shorter again."""
+"""Messages looked at per queue and its outbox. A longer one hides what is missing from it until it is
+shorter again."""
 
 _S = ItemState
 _STAGES: dict[str, frozenset[ItemState]] = {
@@ -60,9 +63,10 @@ class SweepReport:
 class Sweeper:
     """One per web-api process. It only writes outbox rows; the relay beside it publishes them."""
 
-    def __init__(self, db: Database, queues: Queues, settings: Settings) -> None:
+    def __init__(self, db: Database, queues: Queues, settings: Settings, *, batch: int = BATCH) -> None:
         self._db = db
         self._queues = queues
+        self._batch = batch
         self._stale = timedelta(seconds=settings.sweeper.stale_s)
         self._upload_expiry = timedelta(seconds=settings.sweeper.upload_expiry_s)
         self._interval_s = settings.sweeper.interval_s
@@ -91,20 +95,21 @@ class Sweeper:
         now = utc_now()
         report = SweepReport(
             leases_ended=await self._end_dead_leases(now),
+            uploads_expired=await self._expire_uploads(now),
+            holds_released=await self._release_stray_holds(now),
+            # These ask the queues; what comes before them is healed even when those are away.
             jobs_resent=await self._resend_jobs(now),
             exports_resent=await self._resend_exports(now),
-            uploads_expired=await self._expire_uploads(now),
             dead_letters_failed=await self._drain_dead_letters(now),
-            holds_released=await self._release_stray_holds(now),
         )
         if report.healed:
             _log.warning("sweep healed items", action="sweeper.healed", **asdict(report))
         return report
 
     async def _end_dead_leases(self, now: datetime) -> int:
-        cutoff = now - self._lease_slack
-        working = await self._items([_S.PROCESSING], now)
-        return await self._heal([item for item in working if not _leased(item, cutoff)], self._end_lease)
+        return await self._heal_all(
+            [_S.PROCESSING], self._end_lease, updated_before=now, unleased_since=now - self._lease_slack
+        )
 
     async def _end_lease(self, connection: AsyncConnection, item: Item) -> None:
         interruptions = item.interruptions + 1
@@ -116,38 +121,47 @@ class Sweeper:
         queued = await items.give_back(
             connection, item, by=BY, changes=changes, code=LeaseLost.code, message="The worker fell silent."
         )
-        await send_job_message(outbox.Outbox(connection), _job_message(queued))
+        await send_job_message(outbox.Outbox(connection), JobMessage.of(queued))
 
     async def _resend_jobs(self, now: datetime) -> int:
-        waiting = await self._items([_S.UPLOADED, _S.QUEUED], now - self._stale)
-        lost = await self._without_message(JobMessage.QUEUE, waiting)
-        return await self._heal(lost, _resend_job)
+        present = await self._items_with_message(JobMessage.QUEUE)
+        if present is None:
+            return 0
+        return await self._heal_all(
+            [_S.UPLOADED, _S.QUEUED], _resend_job, updated_before=now - self._stale, healthy=present
+        )
 
     async def _resend_exports(self, now: datetime) -> int:
-        waiting = await self._items([_S.COMPLETED], now - self._stale)
-        idle = [item for item in waiting if not _leased(item, now - self._lease_slack)]
-        lost = await self._without_message(ExportMessage.QUEUE, idle)
-        return await self._heal(lost, _resend_export)
+        present = await self._items_with_message(ExportMessage.QUEUE)
+        if present is None:
+            return 0
+        return await self._heal_all(
+            [_S.COMPLETED],
+            _resend_export,
+            updated_before=now - self._stale,
+            unleased_since=now - self._lease_slack,
+            healthy=present,
+        )
 
-    async def _without_message(self, queue: str, waiting: list[Item]) -> list[Item]:
-        """Those of ``waiting`` that have a message neither on the queue nor in the outbox.
+    async def _items_with_message(self, queue: str) -> frozenset[str] | None:
+        """The items that have a message in the outbox or on the queue; None when there are too many to tell.
 
         Looking at the messages themselves, not at their number, resends exactly what is lost: a long
-        backlog is left alone, and one lost message is found beside a thousand present ones.
+        backlog is left alone, and one lost message is found beside thousands of present ones. The order
+        matters twice. A message goes from the outbox to the queue, so in this order it is seen in one or in
+        both. And the items are read later: those that nothing has touched since before this look had their
+        message by then, or have none.
         """
-        if not waiting:
-            return []
         async with self._db.read() as connection:
-            in_outbox = {item.id for item in waiting if await outbox.is_pending(connection, item.id, queue)}
+            in_outbox = await outbox.pending_items(connection, queue, WINDOW)
         on_queue = await self._queues.peek(queue, limit=WINDOW)
-        if len(on_queue) >= WINDOW:
+        if max(len(in_outbox), len(on_queue)) >= WINDOW:
             _log.warning("queue too long to look for lost messages", action="sweeper.skipped", queue=queue)
-            return []
-        present = in_outbox | {_item_id(message) for message in on_queue}
-        return [item for item in waiting if item.id not in present]
+            return None
+        return frozenset(in_outbox).union(map(_item_id, on_queue))
 
     async def _expire_uploads(self, now: datetime) -> int:
-        return await self._heal(await self._items([_S.CREATED], now - self._upload_expiry), _expire_upload)
+        return await self._heal_all([_S.CREATED], _expire_upload, updated_before=now - self._upload_expiry)
 
     async def _drain_dead_letters(self, now: datetime) -> int:
         drained = 0
@@ -158,7 +172,7 @@ class Sweeper:
             given_up = [
                 item for item in found if not _leased(item, now) and _epoch(letters[item.id]) >= item.epoch
             ]
-            drained += await self._heal(given_up, _fail_as(letters))
+            drained += await self._heal(given_up[: self._batch - drained], _fail_as(letters))
         return drained
 
     async def _dead_letters(self, queue: str) -> Iterable[Peeked]:
@@ -167,12 +181,37 @@ class Sweeper:
 
     async def _release_stray_holds(self, now: datetime) -> int:
         async with self._db.read() as connection:
-            stray = await unfinished.with_stray_holds(connection, updated_before=now, limit=BATCH)
+            stray = await unfinished.with_stray_holds(connection, updated_before=now, limit=self._batch)
         return await self._heal(stray, ledger.release)
 
-    async def _items(self, states: list[ItemState], updated_before: datetime) -> list[Item]:
-        async with self._db.read() as connection:
-            return await items.items_in_states(connection, states, updated_before=updated_before, limit=BATCH)
+    async def _heal_all(
+        self,
+        states: Sequence[ItemState],
+        heal: Heal,
+        *,
+        updated_before: datetime,
+        unleased_since: datetime | None = None,
+        healthy: Collection[str] = frozenset(),
+    ) -> int:
+        """Look at all items of ``states``, oldest first; heal up to a batch of those not ``healthy``."""
+        healed = 0
+        last: Item | None = None
+        while healed < self._batch:
+            async with self._db.read() as connection:
+                page = await items.items_in_states(
+                    connection,
+                    states,
+                    updated_before=updated_before,
+                    unleased_since=unleased_since,
+                    after=last,
+                    limit=self._batch,
+                )
+            ill = [item for item in page if item.id not in healthy]
+            healed += await self._heal(ill[: self._batch - healed], heal)
+            if len(page) < self._batch:
+                break
+            last = page[-1]
+        return healed
 
     async def _heal(self, candidates: Iterable[Item], heal: Heal) -> int:
         """Heal each candidate in a transaction of its own; one that has moved on meanwhile is left alone."""
@@ -189,12 +228,12 @@ class Sweeper:
 
 async def _resend_job(connection: AsyncConnection, item: Item) -> None:
     raised = await items.raise_epoch(connection, item)
-    await send_job_message(outbox.Outbox(connection), _job_message(raised))
+    await send_job_message(outbox.Outbox(connection), JobMessage.of(raised))
 
 
 async def _resend_export(connection: AsyncConnection, item: Item) -> None:
     raised = await items.raise_epoch(connection, item)
-    await send_export_message(outbox.Outbox(connection), _export_message(raised))
+    await send_export_message(outbox.Outbox(connection), ExportMessage.of(raised))
 
 
 async def _expire_upload(connection: AsyncConnection, item: Item) -> None:
@@ -222,23 +261,3 @@ def _item_id(message: Peeked) -> str:
 def _epoch(message: Peeked) -> int:
     tail = message.message_id.rpartition(":")[2]
     return int(tail) if tail.isdigit() else -1
-
-
-def _job_message(item: Item) -> JobMessage:
-    return JobMessage(
-        tenant_id=item.tenant_id,
-        job_id=item.job_id,
-        item_id=item.id,
-        epoch=item.epoch,
-        correlation_id=item.correlation_id,
-    )
-
-
-def _export_message(item: Item) -> ExportMessage:
-    return ExportMessage(
-        tenant_id=item.tenant_id,
-        job_id=item.job_id,
-        item_id=item.id,
-        epoch=item.epoch,
-        correlation_id=item.correlation_id,
-    )

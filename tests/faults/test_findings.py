@@ -62,8 +62,8 @@ async def finished(tmp_path: Path) -> AsyncIterator[Finished]:
         path = f"acme/jobs/{job.id}/items/{item.id}/exports/1/{PRESET}.png"
         digest = hashlib.sha256(PICTURE).hexdigest()
         row = VariantRow(PRESET, path, "png", "image/png", 1, 1, len(PICTURE), digest, [], None)
-        await variants.record_variant(connection, item, row)
         item = await items.move(connection, item, ItemState.EXPORTED, by="test")
+        await variants.record_variant(connection, item, row)
     await parts.blobs.write("exports", path, PICTURE, content_type="image/png")
     yield Finished(parts, job.id, item)
     await parts.close()
@@ -108,10 +108,7 @@ async def hold_on(connection: AsyncConnection, _item: Item) -> None:
 
 
 async def leave_message(connection: AsyncConnection, item: Item) -> None:
-    message = ExportMessage(
-        tenant_id="acme", job_id=item.job_id, item_id=item.id, epoch=9, correlation_id="c"
-    )
-    await send_export_message(outbox.Outbox(connection), message)
+    await send_export_message(outbox.Outbox(connection), ExportMessage.of(item))
 
 
 @pytest.mark.parametrize(

@@ -139,9 +139,9 @@ class WebApi:
             }
             item = await items.move(connection, item, ItemState.COMPLETED, by="test", changes=changes)
             await ledger.debit(connection, item)
+            item = await items.move(connection, item, ItemState.EXPORTED, by="test")
             for preset, data in pictures.items():
                 await variants.record_variant(connection, item, _row(item, preset, data))
-            await items.move(connection, item, ItemState.EXPORTED, by="test")
         for path in (scene, matte):
             await self.parts.blobs.write("outputs", path, b"png", content_type="image/png")
         for preset, data in pictures.items():

@@ -74,7 +74,7 @@ class World:
             changes = {"raw_path": path, "photo": {"format": "jpeg", "etag": info.etag}}
             async with self.parts.database.transaction() as connection:
                 moved = await items.move(connection, item, ItemState.UPLOADED, by="test", changes=changes)
-                await send_job_message(outbox.Outbox(connection), message_for(moved))
+                await send_job_message(outbox.Outbox(connection), JobMessage.of(moved))
             uploaded.append(moved)
         return job, uploaded
 
@@ -155,17 +155,6 @@ async def world_in(folder: Path, **settings: Any) -> AsyncIterator[World]:
         yield World(parts)
     finally:
         await parts.close()
-
-
-def message_for(item: Item) -> JobMessage:
-    """The item's job message."""
-    return JobMessage(
-        tenant_id=item.tenant_id,
-        job_id=item.job_id,
-        item_id=item.id,
-        epoch=item.epoch,
-        correlation_id=item.correlation_id,
-    )
 
 
 def delivery(count: int = 1) -> Delivery:

@@ -2,20 +2,22 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.services.pipeline_world import GRANTED, PRESETS, World, delivery, matte_png, message_for, world_in
+from sqlalchemy import update
+from tests.services.pipeline_world import GRANTED, PRESETS, World, delivery, matte_png, world_in
 
-from opal.database import variants
+from opal.database import jobs, tables, variants
+from opal.database.engine import utc_now
 from opal.database.items import Stage
 from opal.database.variants import VariantRow
 from opal.errors import LeaseLost
 from opal.export_worker.app import build_stage
-from opal.export_worker.export_item import STEPS, Means, Work, export_item, find_missing_presets
+from opal.export_worker.export_item import STEPS, Means, Work, export_item
 from opal.images.limits import Limits, probe
-from opal.items.item import Item, Recipe
+from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage
 from opal.settings import WorkerSettings
@@ -29,8 +31,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def deliver(world: World, item: Item, count: int = 1) -> Outcome:
-    message = ExportMessage.model_validate(message_for(item).model_dump())
-    return await build_stage(world.parts).handle(message, delivery(count))
+    return await build_stage(world.parts).handle(ExportMessage.of(item), delivery(count))
+
+
+def means(world: World) -> Means:
+    return Means(world.parts.database, world.parts.blobs, Limits())
 
 
 async def rows_of(world: World, item: Item) -> list[VariantRow]:
@@ -58,31 +63,41 @@ async def test_every_preset_becomes_a_picture_with_its_reports(world: World) -> 
     assert set(seconds) == {step.__name__ for step in STEPS[:-1]}
 
 
-async def test_what_an_earlier_attempt_made_is_kept(world: World) -> None:
-    item = await world.completed()
-    claimed = await world.claimed(Stage.EXPORT, item)
-    made = VariantRow(PRESETS[0], "earlier", "png", "image/png", 1, 1, 1, "0" * 64, [], None)
-    async with world.parts.database.transaction() as connection:
-        await variants.record_variant(connection, claimed, made)
-    await world.set(claimed, lease_until=None)
-    assert await deliver(world, item, 2) == Done()
-    rows = {row.preset: row for row in await rows_of(world, item)}
-    assert rows[PRESETS[0]] == made
-    assert rows[PRESETS[1]].width == 1080
+async def stored_but_not_recorded(world: World, item: Item) -> Work:
+    """What an attempt leaves that is killed, or paused, just before its last step."""
+    async with world.parts.database.read() as connection:
+        job = await jobs.get_job(connection, item.job_id)
+    assert job is not None
+    work = Work(item, job.recipe)
+    for step in STEPS[:-1]:
+        work = await step(means(world), work)
+    return work
 
 
-async def test_an_item_whose_pictures_are_all_made_is_only_moved_on(world: World) -> None:
-    item = await world.completed()
-    claimed = await world.claimed(Stage.EXPORT, item)
-    async with world.parts.database.transaction() as connection:
-        for preset in PRESETS:
-            row = VariantRow(preset, "earlier", "png", "image/png", 1, 1, 1, "0" * 64, [], None)
-            await variants.record_variant(connection, claimed, row)
-    await world.set(claimed, lease_until=None)
-    assert item.matte_path is not None
-    await world.parts.blobs.delete("outputs", item.matte_path)
-    assert await deliver(world, item, 2) == Done()
-    assert (await world.item(item.id)).state is ItemState.EXPORTED
+async def test_an_attempt_killed_before_its_last_step_is_made_again_whole(world: World) -> None:
+    claimed = await world.claimed(Stage.EXPORT, await world.completed())
+    dead = await stored_but_not_recorded(world, claimed)
+    assert len(dead.rows) == len(PRESETS)
+    assert await rows_of(world, claimed) == []
+    await world.set(claimed, lease_until=utc_now() - timedelta(seconds=1))
+    assert await deliver(world, claimed, 2) == Done()
+    exported = await world.item(claimed.id)
+    assert (exported.state, exported.attempt) == (ItemState.EXPORTED, claimed.attempt + 1)
+    rows = await rows_of(world, claimed)
+    assert [row.preset for row in rows] == sorted(PRESETS)
+    assert not {row.path for row in rows} & {row.path for row in dead.rows}
+    assert (await world.balance()).balance == GRANTED - 1
+
+
+async def test_a_worker_that_wakes_up_after_another_exported_changes_nothing(world: World) -> None:
+    claimed = await world.claimed(Stage.EXPORT, await world.completed())
+    late = await stored_but_not_recorded(world, claimed)
+    await world.set(claimed, lease_until=utc_now() - timedelta(seconds=1))
+    assert await deliver(world, claimed, 2) == Done()
+    before = await rows_of(world, claimed)
+    with pytest.raises(LeaseLost):
+        await STEPS[-1](means(world), late)
+    assert await rows_of(world, claimed) == before
 
 
 @pytest.mark.parametrize("fault", ["photo missing", "matte missing", "matte damaged", "matte too small"])
@@ -137,16 +152,15 @@ async def test_an_exported_item_is_not_exported_again(world: World) -> None:
 async def test_a_worker_that_lost_its_item_records_nothing(world: World) -> None:
     claimed = await world.claimed(Stage.EXPORT, await world.completed())
     await world.set(claimed, attempt=claimed.attempt + 1)
-    means = Means(world.parts.database, world.parts.blobs, Limits())
     with pytest.raises(LeaseLost):
-        await export_item(means, claimed)
+        await export_item(means(world), claimed)
     assert await rows_of(world, claimed) == []
     assert (await world.item(claimed.id)).state is ItemState.COMPLETED
 
 
 async def test_presets_asked_for_twice_are_made_once(world: World) -> None:
-    item = await world.completed()
-    recipe = Recipe(scene="white", placement={}, presets=(PRESETS[0], PRESETS[0]), prompt="", seed=0)
-    means = Means(world.parts.database, world.parts.blobs, Limits())
-    work = await find_missing_presets(means, Work(item, replace(recipe)))
-    assert [preset.name for preset in work.presets] == [PRESETS[0]]
+    claimed = await world.claimed(Stage.EXPORT, await world.completed())
+    async with world.parts.database.transaction() as connection:
+        await connection.execute(update(tables.jobs).values(presets=[PRESETS[0], PRESETS[0]]))
+    await export_item(means(world), claimed)
+    assert [row.preset for row in await rows_of(world, claimed)] == [PRESETS[0]]

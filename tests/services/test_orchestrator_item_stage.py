@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.services.pipeline_world import GRANTED, World, delivery, message_for, world_in
+from tests.services.pipeline_world import GRANTED, World, delivery, world_in
 
 from opal.database.engine import utc_now
 from opal.database.items import Stage
@@ -15,7 +15,7 @@ from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage
 from opal.settings import WorkerSettings
-from opal.worker.item_stage import ItemStage, nothing_to_remind
+from opal.worker.item_stage import ItemStage
 from opal.worker.settlement import Dead, Done, Later
 
 SETTINGS = WorkerSettings(lease_s=0.6, max_failures=2, max_interruptions=2, retry_base_s=0.5)
@@ -37,7 +37,6 @@ def stage_of(
         settings=SETTINGS,
         max_deliveries=5,
         perform=perform,
-        remind=nothing_to_remind,
     )
 
 
@@ -51,8 +50,8 @@ def raising(error: Exception) -> Callable[[Item, JobMessage], Awaitable[None]]:
 async def test_a_fault_of_ours_is_counted_and_its_text_stays_in_the_log(world: World) -> None:
     [item] = await world.queued()
     stage = stage_of(world, raising(RuntimeError("secret detail")))
-    assert isinstance(await stage.handle(message_for(item), delivery()), Later)
-    assert isinstance(await stage.handle(message_for(item), delivery(2)), Dead)
+    assert isinstance(await stage.handle(JobMessage.of(item), delivery()), Later)
+    assert isinstance(await stage.handle(JobMessage.of(item), delivery(2)), Dead)
     failed = await world.item(item.id)
     assert (failed.state, failed.error_code) == (ItemState.FAILED, "internal_error")
     assert "secret" not in str(failed.error_message)
@@ -62,10 +61,10 @@ async def test_a_fault_of_ours_is_counted_and_its_text_stays_in_the_log(world: W
 async def test_an_export_that_fails_waits_as_completed_and_is_refunded_at_the_end(world: World) -> None:
     item = await world.completed()
     stage = stage_of(world, raising(StoredPictureUnusable()), Stage.EXPORT)
-    assert isinstance(await stage.handle(message_for(item), delivery()), Later)
+    assert isinstance(await stage.handle(JobMessage.of(item), delivery()), Later)
     waiting = await world.item(item.id)
     assert (waiting.state, waiting.failures, waiting.lease_until) == (ItemState.COMPLETED, 1, None)
-    assert isinstance(await stage.handle(message_for(item), delivery(2)), Dead)
+    assert isinstance(await stage.handle(JobMessage.of(item), delivery(2)), Dead)
     assert (await world.item(item.id)).state is ItemState.FAILED
     assert (await world.balance()).balance == GRANTED
 
@@ -73,7 +72,7 @@ async def test_an_export_that_fails_waits_as_completed_and_is_refunded_at_the_en
 async def test_a_permanent_export_failure_is_refunded_at_once(world: World) -> None:
     item = await world.completed()
     stage = stage_of(world, raising(NoProductFound()), Stage.EXPORT)
-    assert await stage.handle(message_for(item), delivery()) == Done()
+    assert await stage.handle(JobMessage.of(item), delivery()) == Done()
     assert (await world.item(item.id)).error_code == "no_product_found"
     assert (await world.balance()).balance == GRANTED
 
@@ -89,7 +88,7 @@ async def test_work_longer_than_a_lease_keeps_it(world: World) -> None:
             if current not in leases:
                 leases.append(current)
 
-    assert await stage_of(world, perform).handle(message_for(item), delivery()) == Done()
+    assert await stage_of(world, perform).handle(JobMessage.of(item), delivery()) == Done()
     assert (await world.item(item.id)).attempt == 1
 
 
@@ -104,7 +103,7 @@ async def test_work_is_stopped_when_its_lease_is_lost(world: World) -> None:
         finally:
             stopped.set()
 
-    outcome = await stage_of(world, perform).handle(message_for(item), delivery())
+    outcome = await stage_of(world, perform).handle(JobMessage.of(item), delivery())
     assert isinstance(outcome, Later)
     assert stopped.is_set()
     untouched = await world.item(item.id)
@@ -113,7 +112,7 @@ async def test_work_is_stopped_when_its_lease_is_lost(world: World) -> None:
 
 async def test_a_lost_lease_is_no_failure(world: World) -> None:
     [item] = await world.queued()
-    await stage_of(world, raising(LeaseLost())).handle(message_for(item), delivery())
+    await stage_of(world, raising(LeaseLost())).handle(JobMessage.of(item), delivery())
     assert (await world.item(item.id)).failures == 0
 
 
@@ -125,7 +124,7 @@ async def test_a_worker_that_is_stopped_frees_its_item(world: World) -> None:
         working.set()
         await asyncio.Event().wait()
 
-    handling = asyncio.create_task(stage_of(world, perform).handle(message_for(item), delivery()))
+    handling = asyncio.create_task(stage_of(world, perform).handle(JobMessage.of(item), delivery()))
     await working.wait()
     handling.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -140,7 +139,7 @@ async def test_an_item_that_keeps_killing_its_workers_fails(world: World) -> Non
     claimed = await world.claimed(Stage.PROCESS, item)
     await world.set(claimed, lease_until=utc_now() - timedelta(seconds=1), interruptions=2)
     stage = stage_of(world, raising(RuntimeError("never called")))
-    assert await stage.handle(message_for(item), delivery()) == Done()
+    assert await stage.handle(JobMessage.of(item), delivery()) == Done()
     failed = await world.item(item.id)
     assert (failed.state, failed.error_code) == (ItemState.FAILED, "too_many_interruptions")
     assert (await world.balance()).held == 0

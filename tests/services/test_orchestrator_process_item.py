@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from tests.services.pipeline_world import GRANTED, World, delivery, matte_png, message_for, world_in
+from tests.services.pipeline_world import GRANTED, World, delivery, matte_png, world_in
 from tests.services.scripted_endpoint import META, Answer, Endpoint, ok, own_error, refusing, serving
 
 from opal.database import items, jobs, ledger
@@ -26,7 +26,7 @@ from opal.messages.job_message import JobMessage
 from opal.messages.scoring_contract import ScoreRequest
 from opal.orchestrator.app import build_stage
 from opal.orchestrator.scoring_client import ScoringClient
-from opal.settings import QueueSettings, ScoringSettings, WorkerSettings
+from opal.settings import BlobSettings, QueueSettings, ScoringSettings, WorkerSettings
 from opal.worker.item_stage import ItemStage
 from opal.worker.settlement import Dead, Done, Later
 
@@ -72,7 +72,7 @@ class Orchestrator:
     endpoint: Endpoint
 
     async def deliver(self, item: Item, count: int = 1) -> Done | Later | Dead:
-        return await self.stage.handle(message_for(item), delivery(count))
+        return await self.stage.handle(JobMessage.of(item), delivery(count))
 
 
 @asynccontextmanager
@@ -113,6 +113,18 @@ async def test_the_endpoint_is_told_the_whole_recipe(world: World) -> None:
     assert (sent.scene, sent.placement, sent.seed) == ("white", {}, 5)
     assert "/blobs/raw/" in sent.input_image_sas
     assert worker.endpoint.requests[0].headers["x-correlation-id"] == "corr-1"
+
+
+async def test_the_endpoints_urls_outlast_those_of_clients(tmp_path: Path) -> None:
+    async with world_in(tmp_path, blob=BlobSettings(url_lifetime_s=1)) as world:
+        [item] = await world.queued()
+        async with orchestrator(world, storing(world)) as worker:
+            assert await worker.deliver(item) == Done()
+        sent = ScoreRequest.model_validate_json(worker.endpoint.bodies[0])
+    assert sent.output_sas is not None
+    for url in (sent.input_image_sas, sent.output_sas.scene, sent.output_sas.matte):
+        ends = int(parse_qs(urlsplit(url).query)["se"][0])
+        assert ends - utc_now().timestamp() > 600
 
 
 async def test_inline_pictures_are_stored(world: World) -> None:
@@ -219,24 +231,26 @@ async def test_a_dead_workers_item_is_taken_over(world: World) -> None:
     assert [event.details["taken_over"] for event in claims] == [False, True]
 
 
-async def test_a_message_that_comes_again_after_completion_sends_a_lost_export_message(world: World) -> None:
-    item = await world.completed()
+async def test_a_message_that_comes_again_after_completion_does_nothing_more(world: World) -> None:
+    [item] = await world.queued()
     async with orchestrator(world, storing(world)) as worker:
-        assert await worker.deliver(item, 2) == Done()
-        await world.parts.relay.close()
-        assert await world.message_ids("exports") == [f"{item.id}:1"]
-        await world.set(item, state=ItemState.EXPORTED)
-        assert await worker.deliver(item, 3) == Done()
-    assert await world.message_ids("exports") == [f"{item.id}:1"]
-    assert worker.endpoint.requests == []
+        assert await worker.deliver(item) == Done()
+        done = await world.item(item.id)
+        for count in (2, 3):
+            assert await worker.deliver(item, count) == Done()
+    assert await world.item(item.id) == done
+    assert await world.message_ids("exports") == [f"{item.id}:0"]
+    assert len(worker.endpoint.requests) == 1
     assert (await world.balance()).balance == GRANTED - 1
 
 
-async def test_an_export_under_way_is_not_sent_again(world: World) -> None:
-    item = await world.claimed(Stage.EXPORT, await world.completed())
+async def test_a_lost_export_message_is_the_sweepers_to_find(world: World) -> None:
+    item = await world.completed()
     async with orchestrator(world, storing(world)) as worker:
         assert await worker.deliver(item, 2) == Done()
     assert await world.message_ids("exports") == []
+    await world.aged(item, world.parts.settings.sweeper.stale_s + 1)
+    assert (await world.parts.sweeper.sweep()).exports_resent == 1
 
 
 async def test_the_result_of_a_cancelled_item_is_dropped(world: World) -> None:
@@ -278,7 +292,7 @@ async def test_a_worker_that_wakes_up_too_late_changes_nothing(world: World) -> 
 
 async def test_a_message_for_an_item_that_is_not_there_is_put_aside(world: World) -> None:
     [item] = await world.queued()
-    message = message_for(item).model_copy(update={"item_id": "item_gone"})
+    message = JobMessage.of(item).model_copy(update={"item_id": "item_gone"})
     async with orchestrator(world, storing(world)) as worker:
         outcome = await worker.stage.handle(message, delivery())
     assert isinstance(outcome, Dead)

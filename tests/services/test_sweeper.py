@@ -7,35 +7,49 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, update
-from tests.services.pipeline_world import World, message_for, world_in
+from tests.services.pipeline_world import World, world_in
 
+from opal import sweeper
 from opal.assembly import build_queues
 from opal.database import items, jobs, tables
 from opal.database.engine import utc_now
 from opal.database.items import Stage
 from opal.items.item import Item
 from opal.items.states import ItemState
+from opal.messages.job_message import JobMessage
+from opal.queues.interface import Received
 from opal.settings import SweeperSettings, WorkerSettings
 from opal.sweeper import Sweeper, SweepReport
 
 LEASE_S = 2.0
 STALE_S = 30.0
+BATCH = 3
 NOTHING = SweepReport()
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     worker = WorkerSettings(lease_s=LEASE_S, max_interruptions=3)
-    sweeper = SweeperSettings(stale_s=STALE_S, upload_expiry_s=3600, interval_s=0.05)
-    async with world_in(tmp_path, worker=worker, sweeper=sweeper) as world:
+    often = SweeperSettings(stale_s=STALE_S, upload_expiry_s=3600, interval_s=0.05)
+    async with world_in(tmp_path, worker=worker, sweeper=often) as world:
         yield world
 
 
-async def lose_messages(world: World, queue: str) -> None:
+def small_sweeper(world: World) -> Sweeper:
+    return Sweeper(world.parts.database, world.parts.queues, world.parts.settings, batch=BATCH)
+
+
+async def lose_messages(world: World, queue: str, *, only: Item | None = None) -> None:
     receiver = world.parts.queues.receiver(queue)
+    kept: list[Received] = []
     while received := await receiver.receive(10, 0.0):
         for message in received:
-            await receiver.complete(message)
+            if only is None or message.message_id == JobMessage.of(only).message_id:
+                await receiver.complete(message)
+            else:
+                kept.append(message)
+    for message in kept:
+        await receiver.abandon(message)
     await receiver.close()
 
 
@@ -117,6 +131,65 @@ async def test_a_long_backlog_is_no_reason_to_send_again(world: World) -> None:
     await receiver.complete(locked)
     await receiver.close()
     assert (await world.parts.sweeper.sweep()).jobs_resent == 1
+
+
+@pytest.mark.parametrize("same_age", [False, True])
+async def test_a_lost_message_is_found_behind_any_number_of_healthy_items(
+    world: World, same_age: bool
+) -> None:
+    *healthy, lost = await world.queued(2 * BATCH + 2)
+    await lose_messages(world, "jobs", only=lost)
+    at = utc_now() - timedelta(seconds=STALE_S * 2)
+    for number, item in enumerate((*healthy, lost)):
+        await world.set(item, updated_at=at if same_age else at + timedelta(seconds=number))
+    assert await small_sweeper(world).sweep() == SweepReport(jobs_resent=1)
+    assert (await world.item(lost.id)).epoch == 1
+    assert await small_sweeper(world).sweep() == NOTHING
+
+
+async def test_a_dead_lease_is_found_behind_any_number_of_live_ones(world: World) -> None:
+    claimed = [await world.claimed(Stage.PROCESS, item) for item in await world.queued(BATCH + 1)]
+    await lease_ended(world, claimed[-1], LEASE_S + 1)
+    assert await small_sweeper(world).sweep() == SweepReport(leases_ended=1)
+    assert (await world.item(claimed[-1].id)).state is ItemState.QUEUED
+
+
+async def test_a_lost_export_message_is_found_behind_exports_under_way(world: World) -> None:
+    for number in range(BATCH):
+        working = await world.claimed(Stage.EXPORT, await world.completed())
+        await world.aged(working, STALE_S * 2 - number)
+    lost = await world.completed()
+    await world.aged(lost, STALE_S + 1)
+    assert await small_sweeper(world).sweep() == SweepReport(exports_resent=1)
+    assert await published(world, "exports") == [f"{lost.id}:1"]
+
+
+async def test_one_sweep_heals_a_batch_and_the_oldest_first(world: World) -> None:
+    waiting = await world.queued(BATCH + 1)
+    await lose_messages(world, "jobs")
+    for number, item in enumerate(waiting):
+        await world.aged(item, STALE_S + 1 + number)
+    youngest, *older = waiting
+    assert await small_sweeper(world).sweep() == SweepReport(jobs_resent=BATCH)
+    assert sorted(await published(world, "jobs")) == sorted(f"{item.id}:1" for item in older)
+    assert await small_sweeper(world).sweep() == SweepReport(jobs_resent=1)
+    assert (await world.item(youngest.id)).epoch == 1
+
+
+@pytest.mark.parametrize("where", ["queue", "outbox"])
+async def test_a_backlog_too_long_to_look_at_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    [lost, *_others] = await world.queued(3)
+    await lose_messages(world, "jobs", only=lost)
+    if where == "outbox":
+        await lose_messages(world, "jobs")
+        await world.job(2)
+    await world.aged(lost, STALE_S + 1)
+    monkeypatch.setattr(sweeper, "WINDOW", 2)
+    assert await world.parts.sweeper.sweep() == NOTHING
+    monkeypatch.setattr(sweeper, "WINDOW", 3)
+    assert await world.parts.sweeper.sweep() == SweepReport(jobs_resent=1)
 
 
 async def test_a_message_that_waits_in_the_outbox_is_not_lost(world: World) -> None:
@@ -242,10 +315,10 @@ async def test_the_same_message_id_would_have_been_dropped(world: World) -> None
         await connection.execute(
             tables.outbox.insert().values(
                 queue="jobs",
-                message_id=message_for(item).message_id,
+                message_id=JobMessage.of(item).message_id,
                 item_id=item.id,
                 correlation_id="c",
-                body=message_for(item).encode(),
+                body=JobMessage.of(item).encode(),
                 created_at=utc_now(),
             )
         )
@@ -259,8 +332,7 @@ async def test_the_loop_outlives_a_failed_sweep(world: World) -> None:
     [item] = await world.queued()
     await world.aged(item, STALE_S + 1)
     stop = asyncio.Event()
-    sweeper = Sweeper(parts.database, away, parts.settings)
-    running = asyncio.create_task(sweeper.run(stop))
+    running = asyncio.create_task(Sweeper(parts.database, away, parts.settings).run(stop))
     # Leases are looked at before the queue is; the lease of a second item ends after the first failure.
     working = await world.claimed(Stage.PROCESS, (await world.queued())[0])
     await lease_ended(world, working, LEASE_S + 1)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import ledger
@@ -14,7 +14,7 @@ from opal.database.engine import utc_now
 from opal.database.tables import item_events, items
 from opal.errors import IllegalMove, LeaseLost, NotFound, TooManyInterruptions
 from opal.items.item import Item
-from opal.items.states import TERMINAL, ItemState, is_legal
+from opal.items.states import ItemState, is_legal
 
 
 class Stage(Enum):
@@ -78,15 +78,29 @@ async def list_items(connection: AsyncConnection, job_id: str) -> list[Item]:
 
 
 async def items_in_states(
-    connection: AsyncConnection, states: Sequence[ItemState], *, updated_before: datetime, limit: int
+    connection: AsyncConnection,
+    states: Sequence[ItemState],
+    *,
+    updated_before: datetime,
+    limit: int,
+    unleased_since: datetime | None = None,
+    after: Item | None = None,
 ) -> list[Item]:
-    """The items longest untouched in ``states``, for the sweeper."""
-    rows = await connection.execute(
-        select(*_COLUMNS)
-        .where(items.c.state.in_(states), items.c.updated_at < updated_before)
-        .order_by(items.c.updated_at)
-        .limit(limit)
-    )
+    """The items longest untouched in ``states``, a page at a time, for the sweeper.
+
+    With ``unleased_since`` only those without a lease, or whose lease was over by then. ``after`` is the
+    last item of the page before.
+    """
+    query = select(*_COLUMNS).where(items.c.state.in_(states), items.c.updated_at < updated_before)
+    if unleased_since is not None:
+        query = query.where(or_(items.c.lease_until.is_(None), items.c.lease_until <= unleased_since))
+    if after is not None:
+        # The first condition says nothing new; it lets the index find the place.
+        query = query.where(
+            items.c.updated_at >= after.updated_at,
+            or_(items.c.updated_at > after.updated_at, items.c.id > after.id),
+        )
+    rows = await connection.execute(query.order_by(items.c.updated_at, items.c.id).limit(limit))
     return [_item(row) for row in rows]
 
 
@@ -254,11 +268,6 @@ async def _guarded_update(connection: AsyncConnection, item: Item, values: Mappi
     if result.rowcount != 1:
         raise LeaseLost(f"Item {item.id} is no longer {item.state} in attempt {item.attempt}.")
     return replace(item, **values, updated_at=now)
-
-
-def is_terminal(item: Item) -> bool:
-    """Whether nothing more will happen to the item."""
-    return item.state in TERMINAL
 
 
 def _item(row: Row[Any]) -> Item:

@@ -84,10 +84,10 @@ async def mark_published(connection: AsyncConnection, rows: Sequence[OutboxRow])
             continue  # A worker was quicker; its move is the later one.
 
 
-async def is_pending(connection: AsyncConnection, item_id: str, queue: str) -> bool:
-    """Whether a message of the item still waits for ``queue``."""
-    query = select(outbox.c.seq).where(outbox.c.item_id == item_id, outbox.c.queue == queue).limit(1)
-    return (await connection.execute(query)).one_or_none() is not None
+async def pending_items(connection: AsyncConnection, queue: str, limit: int) -> list[str]:
+    """The items of the ``limit`` oldest messages that still wait for ``queue``."""
+    query = select(outbox.c.item_id).where(outbox.c.queue == queue).order_by(outbox.c.seq).limit(limit)
+    return list((await connection.execute(query)).scalars())
 
 
 async def pending(connection: AsyncConnection) -> tuple[int, datetime | None]:

@@ -3,13 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
-from opal.database.tables import items, variants
-from opal.errors import LeaseLost
+from opal.database.tables import variants
 from opal.items.item import Item
 
 
@@ -30,21 +28,18 @@ class VariantRow:
 
 
 async def record_variant(connection: AsyncConnection, item: Item, variant: VariantRow) -> None:
-    """Store the row, in place of an earlier attempt's.
+    """Store the row; an item has one per preset, written in the transaction that exports the item.
 
-    Raises ``LeaseLost`` when the item is not in the caller's attempt any more.
+    Move the item first: ``items.move`` is the fence that keeps out a worker whose lease went to another.
     """
-    fence = select(items.c.id).where(
-        items.c.id == item.id, items.c.state == item.state, items.c.attempt == item.attempt
-    )
-    if (await connection.execute(fence.with_for_update())).one_or_none() is None:
-        raise LeaseLost(f"Item {item.id} is no longer {item.state} in attempt {item.attempt}.")
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    values = {**asdict(variant), "job_id": item.job_id, "tenant_id": item.tenant_id, "created_at": utc_now()}
     await connection.execute(
-        dialect.insert(variants)
-        .values(item_id=item.id, **values)
-        .on_conflict_do_update(index_elements=["item_id", "preset"], set_=values)
+        insert(variants).values(
+            item_id=item.id,
+            job_id=item.job_id,
+            tenant_id=item.tenant_id,
+            created_at=utc_now(),
+            **asdict(variant),
+        )
     )
 
 

@@ -12,7 +12,7 @@ from opal.items.item import Item
 from opal.messages.export_message import ExportMessage
 from opal.settings import Settings
 from opal.worker.health import Check, HealthPage, Heartbeat
-from opal.worker.item_stage import ItemStage, nothing_to_remind
+from opal.worker.item_stage import ItemStage
 from opal.worker.loop import WorkerLoop
 from opal.worker.shutdown import stop_on_signals
 
@@ -50,7 +50,7 @@ def build_worker(parts: Parts, heartbeat: Heartbeat) -> WorkerLoop[ExportMessage
 
 def build_stage(parts: Parts) -> ItemStage[ExportMessage]:
     """The stage around the steps of ``export_item.py``."""
-    means = Means(parts.database, parts.blobs, _limits(parts.settings))
+    means = Means(parts.database, parts.blobs, Limits.of(parts.settings.photo))
 
     async def perform(item: Item, _message: ExportMessage) -> None:
         await export_item(means, item)
@@ -62,15 +62,4 @@ def build_stage(parts: Parts) -> ItemStage[ExportMessage]:
         settings=parts.settings.worker,
         max_deliveries=parts.settings.queue.max_delivery_count,
         perform=perform,
-        remind=nothing_to_remind,
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    photo = settings.photo
-    return Limits(
-        max_bytes=photo.max_bytes,
-        max_pixels=photo.max_pixels,
-        max_side=photo.max_side,
-        min_side=photo.min_side,
     )

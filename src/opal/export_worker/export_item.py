@@ -23,7 +23,7 @@ from opal.images.matte import Matte, read_matte
 from opal.images.photo import Photo
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.states import ItemState
-from opal.marketplaces.presets import Preset, resolve_presets
+from opal.marketplaces.presets import resolve_presets
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
 
@@ -48,7 +48,6 @@ class Work:
     item: Item
     recipe: Recipe
     seconds: Mapping[str, float] = field(default_factory=dict)
-    presets: tuple[Preset, ...] = ()
     original: bytes = b""
     matte_png: bytes = b""
     photo: Photo | None = None
@@ -60,18 +59,8 @@ class Work:
 Step = Callable[[Means, Work], Awaitable[Work]]
 
 
-async def find_missing_presets(means: Means, work: Work) -> Work:
-    """What an earlier attempt finished is not made again."""
-    async with means.database.read() as connection:
-        made = {row.preset for row in await variants.list_variants(connection, work.item.id)}
-    presets = resolve_presets(work.recipe.presets)
-    return replace(work, presets=tuple(preset for preset in presets if preset.name not in made))
-
-
 async def read_blobs(means: Means, work: Work) -> Work:
     """The photo as it was uploaded (that very version) and the matte that the endpoint made."""
-    if not work.presets:
-        return work
     item = work.item
     assert item.raw_path is not None
     assert item.matte_path is not None
@@ -87,8 +76,6 @@ async def read_blobs(means: Means, work: Work) -> Work:
 
 async def decode(means: Means, work: Work) -> Work:
     """Each picture is decoded once, whatever the number of presets."""
-    if not work.presets:
-        return work
     try:
         photo = await asyncio.to_thread(decode_photo, work.original, means.limits)
         matte = await asyncio.to_thread(read_matte, work.matte_png)
@@ -102,10 +89,8 @@ async def decode(means: Means, work: Work) -> Work:
     return replace(work, photo=photo, matte=matte, original=b"", matte_png=b"")
 
 
-async def create_missing_variants(_means: Means, work: Work) -> Work:
-    """One picture per missing preset; CPU-bound, so off the event loop, which renews the lease."""
-    if not work.presets:
-        return work
+async def compose_variants(_means: Means, work: Work) -> Work:
+    """One picture per preset; CPU-bound, so off the event loop, which renews the lease."""
     assert work.photo is not None
     assert work.matte is not None
     made = await asyncio.to_thread(
@@ -114,7 +99,7 @@ async def create_missing_variants(_means: Means, work: Work) -> Work:
         work.matte,
         resolve_scene(work.recipe.scene),
         resolve_placement(work.recipe.placement),
-        list(work.presets),
+        resolve_presets(work.recipe.presets),
         seed=int(work.item.meta.get("seed", work.recipe.seed)),
     )
     return replace(work, variants=tuple(made), photo=None, matte=None)
@@ -127,10 +112,11 @@ async def store_variants(means: Means, work: Work) -> Work:
 
 
 async def record_variants(means: Means, work: Work) -> Work:
-    """All rows and the last move in one transaction that only this attempt can commit."""
+    """The last move and all rows, in one transaction that only this attempt can commit.
+
+    So an item has all its variants or none: an attempt that died before this leaves nothing to build on.
+    """
     async with means.database.transaction() as connection:
-        for row in work.rows:
-            await variants.record_variant(connection, work.item, row)
         exported = await items.move(
             connection,
             work.item,
@@ -138,15 +124,16 @@ async def record_variants(means: Means, work: Work) -> Work:
             by=BY,
             details={"seconds": dict(work.seconds)},
         )
+        for row in work.rows:
+            await variants.record_variant(connection, exported, row)
     return replace(work, item=exported)
 
 
 STEPS: tuple[Step, ...] = (
     # Before these, worker/item_stage.py has claimed the item; it keeps the lease while they run.
-    find_missing_presets,
     read_blobs,
     decode,
-    create_missing_variants,
+    compose_variants,
     store_variants,
     record_variants,
 )

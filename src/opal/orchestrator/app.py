@@ -8,7 +8,7 @@ from opal.assembly import Parts, build_parts
 from opal.database.items import Stage
 from opal.items.item import Item
 from opal.messages.job_message import JobMessage
-from opal.orchestrator.process_item import BY, Means, process_item, send_missing_export
+from opal.orchestrator.process_item import BY, Means, process_item
 from opal.orchestrator.scoring_client import ScoringClient
 from opal.settings import Settings
 from opal.worker.health import Check, HealthPage, Heartbeat
@@ -57,9 +57,6 @@ def build_stage(parts: Parts, scoring: ScoringClient) -> ItemStage[JobMessage]:
     async def perform(item: Item, message: JobMessage) -> None:
         await process_item(means, item, message)
 
-    async def remind(item: Item, message: JobMessage) -> None:
-        await send_missing_export(means, item, message)
-
     return ItemStage(
         parts.database,
         Stage.PROCESS,
@@ -67,5 +64,4 @@ def build_stage(parts: Parts, scoring: ScoringClient) -> ItemStage[JobMessage]:
         settings=parts.settings.worker,
         max_deliveries=parts.settings.queue.max_delivery_count,
         perform=perform,
-        remind=remind,
     )

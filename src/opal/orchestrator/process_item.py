@@ -1,4 +1,4 @@
-"""One uploaded item to a completed one: the steps in order, and what a redelivered message means.
+"""One uploaded item to a completed one: the steps in order.
 
 Called through ``worker/item_stage.py`` for every message on ``jobs``. Read ``STEPS`` first.
 """
@@ -58,7 +58,10 @@ Step = Callable[[Means, Work], Awaitable[Work]]
 
 
 async def sign_urls(means: Means, work: Work) -> Work:
-    """URLs that can read the photo and create the two outputs, whose names carry the attempt."""
+    """URLs that can read the photo and create the two outputs, whose names carry the attempt.
+
+    They keep the full quarter of an hour: a short life for clients' URLs must not cut an attempt short.
+    """
     item, recipe = work.item, work.recipe
     assert item.raw_path is not None, "an item without a photo is never queued"
     scene_path, matte_path = (_output_path(item, name) for name in ("scene", "matte"))
@@ -132,7 +135,7 @@ async def complete_item(means: Means, work: Work) -> Work:
             details={"seconds": dict(work.seconds)},
         )
         await ledger.debit(connection, completed)
-        await send_export_message(outbox.Outbox(connection), _export_message(completed, work.traceparent))
+        await send_export_message(outbox.Outbox(connection), ExportMessage.of(completed, work.traceparent))
     means.relay.kick()
     return replace(work, item=completed)
 
@@ -161,18 +164,6 @@ async def process_item(means: Means, item: Item, message: JobMessage) -> None:
     _log.info("item completed", action="item.completed", attempt=item.attempt)
 
 
-async def send_missing_export(means: Means, item: Item, message: JobMessage) -> None:
-    """A finished item's message came again: make sure that its export message was not lost."""
-    if item.state is not ItemState.COMPLETED or item.lease_until is not None:
-        return
-    async with means.database.transaction() as connection:
-        if await outbox.is_pending(connection, item.id, ExportMessage.QUEUE):
-            return
-        raised = await items.raise_epoch(connection, item)
-        await send_export_message(outbox.Outbox(connection), _export_message(raised, message.traceparent))
-    means.relay.kick()
-
-
 def _output_path(item: Item, name: str) -> str:
     return blob_path(item.tenant_id, item.job_id, item.id, "outputs", f"{item.attempt}-{name}.png")
 
@@ -197,14 +188,3 @@ async def _store(blobs: Blobs, path: str, data: bytes) -> None:
                 await blobs.write("outputs", path, data, content_type="image/png")
             except BlobExists:
                 return  # A try before this one stored it and only its answer was lost.
-
-
-def _export_message(item: Item, traceparent: str | None) -> ExportMessage:
-    return ExportMessage(
-        tenant_id=item.tenant_id,
-        job_id=item.job_id,
-        item_id=item.id,
-        epoch=item.epoch,
-        correlation_id=item.correlation_id,
-        traceparent=traceparent,
-    )

@@ -51,10 +51,9 @@ _log = structlog.get_logger(__name__)
 class ItemStage(Generic[M]):
     """Implements ``loop.Handler``.
 
-    ``perform`` works on an item that is claimed and whose lease is kept, and moves it on. ``remind`` sees
-    an item that is past the stage already and sends what may be missing after it. ``max_deliveries`` is
-    the queue's own limit: on the last delivery the item is failed with its true reason, before the queue
-    gives the message up without one.
+    ``perform`` works on an item that is claimed and whose lease is kept, and moves it on.
+    ``max_deliveries`` is the queue's own limit: on the last delivery the item is failed with its true
+    reason, before the queue gives the message up without one.
     """
 
     def __init__(
@@ -66,7 +65,6 @@ class ItemStage(Generic[M]):
         settings: WorkerSettings,
         max_deliveries: int,
         perform: Callable[[Item, M], Awaitable[None]],
-        remind: Callable[[Item, M], Awaitable[None]],
     ) -> None:
         self._database = database
         self._stage = stage
@@ -74,7 +72,6 @@ class ItemStage(Generic[M]):
         self._settings = settings
         self._max_deliveries = max_deliveries
         self._perform = perform
-        self._remind = remind
 
     async def handle(self, message: M, delivery: Delivery) -> Outcome:
         """Answer one delivery by the state in which it finds the item."""
@@ -95,8 +92,9 @@ class ItemStage(Generic[M]):
                 return Later(
                     max(until - utc_now(), timedelta(0)) + _BUSY_SLACK, "another worker has the item"
                 )
-            case Settled(item):
-                await self._remind(item, message)
+            case Settled():
+                # What comes after the stage was committed with the move that ended it. Should that message
+                # be lost, the sweeper sees it: this one, come again, says nothing about the other.
                 return Done()
             case Missing():
                 return Dead("ItemMissing", f"There is no item {message.item_id}.")
@@ -162,7 +160,3 @@ class ItemStage(Generic[M]):
         if final:
             return Dead(error.code, error.message)
         return Later(retry_delay(item.failures + 1, self._settings), error.message)
-
-
-async def nothing_to_remind(_item: Item, _message: Envelope) -> None:
-    """For the last stage: nothing is sent after it."""
