@@ -66,13 +66,12 @@ def process(  # noqa: PLR0917 - one parameter per option
     settings = load_settings()
     chosen = _parse_scene(scene)
     presets = resolve_presets(preset or ["square-1x1"])
-    limits = settings.photo
     recipe = LocalRecipe(
         scene=resolve_scene(chosen),
         placement=Placement(),
         presets=presets,
         seed=seed,
-        limits=Limits(limits.max_bytes, limits.max_pixels, limits.max_side, limits.min_side),
+        limits=Limits.of(settings.photo),
     )
     found = [each for each in find_photos(photos) if not each.resolve().is_relative_to(out.resolve())]
     if not found:
