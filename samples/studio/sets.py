@@ -5,9 +5,9 @@ import numpy as np
 from studio import materials as m
 from studio import patterns, props
 from studio.colour import linear
-from studio.lighting import Room, Window, room, soft_box
+from studio.lighting import Room, Window, room
 from studio.meshes import box, move, sheet, turn
-from studio.model import Array, Material, Part
+from studio.model import Array, Part
 from studio.noise import field
 
 
@@ -25,13 +25,6 @@ def studio_room(seed: int, grey: float = 0.3, *, light: float = 2.0) -> Array:
     )
     tone = (grey, grey, grey * 1.01)
     return room(Room(windows=panels, seed=seed, walls=tone, floor=tone, ceiling=tone, clutter=0.3))
-
-
-def key_and_fill(reach: float, light: float) -> tuple[Material, ...]:
-    """A large soft box to the upper left and a weaker one above, at `reach` cm from the product."""
-    key = soft_box((-reach, reach * 0.95, reach * 0.6), (0, reach * 0.1, 0), (reach, reach * 1.3), light)
-    top = soft_box((reach * 0.2, reach * 1.35, -reach * 0.15), (0, 0, 0), (reach, reach * 0.8), light * 0.4)
-    return key, top
 
 
 def desk(seed: int, dark: str, light: str, reach: float = 130.0) -> list[Part]:

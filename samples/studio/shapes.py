@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from studio.meshes import grid, join, move, sweep, turn
+from studio.meshes import grid, move, sweep
 from studio.model import Array, Mesh
 
 
@@ -154,17 +154,3 @@ def scatter(mesh: Mesh, count: int, seed: int) -> tuple[Array, Array]:
 def mirrored(mesh: Mesh) -> Mesh:
     """The mesh's mirror image in the plane x = 0, its faces still turned outward."""
     return Mesh(mesh.points * np.array([-1.0, 1, 1]), mesh.faces[:, ::-1], mesh.uv, mesh.smooth)
-
-
-def posts(places: Sequence[tuple[float, float]], radius: float, height: float, lean: float = 0.0) -> Mesh:
-    """Round posts standing at (x, z), leaning outward by `lean` degrees."""
-    out = []
-    for x, z in places:
-        far = np.array([x, 0, z]) * np.tan(np.radians(lean)) * height / max(float(np.hypot(x, z)), 1e-9)
-        out.append(tube(np.linspace(far + np.array([x, radius, z]), np.array([x, height, z]), 8), radius))
-    return join(out)
-
-
-def upright(mesh: Mesh, heading: float, at: Sequence[float]) -> Mesh:
-    """The mesh turned by `heading` degrees around y, then moved to `at`."""
-    return move(turn(mesh, "y", heading), at)

@@ -47,7 +47,7 @@ def test_every_listed_sample_has_its_module_and_no_other_has() -> None:
     for name, sample in LISTED.items():
         assert sample["photo"] == f"photos/{name}.jpg"
         assert sample["alpha"] == f"alpha/{name}.png"
-    assert len({sample["kind"] for sample in LISTED.values()}) == len(LISTED)
+    assert len({sample["kind"] for sample in LISTED.values()}) == len(LISTED) >= 24
 
 
 def test_there_are_enough_of_every_sort_and_they_weigh_little() -> None:

@@ -6,17 +6,28 @@ from studio.model import Shot
 from studio.shots import (
     amber_bottle,
     camera_lens,
+    candy_box,
     canvas_tote,
+    cream_tube,
+    desk_lamp,
     glass_bottle,
     gold_ring,
+    green_room_sneaker,
     headphones,
     moka_pot,
+    plush_bear,
     porcelain_teapot,
+    potted_plant,
     reading_glasses,
     silver_necklace,
     soap_dispenser,
     stoneware_mug,
     tea_tin,
+    wine_glass,
+    wire_basket,
+    wooden_chair,
+    wooden_letters,
+    wristwatch,
 )
 
 SHOTS: dict[str, Callable[[], Shot]] = {
@@ -33,6 +44,17 @@ SHOTS: dict[str, Callable[[], Shot]] = {
     "silver-necklace": silver_necklace.build,
     "headphones": headphones.build,
     "reading-glasses": reading_glasses.build,
+    "wine-glass": wine_glass.build,
+    "plush-bear": plush_bear.build,
+    "wristwatch": wristwatch.build,
+    "wooden-letters": wooden_letters.build,
+    "cream-tube": cream_tube.build,
+    "wire-basket": wire_basket.build,
+    "desk-lamp": desk_lamp.build,
+    "green-room-sneaker": green_room_sneaker.build,
+    "candy-box": candy_box.build,
+    "wooden-chair": wooden_chair.build,
+    "potted-plant": potted_plant.build,
 }
 
 # The rest is rendered into a cache by whoever wants it.
