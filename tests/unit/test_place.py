@@ -6,7 +6,9 @@ from tests.unit.drawn_products import GREEN, ball, box_with_label, mug, product
 
 from opal.errors import NoProductFound, ProductTooSmall
 from opal.images.colour import to_srgb8
-from opal.placement.place import compose, find_product, shadow_kind
+from opal.images.shadow import ShadowKind
+from opal.placement.casting import lift_rows, light_of, shadow_kind
+from opal.placement.place import compose, find_product
 from opal.placement.placement import Placement
 from opal.placement.scene import SCENES, SolidScene, StudioScene, TransparentScene
 
@@ -133,3 +135,45 @@ def test_the_scene_chooses_the_shadow_unless_the_placement_does() -> None:
     assert shadow_kind(Placement(), TransparentScene()) == "none"
     assert shadow_kind(Placement(), StudioScene()) == "contact"
     assert shadow_kind(Placement(shadow="none"), StudioScene()) == "none"
+
+
+def test_a_cast_shadow_falls_away_from_the_scenes_own_light_unless_told() -> None:
+    lit_from_left, plain = StudioScene(look="warm"), SolidScene()
+    assert 0.0 < light_of(Placement(), lit_from_left).direction < 90.0, "to the right and away"
+    from_behind = light_of(Placement(), StudioScene(look="dark"))
+    assert 90.0 < from_behind.direction < 270.0, "towards the camera"
+    told = light_of(Placement(shadow_direction=270.0, shadow_length=1.5), plain)
+    assert (told.direction, told.length) == (270.0, 1.5)
+
+
+def test_a_floating_product_lifts_off_as_far_as_there_is_room() -> None:
+    floating = Placement(shadow="floating", lift=0.2)
+    assert lift_rows(Placement(), WHITE, 500, 100.0) == 0.0
+    assert lift_rows(floating, WHITE, 500, 1000.0) == pytest.approx(100.0)
+    assert lift_rows(floating, WHITE, 500, 100.0) < 50.0
+    assert lift_rows(floating, WHITE, 500, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["contact", "soft", "hard", "floating"])
+@pytest.mark.parametrize("scene", ["white", "studio-podium", "transparent"])
+def test_no_shadow_touches_the_products_own_pixels(kind: ShadowKind, scene: str) -> None:
+    drawn = mug()
+    bare, shaded = (
+        compose(drawn.photo, drawn.matte, SCENES[scene], Placement(shadow=each, lift=0.0), 300, 300, seed=1)
+        for each in ("none", kind)
+    )
+    inside = bare.alpha >= 1.0
+    assert np.array_equal(bare.pixels[inside], shaded.pixels[inside])
+    assert not np.array_equal(bare.pixels, shaded.pixels)
+
+
+def test_the_stand_is_under_the_foot_and_not_under_what_leans_out() -> None:
+    drawn = mug()
+    made = compose(drawn.photo, drawn.matte, SCENES["studio-podium"], Placement(), 400, 400, seed=1)
+    top = made.pixels[made.product_box.bottom + 6].astype(float).mean(axis=1)
+    foot = np.flatnonzero(made.alpha[made.product_box.bottom - 4] > 0.5)
+    middle = (foot[0] + foot[-1]) / 2
+    lit = np.flatnonzero(top > top.max() - 25)
+    assert lit[0] < foot[0]
+    assert lit[-1] > foot[-1]
+    assert abs((lit[0] + lit[-1]) / 2 - middle) < 25

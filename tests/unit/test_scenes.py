@@ -75,7 +75,8 @@ def test_bad_scene_data_names_field_and_reason(data: dict[str, Any], reason: str
         ({"fill": 1.2}, "fill: Input should be less than"),
         ({"fill": 0.8, "margin": 0.1}, "give `fill` or `margin`, not both"),
         ({"alignment": "middle"}, "alignment: "),
-        ({"shadow": "hard"}, "shadow: "),
+        ({"shadow": "dramatic"}, "shadow: "),
+        ({"shadow_length": 9}, "shadow_length: "),
         ({"size": 3}, "size: Extra inputs"),
     ],
 )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from opal.images.contact import Contact
 
-ShadowKind: TypeAlias = Literal["none", "contact"]
+ShadowKind: TypeAlias = Literal["none", "contact", "soft", "hard", "floating"]
 
 Transmittance: TypeAlias = NDArray[np.float32]
 """(H, W), 1 full light .. 0 none."""

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from opal.errors import NoProductFound, ProductTooSmall
 from opal.images.colour import Linear
 from opal.images.composite import Layer, over_ground, over_nothing
-from opal.images.contact import SOLID, estimate_contact, product_box
+from opal.images.contact import SOLID, product_box
 from opal.images.foreground import decontaminate
 from opal.images.geometry import Box, Fit, Transform, fit, scale_for_fill, scale_for_margin
 from opal.images.matte import Matte
 from opal.images.photo import Photo
 from opal.images.resize import crop_resize_straight
-from opal.images.shadow import ShadowKind, Transmittance, contact_shadow
+from opal.images.shadow import Transmittance
 from opal.placement.camera import Standing
+from opal.placement.casting import cast, lift_rows
 from opal.placement.engines import engine_for
 from opal.placement.interface import Canvas, Ground
 from opal.placement.placement import DEFAULT_MARGIN, Placement
@@ -29,6 +30,8 @@ from opal.placement.scene import Scene
 
 SMALLEST_PRODUCT = 24
 """Shortest product, in photo pixels along its longer side, that is worth placing."""
+_FOOT_SHARE = 0.06
+"""Lowest part of a product, as a share of its height, that counts as its foot."""
 OPAQUE = 0.998
 """Coverage from which a pixel is taken as all product: half an 8-bit step below 1."""
 
@@ -82,10 +85,13 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
         coverage[target.top : target.bottom, target.left : target.right] = alpha
     with _timed(timings, "scene"):
         ground_row = placed.transform.scale * foot + placed.transform.ty
-        standing = Standing(target.left + target.width / 2, target.width)
-        ground = engine_for(scene.kind).render(scene, Canvas(width, height, ground_row, seed, standing))
+        hover = lift_rows(placement, scene, target.height, height - ground_row)
+        standing = _standing(coverage, target)
+        ground = engine_for(scene.kind).render(
+            scene, Canvas(width, height, ground_row + hover, seed, standing)
+        )
     with _timed(timings, "shadow"):
-        shade = _caught(_shade(coverage, placement, scene), ground)
+        shade = _caught(cast(coverage, placement, scene, hover), ground)
     with _timed(timings, "composite"):
         pixels = _lay(ground, shade, layer, width, height, seed=seed)
     return Composition(
@@ -117,13 +123,6 @@ def find_product(matte: Matte) -> tuple[Box, int]:
     return box, solid.bottom
 
 
-def shadow_kind(placement: Placement, scene: Scene) -> ShadowKind:
-    """The shadow asked for, or the scene's own choice."""
-    if placement.shadow is not None:
-        return placement.shadow
-    return "none" if scene.kind == "transparent" else "contact"
-
-
 def _fit(box: Box, foot: int, placement: Placement, width: int, height: int) -> Fit:
     margin = 0.0
     if placement.fill is not None:
@@ -144,16 +143,14 @@ def _fit(box: Box, foot: int, placement: Placement, width: int, height: int) -> 
     )
 
 
-def _shade(alpha: NDArray[np.float32], placement: Placement, scene: Scene) -> Transmittance | None:
-    if shadow_kind(placement, scene) == "none":
-        return None
-    contact = estimate_contact(alpha)
-    if contact is None:
-        return None
-    height, width = alpha.shape
-    return contact_shadow(
-        contact, width, height, intensity=placement.shadow_intensity, softness=placement.shadow_softness
-    )
+def _standing(coverage: NDArray[np.float32], box: Box) -> Standing:
+    """Where a stand must be: under the foot, wide enough for it, and for most of what leans out above it."""
+    low = coverage[box.bottom - max(1, round(_FOOT_SHARE * box.height)) : box.bottom] > SOLID
+    columns = np.flatnonzero(low.any(axis=0))
+    if columns.size == 0:
+        return Standing(box.left + box.width / 2, box.width)
+    left, right = float(columns[0]), float(columns[-1] + 1)
+    return Standing(0.5 * (left + right), max(1.1 * (right - left), 0.8 * box.width))
 
 
 def _caught(shade: Transmittance | None, ground: Ground) -> Transmittance | None:

@@ -54,10 +54,33 @@ class Placement(BaseModel):
     )
     shadow: ShadowKind | None = Field(
         default=None,
-        description="Left out, the scene decides: none on transparent, contact elsewhere.",
+        description="`contact` darkens only where the product touches; `soft` and `hard` add the shadow it "
+        "casts; `floating` lifts it off the floor. Left out, the scene decides: none on transparent, "
+        "contact elsewhere.",
     )
-    shadow_intensity: float = Field(default=0.8, ge=0.0, le=1.0)
-    shadow_softness: float = Field(default=0.5, ge=0.0, le=1.0)
+    shadow_intensity: float = Field(default=0.8, ge=0.0, le=1.0, description="Darkness; 0 is no shadow.")
+    shadow_softness: float = Field(default=0.5, ge=0.0, le=1.0, description="Blur; 0.5 is the usual one.")
+    shadow_direction: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=360.0,
+        description="Where a soft or hard shadow falls, in degrees: 0 away from the camera, 90 to the right, "
+        "180 towards the camera. Left out, away from the scene's own light.",
+    )
+    shadow_length: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=2.0,
+        description="Length of a soft or hard shadow as a share of the product's height. Left out, by the "
+        "height of the scene's own light.",
+    )
+    lift: float = Field(
+        default=0.08,
+        ge=0.0,
+        le=0.5,
+        description="How far a floating product hangs above the floor, as a share of its height; less where "
+        "the canvas has no room for it.",
+    )
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

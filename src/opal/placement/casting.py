@@ -1,0 +1,68 @@
+"""Which shadow a product throws in a scene: the kind, the light, and the pixels of it.
+
+Called by `placement/place.py`. The shadows themselves are in `images/shadow.py` and `images/cast.py`.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opal.images.cast import Light, floating_shadow, hard_shadow, soft_shadow
+from opal.images.contact import estimate_contact
+from opal.images.shadow import ShadowKind, Transmittance, contact_shadow
+from opal.placement.looks import LOOKS
+from opal.placement.placement import Placement
+from opal.placement.scene import Scene, StudioScene
+
+PLAIN_LIGHT = Light(direction=58.0, length=0.45)
+"""On a plain ground: from the front left, as most product photographs are lit."""
+_ROOM_USED = 0.45
+"""Share of the room below a floating product that its lift may take; the rest is for its shadow."""
+
+
+def shadow_kind(placement: Placement, scene: Scene) -> ShadowKind:
+    """The shadow asked for, or the scene's own choice."""
+    if placement.shadow is not None:
+        return placement.shadow
+    return "none" if scene.kind == "transparent" else "contact"
+
+
+def light_of(placement: Placement, scene: Scene) -> Light:
+    """Where a cast shadow falls: as the placement says, else away from the scene's own light."""
+    light = PLAIN_LIGHT
+    if isinstance(scene, StudioScene):
+        x, y, z = LOOKS[scene.look].key
+        light = Light(math.degrees(math.atan2(-x, -z)) % 360.0, math.hypot(x, z) / y)
+    direction, length = placement.shadow_direction, placement.shadow_length
+    return Light(
+        light.direction if direction is None else direction, light.length if length is None else length
+    )
+
+
+def lift_rows(placement: Placement, scene: Scene, product_height: int, room: float) -> float:
+    """Rows between a product's foot and the floor: 0 unless it floats. `room` is what lies below its foot."""
+    if shadow_kind(placement, scene) != "floating":
+        return 0.0
+    return max(0.0, min(placement.lift * product_height, _ROOM_USED * room))
+
+
+def cast(alpha: NDArray[np.float32], placement: Placement, scene: Scene, lift: float) -> Transmittance | None:
+    """Light left on the ground around coverage `alpha` (H, W); None when there is no shadow.
+
+    A product that stands is dark where it touches, whatever else it casts; one that floats is not.
+    """
+    kind = shadow_kind(placement, scene)
+    contact = None if kind == "none" else estimate_contact(alpha)
+    if contact is None:
+        return None
+    height, width = alpha.shape
+    intensity, softness = placement.shadow_intensity, placement.shadow_softness
+    if kind == "floating":
+        return floating_shadow(alpha, contact, lift, intensity=intensity, softness=softness)
+    touching = contact_shadow(contact, width, height, intensity=intensity, softness=softness)
+    if kind == "contact":
+        return touching
+    thrown = soft_shadow if kind == "soft" else hard_shadow
+    light = light_of(placement, scene)
+    return touching * thrown(alpha, contact, light, intensity=intensity, softness=softness)
