@@ -12,6 +12,7 @@ import pyvips
 from tests.services.http_services import WebApi, running_web_api
 
 from opal.blobs.interface import Permission
+from opal.cutout.network import VERSION
 from opal.errors import BlobNotFound, InvalidScene, NoProductFound, PhotoTruncated, UnknownScene
 from opal.images.matte import read_matte
 from opal.messages.scoring_contract import OutputSas, ScoreRequest
@@ -68,6 +69,7 @@ async def test_a_turned_photo_is_cut_out_upright_and_stored_by_the_endpoint_itse
     height, width = alpha.shape
     assert (meta.photo_width, meta.photo_height) == (width, height)
     assert [(model.name, len(model.sha256)) for model in meta.models] == [("isnet", 64)]
+    assert (meta.cutout_engine, meta.cutout_version) == ("isnet", VERSION)
     assert meta.seed == 7
     assert meta.digital_source_type == "composite"
     assert meta.fidelity["share_within_de1"] > 0.999
@@ -111,7 +113,7 @@ async def test_a_photo_that_is_cut_out_already_keeps_its_alpha(web: WebApi) -> N
     answer, folder = await scored(web, upright.bandjoin(own).pngsave_buffer(), scene="white")
     matte = read_matte(await web.parts.blobs.read("outputs", f"{folder}/matte.png"))
     assert np.abs(matte - alpha).max() < 1 / 254
-    assert answer.meta.models == []
+    assert (answer.meta.cutout_engine, answer.meta.models) == (None, [])
     assert answer.meta.confidence_reasons == ["The file's own transparency was used."]
 
 

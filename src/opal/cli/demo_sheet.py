@@ -21,7 +21,7 @@ def write_demo_sheet(path: Path, out: Path, photos: Sequence[DemoPhoto], report:
         (
             f"{len(report.items)} photos",
             f"{pictures} pictures",
-            f"{passed} of {rules} rules met (under each picture: its own, and how much of the product is unchanged)",
+            f"{passed} of {rules} rules met (under each picture: its own, and the product's unchanged share)",
             f"{report.seconds:.0f} s",
             f"{date.today():%-d %B %Y}",  # noqa: DTZ011 - the day where the reader sits
         )

@@ -73,6 +73,8 @@ def process(  # noqa: PLR0917 - one parameter per option
         seed=seed,
         limits=Limits.of(settings.photo),
     )
+    if out.exists() and not out.is_dir():
+        raise InvalidInput(f"{out} is a file; --out names a folder.")
     found = [each for each in find_photos(photos) if not each.resolve().is_relative_to(out.resolve())]
     if not found:
         raise InvalidInput("There are no photos in the places named.")
@@ -116,6 +118,9 @@ def _run(
             # Ctrl-C: what is done stays done and is known to the next run.
             pool.shutdown(wait=False, cancel_futures=True)
             folder.save(round(time.monotonic() - started, 2))
+            remarks().print(
+                f"{len(done)} of {len(todo)} photos done. Run it again to go on.", highlight=False
+            )
             raise
     return done
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
 from opal.database.tables import api_keys, tenants
-from opal.errors import NotFound
+from opal.errors import InvalidInput, NotFound
 
 _SECRET_BYTES = 24
 _PARTS = 3
+_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,12 @@ class ApiKey:
 
 
 async def ensure_tenant(connection: AsyncConnection, tenant_id: str, name: str) -> None:
-    """Make the tenant unless it is there."""
+    """Make the tenant unless it is there.
+
+    Raises ``InvalidInput`` for an id that could not be part of a blob's path.
+    """
+    if not _TENANT_ID.fullmatch(tenant_id):
+        raise InvalidInput("A tenant's id is 1 to 63 letters, digits, `-` and `_`, a letter or digit first.")
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     await connection.execute(
         dialect.insert(tenants)

@@ -67,6 +67,8 @@ class ScoreMeta(BaseModel):
 
     engine: str
     engine_version: str
+    cutout_engine: str | None = Field(default=None, description="None where the photo brought its own alpha.")
+    cutout_version: str | None = None
     models: list[ModelUsed]
     seed: int
     prompt_used: str

@@ -132,6 +132,8 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
         engine=painter.name,
         engine_version=painter.version,
         # A photo that brought its own cut-out was seen by no network.
+        cutout_engine=None if photo.alpha is not None else engine.info.name,
+        cutout_version=None if photo.alpha is not None else engine.info.version,
         models=[] if photo.alpha is not None else [used],
         seed=made.seed,
         # No scene of this engine is painted from words.
