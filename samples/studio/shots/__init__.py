@@ -10,6 +10,7 @@ from studio.shots import (
     canvas_tote,
     cream_tube,
     desk_lamp,
+    fork_and_spoon,
     glass_bottle,
     gold_ring,
     green_room_sneaker,
@@ -22,6 +23,7 @@ from studio.shots import (
     silver_necklace,
     soap_dispenser,
     stoneware_mug,
+    tea_carton,
     tea_tin,
     wine_glass,
     wire_basket,
@@ -55,6 +57,8 @@ SHOTS: dict[str, Callable[[], Shot]] = {
     "candy-box": candy_box.build,
     "wooden-chair": wooden_chair.build,
     "potted-plant": potted_plant.build,
+    "fork-and-spoon": fork_and_spoon.build,
+    "tea-carton": tea_carton.build,
 }
 
 # The rest is rendered into a cache by whoever wants it.

@@ -22,7 +22,7 @@ def build() -> Shot:
         tests="a thin frame, see-through lenses that count as covering, gaps between the temples",
         size=(1920, 1440),
         camera=Camera((6, 19, 30), (0.6, 1.7, -4.0), 29.0, aperture=0.16, focus=(0, 2, 0), roll=-0.6),
-        parts=(*_glasses(), cloth_ground(111, "#b9b3a4", 120)),
+        parts=(*_glasses(), cloth_ground(111, "#b9b3a4", 120, 150)),
         environment=daylight(113, light=13.0),
         finish=Finish(exposure=1.05, white=(1.02, 1, 0.96), contrast=1.1, grain=0.007),
         encoding=Encoding(quality=92),
