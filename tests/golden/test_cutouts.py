@@ -85,5 +85,5 @@ def test_engines_are_told_by_name(tmp_path: Path) -> None:
     with pytest.raises(UnknownEngine, match="nonsense"):
         load_engine("nonsense", tmp_path)
     for name in ENGINES:
-        with pytest.raises(ModelMissing, match="opal models pull"):
+        with pytest.raises(ModelMissing, match=r"opal models (pull|optimize)"):
             load_engine(name, tmp_path)

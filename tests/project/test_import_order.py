@@ -23,6 +23,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "alembic": ("opal.database",),
     "asyncpg": ("opal.database",),
     "azure": ("opal.queues", "opal.blobs", "opal.telemetry"),
+    "nncf": ("opal.cutout",),
     "openvino": ("opal.cutout",),
     "opentelemetry": ("opal.telemetry",),
     "prometheus_client": ("opal.telemetry", "opal.http", "opal.worker"),

@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": (_MACHINE, "Run all services on this machine and print their address and a key."),
     "demo": (_MACHINE, "Send the sample photos through the real services and show the results."),
     "doctor": (_MACHINE, "Say what is missing on this machine and how to get it."),
-    "models": (_MACHINE, "Fetch, list and check model weights."),
+    "models": (_MACHINE, "Fetch, list, check and quantise model weights."),
     "presets": (_MACHINE, "List the export presets and their rules."),
     "scenes": (_MACHINE, "List the ready-made scenes."),
     "version": (_MACHINE, "Print Opal's version."),

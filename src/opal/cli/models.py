@@ -1,19 +1,32 @@
-"""`opal models`: fetch, list and check model weights."""
+"""`opal models`: fetch, list, check and quantise model weights."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from opal.cli.main import EXIT_FAILED
-from opal.cli.terminal import JsonOption, command_app, print_json, print_table
+from opal.cli.photo_files import find_photos
+from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import pull_with_progress
 from opal.cutout.engines import engine_weights
-from opal.cutout.models import ModelSpec, list_models, model_spec, model_state, remove_model, verify_model
+from opal.cutout.models import (
+    ModelSpec,
+    ModelState,
+    list_models,
+    model_spec,
+    model_state,
+    remove_model,
+    verify_model,
+)
+from opal.cutout.quantised import BOUND, NAME, SOURCE, files, read_record, verify_quantised
 from opal.errors import OpalError
 from opal.settings import Settings, load_settings
 
-app = command_app(no_args_is_help=True, help="Fetch, list and check model weights.")
+app = command_app(no_args_is_help=True, help="Fetch, list, check and quantise model weights.")
+
+# In a checkout: src/opal/cli/models.py lies three folders below the root.
+_SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "photos"
 
 NamesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]…", help="Models; see `opal models list`.")
@@ -23,34 +36,22 @@ NamesArgument = Annotated[
 @app.command("list")
 def list_known(as_json: JsonOption = False) -> None:
     """List the known models and whether they are on this machine."""
-    found = list_models(load_settings().models_dir)
+    models_dir = load_settings().models_dir
+    rows = [_published(model) for model in list_models(models_dir)] + [_quantised(models_dir)]
     if as_json:
-        print_json(
-            [
-                {
-                    "name": model.spec.name,
-                    "description": model.spec.description,
-                    "licence": model.spec.licence,
-                    "bytes": model.spec.bytes,
-                    "sha256": model.spec.sha256,
-                    "path": model.path,
-                    "present": model.present,
-                }
-                for model in found
-            ]
-        )
+        print_json(rows)
         return
     print_table(
         ("name", "size#", "licence", "here", "description"),
         [
             (
-                model.spec.name,
-                f"{model.spec.bytes / 1e6:.0f} MB",
-                model.spec.licence,
-                "yes" if model.present else "no",
-                model.spec.description,
+                row["name"],
+                f"{row['bytes'] / 1e6:.0f} MB" if row["bytes"] else "",
+                row["licence"],
+                "yes" if row["present"] else "no",
+                row["description"],
             )
-            for model in found
+            for row in rows
         ],
     )
 
@@ -86,14 +87,16 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
     """Check the bytes of the weights on this machine. Exit code 1: something is missing or damaged."""
     settings = load_settings()
     here = [model.spec.name for model in list_models(settings.models_dir) if model.path.exists()]
+    if read_record(settings.models_dir) is not None:
+        here.append(NAME)
     results = []
-    for spec in _chosen(names or here, settings):
+    for name in names or here or [spec.name for spec in _chosen(None, settings)]:
         try:
-            path = verify_model(spec, settings.models_dir)
+            path = _verified(name, settings.models_dir)
         except OpalError as error:
-            results.append({"name": spec.name, "ok": False, "found": error.message})
+            results.append({"name": name, "ok": False, "found": error.message})
         else:
-            results.append({"name": spec.name, "ok": True, "found": str(path)})
+            results.append({"name": name, "ok": True, "found": str(path)})
     if as_json:
         print_json(results)
     else:
@@ -103,9 +106,79 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
+@app.command()
+def optimize(
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PHOTOS]…", help="Photos or folders like those you process; else the samples."
+        ),
+    ] = None,
+    bound: Annotated[
+        float,
+        typer.Option("--bound", min=0.0, max=1.0, help="Largest mean difference of mattes to keep it at."),
+    ] = BOUND,
+    as_json: JsonOption = False,
+) -> None:
+    """Make `isnet-int8` here: IS-Net in 8-bit arithmetic, kept only if its mattes stay the same."""
+    from opal.cutout.optimize import optimize as make  # noqa: PLC0415 - loads OpenVINO
+
+    settings = load_settings()
+    found = find_photos(photos or [_SAMPLES])
+    source = model_spec(SOURCE)
+    if not model_state(source, settings.models_dir).present:
+        pull_with_progress(source, settings.models_dir)
+    record = make(
+        found, settings.models_dir, bound=bound, threads=settings.scoring.threads, say=remarks().print
+    )
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+        return
+    typer.echo(
+        f"isnet-int8 is kept: its mattes differ from isnet's by {record.lost:.4f} on average, "
+        f"{record.worst:.4f} at worst, on {record.held_out} photos it was not calibrated on "
+        f"(bound {record.bound}).\n"
+        "Use it with OPAL_SCORING_ENGINE=isnet-int8."
+    )
+
+
 def _chosen(names: list[str] | None, settings: Settings) -> list[ModelSpec]:
     """Those named, else the one of the engine in use; none where that is a file of one's own."""
     if names:
         return [model_spec(name) for name in names]
     spec = engine_weights(settings.scoring.engine)
     return [] if spec is None else [spec]
+
+
+def _verified(name: str, models_dir: Path) -> Path:
+    if name == NAME:
+        verify_quantised(models_dir)
+        return files(models_dir)[0]
+    return verify_model(model_spec(name), models_dir)
+
+
+def _published(model: ModelState) -> dict[str, Any]:
+    spec = model.spec
+    return {
+        "name": spec.name,
+        "description": spec.description,
+        "licence": spec.licence,
+        "bytes": spec.bytes,
+        "sha256": spec.sha256,
+        "path": model.path,
+        "present": model.present,
+    }
+
+
+def _quantised(models_dir: Path) -> dict[str, Any]:
+    """The row of what is made here rather than fetched; no size and no hash until it is."""
+    record, paths = read_record(models_dir), files(models_dir)
+    return {
+        "name": NAME,
+        "description": "IS-Net in 8-bit arithmetic, made here by `opal models optimize`.",
+        "licence": model_spec(SOURCE).licence,
+        "bytes": sum(path.stat().st_size for path in paths if path.is_file()) if record else None,
+        "sha256": record.sha256 if record else None,
+        "path": paths[0],
+        "present": record is not None and all(path.is_file() for path in paths),
+    }

@@ -20,13 +20,23 @@ def _isnet(name: str, models_dir: Path, threads: int) -> CutoutEngine:
     return load_isnet(model_spec(name), models_dir, threads)
 
 
+def _quantised(_name: str, models_dir: Path, threads: int) -> CutoutEngine:
+    from opal.cutout.isnet import load_quantised  # noqa: PLC0415
+
+    return load_quantised(models_dir, threads)
+
+
 def _onnx_file(name: str, models_dir: Path, threads: int) -> CutoutEngine:
     from opal.cutout.onnx_file import load_onnx_file  # noqa: PLC0415
 
     return load_onnx_file(Path(name).expanduser(), models_dir, threads)
 
 
-ENGINES: dict[str, Callable[[str, Path, int], CutoutEngine]] = {"isnet": _isnet, "isnet-small": _isnet}
+ENGINES: dict[str, Callable[[str, Path, int], CutoutEngine]] = {
+    "isnet": _isnet,
+    "isnet-small": _isnet,
+    "isnet-int8": _quantised,
+}
 
 
 def load_engine(name: str, models_dir: Path, *, threads: int = 0) -> CutoutEngine:
@@ -49,8 +59,8 @@ def names_a_file(engine: str) -> bool:
 
 
 def engine_weights(name: str) -> ModelSpec | None:
-    """The published weights that an engine loads; None for a file of one's own, which nothing fetches.
+    """The published weights that an engine loads; None for what is made here or one's own, and never fetched.
 
     Raises UnknownEngine.
     """
-    return None if names_a_file(name) else model_spec(name)
+    return None if names_a_file(name) or ENGINES.get(name) is _quantised else model_spec(name)

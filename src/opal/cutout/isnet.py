@@ -1,4 +1,4 @@
-"""IS-Net: the network behind the engines `isnet` and `isnet-small`.
+"""IS-Net: the network behind the engines `isnet`, `isnet-small` and `isnet-int8`.
 
 From X. Qin et al., "Highly Accurate Dichotomous Image Segmentation", ECCV 2022.
 """
@@ -8,6 +8,7 @@ from pathlib import Path
 from opal.cutout.interface import EngineInfo
 from opal.cutout.models import ModelSpec, verify_model
 from opal.cutout.network import VERSION, NetworkEngine, NetworkForm, open_network
+from opal.cutout.quantised import NAME, files, verify_quantised
 
 # How the published weights want their input: codes less 128, over 256.
 FORM = NetworkForm(side=1024, mean=(128 / 255,) * 3, std=(256 / 255,) * 3)
@@ -19,3 +20,15 @@ def load_isnet(spec: ModelSpec, models_dir: Path, threads: int) -> NetworkEngine
     info = EngineInfo(name="isnet", version=VERSION, model=spec.name, sha256=spec.sha256)
     model = open_network(path, FORM.side)
     return NetworkEngine(info, model, FORM, cache=models_dir / "compiled", threads=threads)
+
+
+def load_quantised(models_dir: Path, threads: int) -> NetworkEngine:
+    """Load what `opal models optimize` made; raises ModelMissing and ModelCorrupt."""
+    sha256 = verify_quantised(models_dir).sha256
+    return open_quantised(models_dir, sha256, cache=models_dir / "compiled", threads=threads)
+
+
+def open_quantised(folder: Path, sha256: str, *, cache: Path, threads: int) -> NetworkEngine:
+    """An engine from the quantised network's two files in `folder`, whatever a record says."""
+    info = EngineInfo(name="isnet", version=VERSION, model=NAME, sha256=sha256)
+    return NetworkEngine(info, open_network(files(folder)[0], FORM.side), FORM, cache=cache, threads=threads)
