@@ -58,7 +58,7 @@ def _lens() -> list[Part]:
         ),
         0.25,
     )
-    barrel = m.surface(_print(outline_length(shell)), 0.33, specular=0.5, bump=_powder(), depth=0.004)
+    barrel = m.surface(_print(outline_length(shell)), 0.33, specular=0.5, bump=_powder(), depth=0.002)
     rubber = m.surface(linear("#17171a"), 0.62, specular=0.3)
     red = m.glaze(linear("#b01f24"), 0.15)
     coat = m.glaze(linear("#10081c"), 0.02, 1.9)
@@ -96,8 +96,8 @@ def _print(length: float) -> Array:
     around = 2 * np.pi * RADIUS
     s = Sheet(around, length, "#1b1b1d", 80)
     x, white = around / 2, "#e9e9e6"
-    s.text("ORREN  50 mm", x, length - 9.2, 0.55, white, bold=0.02, spacing=0.12)
-    s.text("1 : 1.8   ASPH", x, length - 8.5, 0.4, white, spacing=0.14)
+    s.text("ORREN  50 mm", x, length - 13.15, 0.62, white, bold=0.02, spacing=0.12)
+    s.text("1 : 1.8   ASPH", x, length - 8.13, 0.4, white, spacing=0.14)
     for k, figure in enumerate(("16", "11", "8", "5.6", "4", "2.8", "1.8")):
         s.text(figure, x - 3.2 + 1.07 * k, length - 5.0, 0.42, white, spacing=0.05)
         s.block(x - 3.2 + 1.07 * k, length - 4.65, 0.04, 0.2, white)
