@@ -1,16 +1,20 @@
-"""Which shadow a product throws in a scene: the kind, the light, and the pixels of it.
+"""What a product does to the ground of a scene: which shadow it throws, by which light, and its reflection.
 
-Called by `placement/place.py`. The shadows themselves are in `images/shadow.py` and `images/cast.py`.
+Called by `placement/place.py`. The pixels are made by `images/shadow.py`, `cast.py` and `reflection.py`.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opal.images.cast import Light, floating_shadow, hard_shadow, soft_shadow
+from opal.images.composite import Layer
 from opal.images.contact import estimate_contact
+from opal.images.reflection import lay_reflection, reflect
 from opal.images.shadow import ShadowKind, Transmittance, contact_shadow
+from opal.placement.interface import Ground
 from opal.placement.looks import LOOKS
 from opal.placement.placement import Placement
 from opal.placement.scene import Scene, StudioScene
@@ -66,3 +70,16 @@ def cast(alpha: NDArray[np.float32], placement: Placement, scene: Scene, lift: f
     thrown = soft_shadow if kind == "soft" else hard_shadow
     light = light_of(placement, scene)
     return touching * thrown(alpha, contact, light, intensity=intensity, softness=softness)
+
+
+def with_reflection(
+    ground: Ground, layer: Layer, coverage: NDArray[np.float32], placement: Placement
+) -> Ground:
+    """The ground with the product's mirror image in it; the same ground where none was asked for."""
+    if ground.pixels is None or placement.reflection <= 0.0 or placement.shadow == "floating":
+        return ground
+    contact = estimate_contact(coverage)
+    mirrored = contact and reflect(layer, contact, coverage.shape[0], placement.reflection)
+    if not mirrored:
+        return ground
+    return replace(ground, pixels=lay_reflection(ground.pixels, mirrored, ground.catches))

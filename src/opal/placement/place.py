@@ -22,7 +22,7 @@ from opal.images.photo import Photo
 from opal.images.resize import crop_resize_straight
 from opal.images.shadow import Transmittance
 from opal.placement.camera import Standing
-from opal.placement.casting import cast, lift_rows
+from opal.placement.casting import cast, lift_rows, with_reflection
 from opal.placement.engines import engine_for
 from opal.placement.interface import Canvas, Ground
 from opal.placement.placement import DEFAULT_MARGIN, Placement
@@ -92,6 +92,8 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
         )
     with _timed(timings, "shadow"):
         shade = _caught(cast(coverage, placement, scene, hover), ground)
+    with _timed(timings, "reflection"):
+        ground = with_reflection(ground, layer, coverage, placement)
     with _timed(timings, "composite"):
         pixels = _lay(ground, shade, layer, width, height, seed=seed)
     return Composition(

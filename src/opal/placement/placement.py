@@ -81,6 +81,13 @@ class Placement(BaseModel):
         description="How far a floating product hangs above the floor, as a share of its height; less where "
         "the canvas has no room for it.",
     )
+    reflection: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="How strongly a polished floor mirrors the product at its foot. Nothing is mirrored on "
+        "transparent, nor below a floating product.",
+    )
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
