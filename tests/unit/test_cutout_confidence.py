@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from opal.cutout.confidence import judge
 from opal.cutout.refine import Refined
+from opal.cutout.sight import Sight
+from opal.images.geometry import Box
 
 Floats = NDArray[np.float32]
 
@@ -17,9 +19,17 @@ def boxes(*areas: tuple[slice, slice]) -> Floats:
     return shape
 
 
+def seen(prediction: Floats, part: Box | None = None) -> Sight:
+    """The answer for the whole of a photo, or for a part of it; one photo pixel per number."""
+    height, width = prediction.shape
+    if part is None:
+        return Sight(prediction, Box(0, 0, width, height), width, height)
+    return Sight(prediction, part, width=1000, height=1000)
+
+
 def judged(shape: Floats, prediction: Floats | None = None, *, left_out: bool = False) -> tuple[float, str]:
     answer = shape if prediction is None else prediction
-    confidence, reasons = judge(answer, Refined(matte=shape, shape=shape, left_out=left_out))
+    confidence, reasons = judge(seen(answer), Refined(matte=shape, shape=shape, left_out=left_out))
     return confidence, " ".join(reasons)
 
 
@@ -74,6 +84,22 @@ def test_what_the_network_half_saw_beside_the_product_is_said() -> None:
 
 def test_reasons_come_worst_first() -> None:
     shape = boxes((slice(100, 300), slice(20, 120)), (slice(100, 200), slice(160, 280)))
-    _, reasons = judge(shape, Refined(shape, shape, left_out=False))
+    _, reasons = judge(seen(shape), Refined(shape, shape, left_out=False))
     assert "cut off" in reasons[0]
     assert len(reasons) == 2
+
+
+def test_the_edge_of_a_part_is_not_the_edge_of_the_photo() -> None:
+    shape = boxes((slice(100, 300), slice(75, 225)))  # leaves the part below
+    refined = Refined(shape, shape, left_out=False)
+    inside = judge(seen(shape, Box(100, 100, 300, 300)), refined)
+    assert inside == (1.0, ())
+    confidence, reasons = judge(seen(shape, Box(100, 700, 300, 300)), refined)
+    assert confidence < 0.9
+    assert "cut off" in reasons[0]
+
+
+def test_a_product_that_fills_its_part_may_still_be_tiny_in_the_photo() -> None:
+    shape = boxes((slice(10, 290), slice(10, 290)))
+    _, reasons = judge(seen(shape, Box(500, 500, 40, 40)), Refined(shape, shape, left_out=False))
+    assert "very little" in reasons[0]

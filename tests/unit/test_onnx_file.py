@@ -62,18 +62,18 @@ def test_a_file_of_ones_own_cuts_out_and_is_named_by_its_hash(file: Path, tmp_pa
 
 def test_the_description_says_how_pixels_become_numbers(file: Path, tmp_path: Path) -> None:
     grey = photo(np.full((90, 90, 3), 153, np.uint8))  # 0.6
-    assert load(file, tmp_path).predict(grey) == pytest.approx(np.full((SIDE, SIDE), 0.6), abs=1e-3)
+    assert load(file, tmp_path).predict(grey.pixels) == pytest.approx(np.full((SIDE, SIDE), 0.6), abs=1e-3)
     toml = file.with_suffix(".toml")
     toml.write_text(f"side = {SIDE}\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]\n")
-    assert load(file, tmp_path).predict(grey) == pytest.approx(np.full((SIDE, SIDE), 0.2), abs=1e-3)
+    assert load(file, tmp_path).predict(grey.pixels) == pytest.approx(np.full((SIDE, SIDE), 0.2), abs=1e-3)
     toml.write_text(toml.read_text() + 'output = "logits"\n')
     sure = 1 / (1 + np.exp(-0.2))
-    assert load(file, tmp_path).predict(grey) == pytest.approx(np.full((SIDE, SIDE), sure), abs=1e-3)
+    assert load(file, tmp_path).predict(grey.pixels) == pytest.approx(np.full((SIDE, SIDE), sure), abs=1e-3)
 
 
 def test_each_channel_has_its_own_mean_and_std() -> None:
     form = NetworkForm(side=32, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0))
-    tensor = form.tensor(photo(np.full((64, 64, 3), (51, 102, 255), np.uint8)))
+    tensor = form.tensor(photo(np.full((64, 64, 3), (51, 102, 255), np.uint8)).pixels)
     assert tensor.shape == (1, 3, 32, 32)
     assert tensor[0, :, 5, 5] == pytest.approx((0.2, 0.8, 0.35), abs=1e-5)
     assert form.prediction(np.full((1, 1, 32, 32), 1e9, np.float32)).max() == 1.0
@@ -88,7 +88,7 @@ def test_without_a_description_it_is_taken_as_an_isnet_export(file: Path) -> Non
 def test_a_network_of_open_size_takes_the_described_one(file: Path, tmp_path: Path) -> None:
     file.write_bytes(mean_network(None))
     file.with_suffix(".toml").write_text("side = 96\n")
-    prediction = load(file, tmp_path).predict(photo(np.full((90, 90, 3), 255, np.uint8)))
+    prediction = load(file, tmp_path).predict(photo(np.full((90, 90, 3), 255, np.uint8)).pixels)
     assert prediction == pytest.approx(np.full((96, 96), 0.5), abs=1e-3)
 
 

@@ -1,6 +1,8 @@
 """Every sample photo by name, in the order they are rendered, and which of them the repository holds."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from studio.model import Shot
 from studio.shots import (
@@ -32,6 +34,27 @@ from studio.shots import (
     wristwatch,
 )
 
+LARGE_PIXELS = 6_200_000
+"""Size of the photos ending in `-large`, pixels: a camera's, far finer than a network sees."""
+
+
+def _large(build: Callable[[], Shot]) -> Callable[[], Shot]:
+    """The same photo by a camera of more pixels, with about as many samples in all."""
+
+    def build_large() -> Shot:
+        shot = build()
+        factor = math.sqrt(LARGE_PIXELS / (shot.size[0] * shot.size[1]))
+        return replace(
+            shot,
+            name=f"{shot.name}-large",
+            tests=f"{shot.tests}; at a camera's size",
+            size=(round(shot.size[0] * factor), round(shot.size[1] * factor)),
+            spp=max(10, round(shot.spp / factor**2)),
+        )
+
+    return build_large
+
+
 SHOTS: dict[str, Callable[[], Shot]] = {
     "stoneware-mug": stoneware_mug.build,
     "glass-bottle": glass_bottle.build,
@@ -59,6 +82,11 @@ SHOTS: dict[str, Callable[[], Shot]] = {
     "potted-plant": potted_plant.build,
     "fork-and-spoon": fork_and_spoon.build,
     "tea-carton": tea_carton.build,
+    "stoneware-mug-large": _large(stoneware_mug.build),
+    "moka-pot-large": _large(moka_pot.build),
+    "canvas-tote-large": _large(canvas_tote.build),
+    "soap-dispenser-large": _large(soap_dispenser.build),
+    "tea-tin-large": _large(tea_tin.build),
 }
 
 # The rest is rendered into a cache by whoever wants it.

@@ -7,9 +7,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from opal.cutout.guided import blur
-from opal.cutout.refine import Refined, resize_exactly
+from opal.cutout.refine import Refined
 from opal.cutout.regions import label
+from opal.cutout.sight import Sight
+from opal.cutout.working_grid import blur, lowest
+from opal.images.resize import resize_to
 
 _Floats = NDArray[np.float32]
 
@@ -29,18 +31,18 @@ _BESIDE = 6.0
 _SECOND = 0.2
 
 
-def judge(prediction: _Floats, refined: Refined) -> tuple[float, tuple[str, ...]]:
+def judge(sight: Sight, refined: Refined) -> tuple[float, tuple[str, ...]]:
     """Confidence 0..1 and its reasons, worst first.
 
-    `prediction` is the network's square answer 0..1, `refined` what was drawn from it.
+    `sight` is the network's answer, `refined` what was drawn from it.
     """
-    shape = refined.shape
+    shape, prediction = refined.shape, sight.prediction
     findings = [
         (factor, reason)
         for factor, reason in (
             _hesitation(prediction, shape),
-            _area(shape),
-            _frame(shape),
+            _area(shape, sight),
+            _frame(shape, sight),
             _subjects(shape),
             _focus(refined),
             _left_beside(prediction),
@@ -57,7 +59,8 @@ def _hesitation(prediction: _Floats, shape: _Floats) -> tuple[float, str]:
 
     Only where the product was drawn: what was left out on other grounds is judged by `_focus`.
     """
-    drawn = resize_exactly(pyvips.Image.new_from_array((shape > 0.0).astype(np.float32)), *prediction.shape)
+    height, width = prediction.shape
+    drawn = resize_to(pyvips.Image.new_from_array((shape > 0.0).astype(np.float32)), width, height, "linear")
     kept = prediction * (drawn.numpy() > 0.0)
     product = float((kept > 0.5).mean())
     unsure = float((4.0 * kept * (1.0 - kept)).mean())
@@ -66,8 +69,8 @@ def _hesitation(prediction: _Floats, shape: _Floats) -> tuple[float, str]:
     return 1.0 - 0.7 * doubt, "Parts of the product's outline are uncertain."
 
 
-def _area(shape: _Floats) -> tuple[float, str]:
-    share = float((shape > 0.5).mean())
+def _area(shape: _Floats, sight: Sight) -> tuple[float, str]:
+    share = float((shape > 0.5).mean()) * sight.share
     if share < _NEARLY_EMPTY:
         return 0.5, "The product takes up very little of the photo."
     if share > _NEARLY_FULL:
@@ -75,10 +78,17 @@ def _area(shape: _Floats) -> tuple[float, str]:
     return 1.0, ""
 
 
-def _frame(shape: _Floats) -> tuple[float, str]:
+def _frame(shape: _Floats, sight: Sight) -> tuple[float, str]:
     """A product that leaves the photo was cut by it; nothing can bring the rest back."""
-    solid = shape > 0.5
-    longest = max(float(side.mean()) for side in (solid[0], solid[-1], solid[:, 0], solid[:, -1]))
+    solid, part = shape > 0.5, sight.part
+    # A side of the part inside the photo cuts nothing off.
+    sides = (
+        (solid[0], part.top == 0, part.width / sight.width),
+        (solid[-1], part.bottom == sight.height, part.width / sight.width),
+        (solid[:, 0], part.left == 0, part.height / sight.height),
+        (solid[:, -1], part.right == sight.width, part.height / sight.height),
+    )
+    longest = max(float(side.mean()) * share if at_frame else 0.0 for side, at_frame, share in sides)
     if longest <= _CUT_OFF:
         return 1.0, ""
     return 0.6, "The product is cut off by the edge of the photo."
@@ -100,9 +110,8 @@ def _focus(refined: Refined) -> tuple[float, str]:
 def _left_beside(prediction: _Floats) -> tuple[float, str]:
     """Areas touching the product that were not taken though the network did not rule them out."""
     low, high = _HALF_SEEN
-    half_seen = ((prediction > low) & (prediction < high)).astype(np.float32)
-    # The lowest value in the window is 1 only where the area is at least as wide as the window.
-    wide = pyvips.Image.new_from_array(half_seen).rank(_WIDER_THAN_EDGE, _WIDER_THAN_EDGE, 0).numpy() > 0
+    # Only what is at least as wide as the window is left of it.
+    wide = lowest((prediction > low) & (prediction < high), _WIDER_THAN_EDGE)
     product = prediction > 0.5
     labels, areas = label(product)
     if areas.size == 1 or not wide.any():

@@ -7,7 +7,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from opal.cutout.guided import blur
+from opal.cutout.working_grid import blur, highest, lowest
 
 _Floats = NDArray[np.float32]
 
@@ -20,6 +20,8 @@ _STRONGEST = 2.5
 _FEWEST = 200
 # The network hesitates where it is this far from 0.5 at most.
 _HESITATION = 0.3
+# An edge is a pixel or two of hesitation and drawn by other means (`outline.py`); what is this wide is none.
+_BROAD = 5
 # Colours are judged by small neighbourhoods (sigma in pixels): single pixels are noise.
 _SMOOTHING = 1.5
 
@@ -28,7 +30,7 @@ def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
     """Move uncertain predictions by Bayes' rule with the colours of sure product and sure ground.
 
     `prediction` (h, w) 0..1 and `guide` (h, w, 3) sRGB codes. Pixels that the network is sure of come
-    back unchanged.
+    back unchanged, and so do edges.
     """
     product, ground = prediction > _SURE, prediction < 1.0 - _SURE
     near = _near(prediction > 0.5)
@@ -40,7 +42,7 @@ def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
     code = (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
     ratio = np.log(_density(code[product])) - np.log(_density(code[ground]))
     evidence = blur(np.clip(ratio, -_STRONGEST, _STRONGEST)[code].astype(np.float32), _SMOOTHING)
-    unsure = np.abs(prediction - 0.5) < _HESITATION
+    unsure = _broad(np.abs(prediction - 0.5) < _HESITATION)
     before = prediction[unsure]
     # Full weight at 0.5, none where the network has all but decided.
     weight = 1.0 - np.abs(before - 0.5) / _HESITATION
@@ -59,6 +61,11 @@ def _density(codes: NDArray[np.intp]) -> NDArray[np.float64]:
         counts = 0.25 * before + 0.5 * counts + 0.25 * after
     density: NDArray[np.float64] = counts.reshape(-1) / counts.sum() + 1e-5
     return density
+
+
+def _broad(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those parts of a mask that are at least `_BROAD` pixels wide (morphological opening)."""
+    return highest(lowest(mask, _BROAD), _BROAD)
 
 
 def _near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from opal.cutout.regions import label
+from opal.cutout.working_grid import highest, lowest
 
 _Floats = NDArray[np.float32]
 
@@ -51,13 +52,13 @@ def _sharpness(labels: NDArray[np.intp], count: int, guide: NDArray[np.uint8]) -
     """
     luma: _Floats = guide.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     down, across = np.gradient(luma)
-    steepest = _rank(np.hypot(down, across).astype(np.float32), _NARROW, highest=True)
-    contrast = _rank(luma, _WIDE, highest=True) - _rank(luma, _WIDE, highest=False)
+    steepest = highest(np.hypot(down, across).astype(np.float32), _NARROW)
+    contrast = highest(luma, _WIDE) - lowest(luma, _WIDE)
     numbers = labels.astype(np.float32)
-    outline = _rank(numbers, 3, highest=True) != _rank(numbers, 3, highest=False)
+    outline = highest(numbers, 3) != lowest(numbers, 3)
     telling = outline & (contrast > _FAINT)
     # On its outer side an outline pixel belongs to the region that touches it.
-    owner = _rank(numbers, 3, highest=True).astype(np.intp)[telling]
+    owner = highest(numbers, 3).astype(np.intp)[telling]
     ratio = steepest[telling] / contrast[telling]
     found = np.full(count, np.nan)
     for region in range(1, count):
@@ -65,14 +66,6 @@ def _sharpness(labels: NDArray[np.intp], count: int, guide: NDArray[np.uint8]) -
         if own.size >= _FEWEST:
             found[region] = np.median(own)
     return found
-
-
-def _rank(values: _Floats, size: int, *, highest: bool) -> _Floats:
-    """Highest or lowest value in the window around each pixel."""
-    ranked: _Floats = (
-        pyvips.Image.new_from_array(values).rank(size, size, size * size - 1 if highest else 0).numpy()
-    )
-    return ranked
 
 
 def _near(mask: NDArray[np.bool_]) -> _Floats:

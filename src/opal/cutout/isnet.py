@@ -11,14 +11,14 @@ from opal.cutout.network import VERSION, NetworkEngine, NetworkForm, open_networ
 from opal.cutout.quantised import NAME, files, verify_quantised
 
 # How the published weights want their input: codes less 128, over 256.
-FORM = NetworkForm(side=1024, mean=(128 / 255,) * 3, std=(256 / 255,) * 3)
+FORM = NetworkForm(side=1024, mean=(128 / 255,) * 3, std=(256 / 255,) * 3, any_size=True)
 
 
 def load_isnet(spec: ModelSpec, models_dir: Path, threads: int) -> NetworkEngine:
     """Load IS-Net's published weights; raises ModelMissing and ModelCorrupt."""
     path = verify_model(spec, models_dir)
     info = EngineInfo(name="isnet", version=VERSION, model=spec.name, sha256=spec.sha256)
-    model = open_network(path, FORM.side)
+    model = open_network(path, FORM.side, any_size=True)
     return NetworkEngine(info, model, FORM, cache=models_dir / "compiled", threads=threads)
 
 
@@ -31,4 +31,5 @@ def load_quantised(models_dir: Path, threads: int) -> NetworkEngine:
 def open_quantised(folder: Path, sha256: str, *, cache: Path, threads: int) -> NetworkEngine:
     """An engine from the quantised network's two files in `folder`, whatever a record says."""
     info = EngineInfo(name="isnet", version=VERSION, model=NAME, sha256=sha256)
-    return NetworkEngine(info, open_network(files(folder)[0], FORM.side), FORM, cache=cache, threads=threads)
+    model = open_network(files(folder)[0], FORM.side, any_size=True)
+    return NetworkEngine(info, model, FORM, cache=cache, threads=threads)

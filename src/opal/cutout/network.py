@@ -1,7 +1,8 @@
 """A segmentation network on OpenVINO, and the engine that makes mattes with one.
 
-Every network here takes the whole photo squeezed into a square and answers per pixel how sure it is that it
-shows the product. `isnet.py` and `onnx_file.py` say which network, and what its input looks like.
+Every network here takes a picture squeezed into its input and answers per pixel how sure it is that it
+shows the product. `isnet.py` and `onnx_file.py` say which network, and what its input looks like. One that
+takes any size looks twice (`two_looks.py`), one of a fixed size once at the whole photo.
 """
 
 import time
@@ -12,15 +13,21 @@ from typing import Literal
 
 import numpy as np
 import openvino
+import openvino.opset11 as opset
+import pyvips
 from numpy.typing import NDArray
 
 from opal.cutout.confidence import judge
 from opal.cutout.interface import Cutout, EngineInfo
-from opal.cutout.refine import refine, resize_exactly
+from opal.cutout.refine import refine
+from opal.cutout.sight import Sight
+from opal.cutout.two_looks import first_size, leaves, part_to_look_at, second_size
 from opal.errors import NoProductFound
+from opal.images.geometry import Box
 from opal.images.photo import Photo
+from opal.images.resize import resize_to
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same photo would get another matte."""
 
 # Below this share of the frame there is no product, only a few pixels that the network liked.
@@ -36,18 +43,30 @@ class NetworkForm:
     std: tuple[float, float, float]
     output: Literal["probability", "logits"] = "probability"
     """`logits` are put through the logistic function first."""
+    any_size: bool = False
+    """Whether it was opened for any multiple of 64 pixels; `side` is what it was made for."""
 
-    def tensor(self, photo: Photo) -> NDArray[np.float32]:
-        """The photo as the network wants it, (1, 3, side, side)."""
-        image = photo.pixels if photo.pixels.format == "uchar" else photo.pixels.colourspace("srgb")
-        squeezed: NDArray[np.uint8] = resize_exactly(image, self.side, self.side).numpy()
-        mean, std = (np.array(each, np.float32) * np.float32(255.0) for each in (self.mean, self.std))
-        tensor = (squeezed.astype(np.float32) - mean) / std
-        return np.ascontiguousarray(tensor.transpose(2, 0, 1)[None])
+    def tensor(self, pixels: pyvips.Image, size: tuple[int, int] | None = None) -> NDArray[np.float32]:
+        """Upright sRGB pixels (8 or 16 bit) as the network wants them, (1, 3, height, width).
 
-    def prediction(self, answer: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The network's answer, however many dimensions it has, as (side, side), 0 ground .. 1 product."""
-        square: NDArray[np.float32] = answer.reshape(self.side, self.side).astype(np.float32)
+        `size` is width and height, the square by default.
+        """
+        width, height = size or (self.side, self.side)
+        image = pixels if pixels.format == "uchar" else pixels.colourspace("srgb")
+        # What is soft here is soft in the answer: a kernel without sharpness cost a tenth of edge error.
+        squeezed: NDArray[np.uint8] = resize_to(image, width, height, "lanczos3").numpy()
+        tensor = np.empty((1, 3, height, width), np.float32)
+        for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
+            np.subtract(squeezed[..., channel], np.float32(255.0 * mean), out=tensor[0, channel])
+            tensor[0, channel] /= np.float32(255.0 * std)
+        return tensor
+
+    def prediction(
+        self, answer: NDArray[np.floating], size: tuple[int, int] | None = None
+    ) -> NDArray[np.float32]:
+        """The network's answer, however many dimensions it has, as (height, width), 0 ground .. 1 product."""
+        width, height = size or (self.side, self.side)
+        square: NDArray[np.float32] = answer.reshape(height, width).astype(np.float32)
         if self.output == "logits":
             # The logistic function by its tangent form, which cannot overflow.
             square = np.float32(0.5) * (np.float32(1.0) + np.tanh(square * np.float32(0.5)))
@@ -55,18 +74,53 @@ class NetworkForm:
         return prediction
 
 
-def open_network(path: Path, side: int) -> openvino.Model:
+def open_network(path: Path, side: int, *, any_size: bool = False) -> openvino.Model:
     """Read an ONNX or OpenVINO file, its first output only, for one picture of `side` pixels square.
 
-    The training's side outputs are cut off, so that they are neither computed nor kept. Raises RuntimeError
-    for what OpenVINO cannot read, or cannot bring to that size.
+    With `any_size` it takes every multiple of 64 pixels each way; only for networks without layers of a fixed
+    size. The training's side outputs are cut off, so that they are neither computed nor kept. Raises
+    RuntimeError for what OpenVINO cannot read, or cannot bring to that size.
     """
     model = openvino.Core().read_model(path)
     only = openvino.Model([model.output(0)], model.get_parameters(), path.stem)
     wanted = openvino.PartialShape([1, 3, side, side])
     if only.input().get_partial_shape() != wanted:
         only.reshape(wanted)
+    if any_size:
+        free_sizes(only)
     return only
+
+
+def free_sizes(model: openvino.Model) -> None:
+    """Let a network of a fixed size take others, in place: its enlargements go by factor, not to a size.
+
+    An export writes the sizes of its layers down as numbers, though all of them are shares of the input's.
+    """
+    for layer in model.get_ops():
+        if layer.get_type_name() != "Interpolate":
+            continue
+        source = layer.input(0).get_source_output()
+        before, after = source.get_shape()[2:], layer.output(0).get_shape()[2:]
+        factors = np.array([to / of for to, of in zip(after, before, strict=True)], np.float32)
+        enlarged = opset.interpolate(
+            source,
+            opset.constant(factors),
+            mode="linear_onnx",
+            shape_calculation_mode="scales",
+            coordinate_transformation_mode="half_pixel",
+            axes=opset.constant(np.array([2, 3], np.int64)),
+        )
+        for target in layer.output(0).get_target_inputs():
+            target.replace_source_output(enlarged.output(0))
+    model.get_parameters()[0].set_partial_shape(openvino.PartialShape([1, 3, -1, -1]))
+    model.validate_nodes_and_infer_types()
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds that one photo spent in the network, looks added up."""
+
+    seconds: float = 0.0
 
 
 class NetworkEngine:
@@ -82,6 +136,9 @@ class NetworkEngine:
         self._info, self._form = info, form
         options = {
             "PERFORMANCE_HINT": "LATENCY",
+            # Left to itself OpenVINO takes bfloat16 wherever a processor knows it. Some take twice as long
+            # over it as over single precision, and the matte would differ from the next machine's.
+            "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": threads,
             "CACHE_DIR": str(cache),
         }
@@ -102,21 +159,53 @@ class NetworkEngine:
             own = photo.alpha.numpy().astype(np.float32) / np.float32(255.0)
             return Cutout(own, confidence=1.0, reasons=("The file's own transparency was used.",))
         started = time.perf_counter()
-        prediction = self.predict(photo)
-        predicted = time.perf_counter()
-        if (prediction > 0.5).mean() < _LEAST_SHARE:
+        clock = _Clock()
+        sight = self._look(photo, clock)
+        seen = time.perf_counter()
+        if (sight.prediction > 0.5).mean() * sight.share < _LEAST_SHARE:
             raise NoProductFound
-        refined = refine(prediction, photo)
+        part = sight.part
+        refined = refine(sight.prediction, photo.pixels.crop(part.left, part.top, part.width, part.height))
         if not (refined.matte > 0.5).any():
             raise NoProductFound
-        confidence, reasons = judge(prediction, refined)
+        confidence, reasons = judge(sight, refined)
+        matte = sight.framed(refined.matte)
         done = time.perf_counter()
-        timings = {"network": round(predicted - started, 4), "refine": round(done - predicted, 4)}
-        return Cutout(refined.matte, confidence, reasons, timings)
+        timings = {
+            "prepare": round(seen - started - clock.seconds, 4),
+            "network": round(clock.seconds, 4),
+            "refine": round(done - seen, 4),
+        }
+        return Cutout(matte, confidence, reasons, timings)
 
-    def predict(self, photo: Photo) -> NDArray[np.float32]:
-        """The network's answer, (side, side), 0 ground .. 1 product."""
-        tensor = self._form.tensor(photo)
+    def predict(
+        self, pixels: pyvips.Image, size: tuple[int, int] | None = None, clock: _Clock | None = None
+    ) -> NDArray[np.float32]:
+        """The network's answer for upright sRGB pixels squeezed to `size` (width, height), 0..1.
+
+        Returns (height, width); the network's own square by default.
+        """
+        tensor = self._form.tensor(pixels, size)
         with self._turn:
+            started = time.perf_counter()
             answer = self._network(tensor)[0]
-        return self._form.prediction(answer)
+            if clock is not None:
+                clock.seconds += time.perf_counter() - started
+        return self._form.prediction(answer, size)
+
+    def _look(self, photo: Photo, clock: _Clock) -> Sight:
+        """Once at the whole photo; twice where the network takes any size."""
+        width, height = photo.width, photo.height
+        whole = Box(0, 0, width, height)
+        if not self._form.any_size:
+            return Sight(self.predict(photo.pixels, None, clock), whole, width, height)
+        first = self.predict(photo.pixels, first_size(width, height), clock)
+        part = part_to_look_at(first, width, height)
+        closely = self._look_at(part, first, photo, clock)
+        if leaves(closely.prediction, part, width, height):
+            closely = self._look_at(whole, first, photo, clock)
+        return closely
+
+    def _look_at(self, part: Box, first: NDArray[np.float32], photo: Photo, clock: _Clock) -> Sight:
+        pixels = photo.pixels.crop(part.left, part.top, part.width, part.height)
+        return Sight(self.predict(pixels, second_size(part, first), clock), part, photo.width, photo.height)

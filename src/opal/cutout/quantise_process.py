@@ -38,7 +38,7 @@ class _Tensors:
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         for photo in self._photos:
-            yield FORM.tensor(decode_photo(photo))
+            yield FORM.tensor(decode_photo(photo).pixels)
 
 
 def quantise(task: QuantiseTask) -> None:

@@ -36,7 +36,7 @@ def crop_resize_straight(
 
 
 def resize_to(
-    image: pyvips.Image, width: int, height: int, kernel: Literal["linear", "lanczos2"]
+    image: pyvips.Image, width: int, height: int, kernel: Literal["linear", "lanczos2", "lanczos3"]
 ) -> pyvips.Image:
     """Resize to exactly this size, whatever the aspect; edges are extended. Lazy.
 

@@ -1,0 +1,102 @@
+"""Where a network looks: once at the whole photo, small, then closely at the part that holds the product.
+
+What a network sees of a product is bounded by the pixels it is given, so they are better spent on the product
+than on the wall around it. Called by `network.py`; arithmetic only.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opal.images.geometry import Box
+
+_Floats = NDArray[np.float32]
+
+GRID = 64
+"""A network that takes any size takes multiples of this: it halves its input six times."""
+FIRST_SIDE = 512
+"""Longer side of the first look, pixels; enough to find every part of a product, thin ones too."""
+_LIKELY = 0.3
+# Room left around the product, as a share of its longer side: what surrounds it tells what it is.
+_ROOM = 0.1
+# Pixels of the second look: as many as a plain outline needs, up to what wires and straps do.
+_PLAIN, _INTRICATE = 640_000, 1_000_000
+# Length of the outline over the root of the area: 3.5 for a disc, 4 to 5 for boxes and mugs, 15 for a basket.
+_PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 12.0
+_LONGEST = 1280
+_LEAST = 4 * GRID
+# Networks are trained on photos squeezed into a square; half way there serves better than the true aspect.
+_SQUEEZE = 0.5
+_MOST_ENLARGED = 1.5
+# Share of a side of the part, inside the photo, along which the product may leave it.
+_CUT = 0.02
+
+
+def first_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of the first look at a photo of this size, pixels."""
+    scale = min(1.0, FIRST_SIDE / max(width, height))
+    return _to_grid(width * scale), _to_grid(height * scale)
+
+
+def part_to_look_at(prediction: _Floats, width: int, height: int) -> Box:
+    """The part of the photo that holds whatever may be product, with room around it.
+
+    `prediction` (h, w) 0..1 is the first look at the whole photo of `width` × `height`. The whole photo where
+    the first look saw nothing.
+    """
+    likely = prediction > _LIKELY
+    rows, columns = np.flatnonzero(likely.any(axis=1)), np.flatnonzero(likely.any(axis=0))
+    if rows.size == 0:
+        return Box(0, 0, width, height)
+    down, across = height / prediction.shape[0], width / prediction.shape[1]
+    top, bottom = rows[0] * down, (rows[-1] + 1) * down
+    left, right = columns[0] * across, (columns[-1] + 1) * across
+    room = _ROOM * max(right - left, bottom - top)
+    x, y = max(0, math.floor(left - room)), max(0, math.floor(top - room))
+    x_end, y_end = min(width, math.ceil(right + room)), min(height, math.ceil(bottom + room))
+    return Box(x, y, x_end - x, y_end - y)
+
+
+def second_size(part: Box, prediction: _Floats) -> tuple[int, int]:
+    """Width and height at which to look at `part`, pixels.
+
+    More for an outline that is intricate in the first look, `prediction` (h, w).
+    """
+    pixels = min(_pixels(prediction), _MOST_ENLARGED**2 * part.width * part.height)
+    aspect = (part.width / part.height) ** (1.0 - _SQUEEZE)
+    width, height = math.sqrt(pixels * aspect), math.sqrt(pixels / aspect)
+    scale = min(1.0, _LONGEST / max(width, height))
+    return max(_LEAST, _nearest(width * scale)), max(_LEAST, _nearest(height * scale))
+
+
+def leaves(prediction: _Floats, part: Box, width: int, height: int) -> bool:
+    """Whether the product goes on beyond `part` inside the photo: the first look had missed some of it."""
+    product = prediction > 0.5
+    inside = (
+        (product[0], part.top > 0),
+        (product[-1], part.bottom < height),
+        (product[:, 0], part.left > 0),
+        (product[:, -1], part.right < width),
+    )
+    return any(cut and float(side.mean()) > _CUT for side, cut in inside)
+
+
+def _pixels(prediction: _Floats) -> float:
+    product = prediction > 0.5
+    area = int(product.sum())
+    if area == 0:
+        return _INTRICATE
+    crossings = int((product[:, 1:] != product[:, :-1]).sum() + (product[1:] != product[:-1]).sum())
+    # Steps along the grid are longer than the outline they follow, by 4 / π on average over all directions.
+    outline = crossings * math.pi / 4 / math.sqrt(area)
+    share = (outline - _PLAIN_OUTLINE) / (_INTRICATE_OUTLINE - _PLAIN_OUTLINE)
+    return _PLAIN + min(1.0, max(0.0, share)) * (_INTRICATE - _PLAIN)
+
+
+def _to_grid(length: float) -> int:
+    return max(GRID, math.ceil(length / GRID - 1e-6) * GRID)
+
+
+def _nearest(length: float) -> int:
+    return round(length / GRID) * GRID
