@@ -102,7 +102,13 @@ class PhotoSettings(BaseSettings):
     model_config = _group("PHOTO_")
 
     max_bytes: int = Field(default=60_000_000, ge=1, description="Largest photo, bytes.")
-    max_pixels: int = Field(default=50_000_000, ge=1, description="Largest photo, pixels.")
+    max_pixels: int = Field(
+        default=50_000_000, ge=1, le=60_000_000, description="Largest photo worked on, pixels."
+    )
+    oversize: Literal["refuse", "halve"] = Field(
+        default="refuse",
+        description="Photos of up to four times as many pixels: refuse them, or halve their sides.",
+    )
     max_side: int = Field(default=16_384, ge=1, description="Longest side, pixels.")
     min_side: int = Field(default=64, ge=1, description="Shortest side, pixels.")
 

@@ -252,3 +252,25 @@ def test_pixels_lie_in_memory_and_may_be_read_again() -> None:
     # A decoder's own sequential access would refuse to go back up.
     assert np.array_equal(photo.pixels.crop(0, 60, 160, 60).numpy(), first[60:])
     assert np.array_equal(photo.pixels.crop(0, 0, 160, 60).numpy(), first[:60])
+
+
+def test_a_photo_with_too_many_pixels_is_halved_where_the_limits_say_so() -> None:
+    codes = np.zeros((200, 300, 3), np.uint8)
+    codes[::2, ::2] = codes[1::2, 1::2] = 255  # half the light in every two by two pixels
+    codes[:, 150:] = (200, 60, 30)
+    turned = image(codes).copy()
+    turned.set_type(pyvips.GValue.gint_type, "orientation", 6)
+    limits = Limits(max_pixels=20_000, min_side=1, halve=True)
+    for source, size in ((image(codes), (150, 100)), (turned, (100, 150))):
+        halved = decode_photo(source.pngsave_buffer(), limits)
+        assert (halved.width, halved.height) == size
+        assert halved.source.halved
+        assert (halved.source.width, halved.source.height) == (300, 200)
+    small = decode_photo(image(codes).pngsave_buffer(), limits).pixels.numpy()
+    assert np.abs(small[20:80, 10:70].astype(int) - 188).max() <= 1  # 0.5 in linear light
+    assert np.abs(small[20:80, 90:140].astype(int) - (200, 60, 30)).max() <= 1
+    with pytest.raises(TooManyPixels):
+        decode_photo(image(codes).pngsave_buffer(), Limits(max_pixels=14_000, min_side=1, halve=True))
+    with pytest.raises(TooManyPixels):
+        decode_photo(image(codes).pngsave_buffer(), Limits(max_pixels=20_000, min_side=1))
+    assert not decode_photo(image(codes).pngsave_buffer(), Limits(min_side=1)).source.halved

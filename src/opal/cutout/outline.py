@@ -64,8 +64,7 @@ def draw_outline(shape: _Floats, pixels: pyvips.Image) -> Matte:
         # A line of pixels has no outline to follow.
         line: Matte = resize_to(pyvips.Image.new_from_array(shape), width, height, "linear").numpy()
         return line.reshape(height, width)
-    photo = pixels.numpy()
-    distance, sigma = _distance(shape, photo)
+    distance, sigma = _distance(shape, pixels.numpy())
     band = np.abs(distance) < _TAILS * sigma + 1.0
     cells = np.where(band, np.uint8(2), (distance > 0.0).astype(np.uint8))
     # Nearest neighbours by libvips, which works on all cores; the edge itself is drawn below.

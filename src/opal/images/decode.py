@@ -26,7 +26,8 @@ def decode_photo(source: bytes | Path, limits: Limits | None = None) -> Photo:
     """Decode a photo from bytes or a file.
 
     Steps: size, format by bytes, header limits, allow-listed strict decoder, EXIF orientation, ICC
-    to sRGB once (16 bit kept), own alpha set apart. Raises the InvalidPhoto subclass that names
+    to sRGB once (16 bit kept), own alpha set apart; a photo above `limits.max_pixels` is halved on the way
+    where the limits allow it. Raises the InvalidPhoto subclass that names
     what is wrong.
     """
     limits = limits or Limits()
@@ -35,9 +36,10 @@ def decode_photo(source: bytes | Path, limits: Limits | None = None) -> Photo:
     image = read_header(data, image_format, strict=True)
     header = describe(data, image_format, image)
     check(header, limits)
-    info = _source_info(data, header, image)
+    halved = header.width * header.height > limits.max_pixels
+    info = _source_info(data, header, image, halved=halved)
     try:
-        pixels, alpha = _to_memory(image, header.orientation)
+        pixels, alpha = _to_memory(image, header.orientation, halved=halved)
     except pyvips.Error as error:
         if image_format is ImageFormat.HEIC:
             raise heic_unsupported() from error
@@ -45,7 +47,7 @@ def decode_photo(source: bytes | Path, limits: Limits | None = None) -> Photo:
     return Photo(pixels=pixels, alpha=alpha, source=info)
 
 
-def _source_info(data: bytes, header: Header, image: pyvips.Image) -> SourceInfo:
+def _source_info(data: bytes, header: Header, image: pyvips.Image, *, halved: bool) -> SourceInfo:
     return SourceInfo(
         format=header.format,
         bytes=header.bytes,
@@ -55,18 +57,31 @@ def _source_info(data: bytes, header: Header, image: pyvips.Image) -> SourceInfo
         profile=profile_name(embedded_profile(image)),
         bits=header.bits,
         sha256=hashlib.sha256(data).hexdigest(),
+        halved=halved,
     )
 
 
-def _to_memory(image: pyvips.Image, orientation: int) -> tuple[pyvips.Image, pyvips.Image | None]:
+def _to_memory(
+    image: pyvips.Image, orientation: int, *, halved: bool
+) -> tuple[pyvips.Image, pyvips.Image | None]:
     """Upright sRGB pixels and the useful alpha, both computed and in memory."""
+    if halved and not image.hasalpha():
+        image = _halve(convert_to_srgb(image)).copy_memory()
     if orientation != 1 or image.hasalpha():
         # Both need pixels out of order; the decoder gives them in order only.
         image = image.copy_memory().autorot()
     colours = 4 if image.interpretation == "cmyk" else 1 if image.bands < 3 else 3
     alpha = _useful_alpha(image[colours]) if image.bands > colours else None
     pixels = convert_to_srgb(image[:colours].copy(interpretation=image.interpretation))
+    if halved and alpha is not None:
+        return _plain(_halve(pixels)), _plain(alpha.shrink(2, 2))
     return _plain(pixels), alpha
+
+
+def _halve(pixels: pyvips.Image) -> pyvips.Image:
+    """sRGB pixels averaged two by two in linear light. Lazy, in order: the whole is never in memory."""
+    space = "rgb16" if pixels.format == "ushort" else "srgb"
+    return pixels.colourspace("scrgb").shrink(2, 2).colourspace(space)
 
 
 def _plain(image: pyvips.Image) -> pyvips.Image:

@@ -18,24 +18,37 @@ _EPSILON = np.float32(1e-5)
 _TRUST = np.float32(0.01)
 
 _Floats = NDArray[np.float32]
+_Index = NDArray[np.intp]
 
 
 def decontaminate(linear_rgb: Linear, alpha: _Floats) -> Linear:
     """Replace colours where 0 < alpha < 1 by the product's own; (H, W, 3) and (H, W), 0..1.
 
-    Blur-Fusion foreground estimation in two passes, wide then narrow (M. Forte, "Approximate Fast
-    Foreground Colour Estimation", ICIP 2021): with F' and B' the local means of product and ground
-    weighted by alpha and 1 − alpha, F = F' + alpha × (I − alpha × F' − (1 − alpha) × B'). The means
-    are taken over cells and sampled only where an edge is, which makes it fast. All other pixels
-    come back bit for bit; the input is not changed.
+    All other pixels come back bit for bit; the input is not changed.
     """
     result = linear_rgb.astype(np.float32, copy=True)
     rows, columns = np.nonzero((alpha > 0.0) & (alpha < 1.0))
-    if rows.size == 0:
-        return result
+    if rows.size:
+        image = pyvips.Image.new_from_array(result)
+        result[rows, columns] = edge_colours(image, alpha, rows, columns, result[rows, columns])
+    return result
+
+
+def edge_colours(  # noqa: PLR0917 - one picture in five views of it
+    image: pyvips.Image, alpha: _Floats, rows: _Index, columns: _Index, observed: _Floats
+) -> _Floats:
+    """The product's own colours at the N pixels of its edge, (N, 3) linear light, 0..1.
+
+    `image` has 3 bands of linear light, float, and may be lazy; `observed` (N, 3) are its pixels at `rows` and
+    `columns`, where 0 < `alpha` < 1.
+
+    Blur-Fusion foreground estimation in two passes, wide then narrow (M. Forte, "Approximate Fast
+    Foreground Colour Estimation", ICIP 2021): with F' and B' the local means of product and ground
+    weighted by alpha and 1 − alpha, F = F' + alpha × (I − alpha × F' − (1 − alpha) × B'). The means
+    are taken over cells and sampled only where an edge is, which makes it fast.
+    """
     edge_alpha = alpha[rows, columns][:, None]
-    observed = result[rows, columns]
-    product, ground = _cell_sums(result, alpha)
+    product, ground = _cell_sums(image, alpha)
     wide_product, wide_ground = _shrink(product, _WIDE), _shrink(ground, _WIDE)
     # The wide mean of the ground serves both passes: close to the product a narrow window holds too
     # little ground, and what it holds is mixed with product.
@@ -45,8 +58,7 @@ def decontaminate(linear_rgb: Linear, alpha: _Floats) -> Linear:
     # The second pass averages the first one's colours; only edge pixels have changed since.
     product += _scatter((first - observed) * edge_alpha, rows, columns, product.shape)
     product_mean = _sample(_means(product), _CELL, rows, columns)
-    result[rows, columns] = _fuse(observed, product_mean, ground_mean, edge_alpha)
-    return result
+    return _fuse(observed, product_mean, ground_mean, edge_alpha)
 
 
 def _fuse(observed: _Floats, product: _Floats, ground: _Floats, alpha: _Floats) -> _Floats:
@@ -56,9 +68,9 @@ def _fuse(observed: _Floats, product: _Floats, ground: _Floats, alpha: _Floats) 
     return fused
 
 
-def _cell_sums(colours: Linear, alpha: _Floats) -> tuple[_Floats, _Floats]:
+def _cell_sums(image: pyvips.Image, alpha: _Floats) -> tuple[_Floats, _Floats]:
     """Per cell the means of alpha × colour and alpha, and of (1 − alpha) × colour and 1 − alpha."""
-    image, share = pyvips.Image.new_from_array(colours), pyvips.Image.new_from_array(alpha)
+    share = pyvips.Image.new_from_array(np.ascontiguousarray(alpha))
     stacked = (image * share).bandjoin([share, image]).shrink(_CELL, _CELL, ceil=True).numpy()
     product = stacked[..., :4].copy()
     ground = np.dstack([stacked[..., 4:], np.ones_like(product[..., :1])]) - product

@@ -29,6 +29,9 @@ class Limits:
 
     max_bytes: int = 60_000_000
     max_pixels: int = 50_000_000
+    """Pixels that are worked on."""
+    halve: bool = False
+    """Whether photos of up to four times `max_pixels` are taken, and their sides halved while decoding."""
     max_side: int = 16_384
     min_side: int = 64
     # A 0.9 MB Adam7 file of 30 000 x 30 000 took 953 MB and 8 s: it cannot be decoded in rows.
@@ -40,6 +43,7 @@ class Limits:
         return cls(
             max_bytes=photo.max_bytes,
             max_pixels=photo.max_pixels,
+            halve=photo.oversize == "halve",
             max_side=photo.max_side,
             min_side=photo.min_side,
         )
@@ -120,10 +124,10 @@ def check(header: Header, limits: Limits) -> None:
     size = f"{width} × {height}"
     if max(width, height) > limits.max_side:
         raise SideTooLong(f"The photo is {size}; a side may have at most {limits.max_side} pixels.")
-    if width * height > limits.max_pixels:
+    if width * height > limits.max_pixels * (4 if limits.halve else 1):
         raise TooManyPixels(
             f"The photo is {size}, {width * height / 1e6:.1f} megapixels; "
-            f"at most {limits.max_pixels / 1e6:.1f} are allowed."
+            f"at most {limits.max_pixels * (4 if limits.halve else 1) / 1e6:.1f} are allowed."
         )
     if min(width, height) < limits.min_side:
         raise PhotoTooSmall(f"The photo is {size}; each side needs at least {limits.min_side} pixels.")

@@ -19,6 +19,8 @@ class SourceInfo:
     profile: str | None
     bits: int
     sha256: str
+    halved: bool = False
+    """Its sides were halved while decoding, as it has more pixels than are worked on."""
 
 
 @dataclass(frozen=True, slots=True)

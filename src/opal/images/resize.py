@@ -29,7 +29,7 @@ def crop_resize_straight(
     (1 − alpha) × ground holds again after resizing, which is what foreground estimation needs; that is
     why both go through the same kernel.
     """
-    stacked = _linear(_crop(pixels, box)).bandjoin(_matte_image(alpha, box))
+    stacked = to_linear_light(_crop(pixels, box)).bandjoin(_matte_image(alpha, box))
     resized: NDArray[np.float32] = resize_to(stacked, width, height, _KERNEL).numpy()
     resized = np.clip(resized, 0.0, 1.0)
     return np.ascontiguousarray(resized[..., :3]), np.ascontiguousarray(resized[..., 3])
@@ -64,8 +64,8 @@ def _crop(pixels: pyvips.Image, box: Box) -> pyvips.Image:
     return pixels.crop(box.left, box.top, box.width, box.height)
 
 
-def _linear(pixels: pyvips.Image) -> pyvips.Image:
-    """Codes to linear light by table, band by band, as float."""
+def to_linear_light(pixels: pyvips.Image) -> pyvips.Image:
+    """sRGB codes (8 or 16 bit) to linear light by table, band by band, as float. Lazy."""
     table = LINEAR_OF_16_BIT if pixels.format == "ushort" else LINEAR_OF_8_BIT
     return pixels.maplut(pyvips.Image.new_from_array(table.reshape(1, -1)))
 
