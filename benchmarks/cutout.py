@@ -129,6 +129,7 @@ def measure_case(case: Case, makers: Sequence[Maker], rounds: int) -> tuple[list
             peak_mib=made.peak_mib,
             steps=made.steps,
             failed=made.failed,
+            confidence=made.confidence,
         )
         for name, made in best.items()
     ]

@@ -8,6 +8,8 @@ from benchmarks.cutouts.cases import Case
 from benchmarks.cutouts.measures import Measures
 
 REMBG = "rembg"
+WRONG_IOU, SURE = 0.95, 0.8
+"""Below this overlap a cut-out wants a person's look; below this confidence it gets one."""
 MEASURES = ("mae", "iou", "boundary", "holes")
 _TITLES = {"mae": "MAE", "iou": "IoU"}
 
@@ -24,6 +26,8 @@ class Result:
     peak_mib: float
     steps: dict[str, float]
     failed: str | None
+    confidence: float | None = None
+    """How sure Opal is of it, 0..1; rembg does not say."""
 
     def as_json(self) -> dict[str, Any]:
         """What the JSON file keeps of it."""
@@ -42,6 +46,7 @@ class Result:
             "peak_mib": round(self.peak_mib),
             "steps": {name: round(seconds, 4) for name, seconds in self.steps.items()},
             "failed": self.failed,
+            "confidence": self.confidence,
         }
 
 
@@ -95,13 +100,13 @@ def bars(results: Sequence[Result], maker: str) -> list[Bar]:
     ours = [result for result in results if result.maker == maker]
     theirs = [result for result in results if result.maker == REMBG]
     speed = 3.5 if "int8" in maker else 2.3
-    rows = [_outside(ours), _holes(ours)]
+    rows = [_outside(ours), _holes(ours), _doubted(ours)]
     if theirs:
         pairs = list(zip(ours, theirs, strict=True))
         rows += [
             *(_speed(pairs, size, speed) for size in dict.fromkeys(size_of(each.case) for each in ours)),
             _memory(ours, theirs),
-            _boundary(pairs),
+            *(_boundary(pairs, size) for size in dict.fromkeys(size_of(each.case) for each in ours)),
             _nowhere_worse(pairs, "mae"),
             _nowhere_worse(pairs, "iou"),
         ]
@@ -143,14 +148,26 @@ def _holes(ours: Sequence[Result]) -> Bar | None:
     return None if recall is None else Bar("hole recall at least 0.95", f"{recall:.3f}", recall >= 0.95)
 
 
-def _boundary(pairs: _Pairs) -> Bar | None:
-    large = [pair for pair in pairs if pair[0].case.large]
+def _doubted(ours: Sequence[Result]) -> Bar | None:
+    """A cut-out that is not right must not look sure: it is what a person is asked to look at."""
+    judged = [each for each in ours if each.confidence is not None]
+    if not judged:
+        return None
+    wrong = [each for each in judged if each.measures.iou < WRONG_IOU]
+    missed = [each for each in wrong if (each.confidence or 0.0) >= SURE]
+    alarms = sum((each.confidence or 0.0) < SURE for each in judged if each not in wrong)
+    measured = f"{len(wrong) - len(missed)} of {len(wrong)}; {alarms} of {len(judged) - len(wrong)} others"
+    return Bar(f"confidence below {SURE} wherever IoU is below {WRONG_IOU}", measured, not missed)
+
+
+def _boundary(pairs: _Pairs, size: str) -> Bar | None:
+    large = [pair for pair in pairs if pair[0].case.large and size_of(pair[0].case) == size]
     if not large:
         return None
     theirs = sum(their.measures.boundary for _, their in large)
     lower = 1.0 - sum(our.measures.boundary for our, _ in large) / theirs
     return Bar(
-        "6 MP and more: boundary error at least 25 % lower",
+        f"{size}: boundary error at least 25 % lower",
         f"{100 * abs(lower):.0f} % {'lower' if lower >= 0 else 'higher'}",
         lower >= 0.25,
     )

@@ -27,6 +27,7 @@ class Made:
     peak_mib: float
     png_bytes: int
     steps: dict[str, float]
+    confidence: float | None = None
     failed: str | None = None
     """Why there is no cut-out; the matte is then empty."""
 
@@ -77,7 +78,8 @@ class Maker:
         self._process.stdin.flush()
         told = self._read()
         if "failed" in told:
-            return Made(np.zeros(shape, np.float32), 0.0, 0.0, told["peak_mib"], 0, {}, told["failed"])
+            empty = np.zeros(shape, np.float32)
+            return Made(empty, 0.0, 0.0, told["peak_mib"], 0, {}, failed=told["failed"])
         matte = framed(alpha_of(self._out), int(told["left"]), int(told["top"]), shape)
         return Made(
             matte=matte,
@@ -86,6 +88,7 @@ class Maker:
             peak_mib=told["peak_mib"],
             png_bytes=told["png_bytes"],
             steps=told["steps"],
+            confidence=told.get("confidence"),
         )
 
     def _read(self) -> dict[str, Any]:

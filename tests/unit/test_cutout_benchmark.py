@@ -162,6 +162,15 @@ def test_bars_are_met_or_not_by_what_was_measured() -> None:
     assert [bar.wanted for bar in alone] == ["hole recall at least 0.95"]
 
 
+def test_a_wrong_cutout_must_not_look_sure() -> None:
+    right = replace(result("opal isnet", seconds=1.0, boundary=0.07), confidence=0.6)
+    for confidence, met in ((0.7, True), (0.9, False)):
+        wrong = replace(result("opal isnet", seconds=1.0, boundary=0.07, iou=0.8), confidence=confidence)
+        row = by_wish(bars([right, wrong], "opal isnet"), "confidence")
+        assert row.met is met
+        assert row.measured.endswith("1 of 1 others")
+
+
 def test_results_are_grouped_by_size_and_kind() -> None:
     results = [
         result("opal isnet", seconds=1.0, boundary=0.1),

@@ -43,11 +43,17 @@ def test_the_list_names_every_file_and_no_other() -> None:
 
 def test_every_listed_sample_has_its_module_and_no_other_has() -> None:
     there = {file.stem for file in (SAMPLES / "studio" / "shots").glob("[a-z]*.py")}
-    assert there == {name.replace("-", "_") for name in LISTED}
+    assert there == {name.removesuffix("-large").replace("-", "_") for name in LISTED}
     for name, sample in LISTED.items():
         assert sample["photo"] == f"photos/{name}.jpg"
         assert sample["alpha"] == f"alpha/{name}.png"
-    assert len({sample["kind"] for sample in LISTED.values()}) == len(LISTED) >= 24
+    assert len({sample["kind"] for sample in LISTED.values()}) == len(there) >= 24
+
+
+def test_some_are_as_large_as_a_cameras_photos() -> None:
+    large = [sample for sample in LISTED.values() if sample["size"][0] * sample["size"][1] >= 6_000_000]
+    assert len(large) >= 5
+    assert {name for name in LISTED if name.endswith("-large")} <= {sample["name"] for sample in large}
 
 
 def test_there_are_enough_of_every_sort_and_they_weigh_little() -> None:

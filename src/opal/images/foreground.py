@@ -34,13 +34,13 @@ def decontaminate(linear_rgb: Linear, alpha: _Floats) -> Linear:
     return result
 
 
-def edge_colours(  # noqa: PLR0917 - one picture in five views of it
+def edge_colours(
     image: pyvips.Image, alpha: _Floats, rows: _Index, columns: _Index, observed: _Floats
 ) -> _Floats:
     """The product's own colours at the N pixels of its edge, (N, 3) linear light, 0..1.
 
-    `image` has 3 bands of linear light, float, and may be lazy; `observed` (N, 3) are its pixels at `rows` and
-    `columns`, where 0 < `alpha` < 1.
+    `image` has 3 bands of linear light, float, and may be lazy; `observed` (N, 3) are its pixels at `rows`
+    and `columns`, where 0 < `alpha` < 1.
 
     Blur-Fusion foreground estimation in two passes, wide then narrow (M. Forte, "Approximate Fast
     Foreground Colour Estimation", ICIP 2021): with F' and B' the local means of product and ground

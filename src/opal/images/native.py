@@ -18,9 +18,9 @@ def lay_native(
 ) -> NDArray[np.uint8]:
     """Lay the product over nothing: (H, W, 4) sRGB codes with straight alpha, for `size` (width, height).
 
-    `photo` has 8 bits per channel; `source` is the product's box in it, `alpha` its coverage (`source`'s size,
-    0..1), `target` the box of the same size on the canvas. Edge colours are cleaned of the old ground; colour
-    under alpha 0 is black.
+    `photo` has 8 bits per channel; `source` is the product's box in it, `alpha` its coverage (`source`'s
+    size, 0..1), `target` the box of the same size on the canvas. Edge colours are cleaned of the old ground;
+    colour under alpha 0 is black.
     """
     part = photo.pixels.crop(source.left, source.top, source.width, source.height)
     codes = part.numpy()
