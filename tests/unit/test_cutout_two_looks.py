@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from opal.cutout.two_looks import FIRST_SIDE, GRID, first_size, leaves, part_to_look_at, second_size
+from opal.cutout.two_looks import FIRST_PIXELS, GRID, first_size, leaves, part_to_look_at, second_size
 from opal.images.geometry import Box
 
 Floats = NDArray[np.float32]
@@ -21,8 +21,10 @@ def glance(*areas: tuple[slice, slice], shape: tuple[int, int] = (384, 512)) -> 
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000))
 def test_every_photo_has_a_first_look_on_the_grid(width: int, height: int) -> None:
-    size = first_size(width, height)
-    assert all(side % GRID == 0 and GRID <= side <= FIRST_SIDE for side in size)
+    across, down = first_size(width, height)
+    assert across % GRID == down % GRID == 0
+    assert min(across, down) >= GRID
+    assert across * down <= 1.4 * FIRST_PIXELS
 
 
 def test_the_part_holds_the_product_and_some_room() -> None:

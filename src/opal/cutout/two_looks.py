@@ -15,15 +15,15 @@ _Floats = NDArray[np.float32]
 
 GRID = 64
 """A network that takes any size takes multiples of this: it halves its input six times."""
-FIRST_SIDE = 512
-"""Longer side of the first look, pixels; enough to find every part of a product, thin ones too."""
+FIRST_PIXELS = 448 * 448
+"""Of the first look: enough to find every part of a product, thin ones too, and to know it from a neighbour."""
 _LIKELY = 0.3
 # Room left around the product, as a share of its longer side: what surrounds it tells what it is.
 _ROOM = 0.1
 # Pixels of the second look: as many as a plain outline needs, up to what wires and straps do.
 _PLAIN, _INTRICATE = 640_000, 1_000_000
 # Length of the outline over the root of the area: 3.5 for a disc, 4 to 5 for boxes and mugs, 15 for a basket.
-_PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 12.0
+_PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 9.0
 _LONGEST = 1280
 _LEAST = 4 * GRID
 # Networks are trained on photos squeezed into a square; half way there serves better than the true aspect.
@@ -35,8 +35,8 @@ _CUT = 0.02
 
 def first_size(width: int, height: int) -> tuple[int, int]:
     """Width and height of the first look at a photo of this size, pixels."""
-    scale = min(1.0, FIRST_SIDE / max(width, height))
-    return _to_grid(width * scale), _to_grid(height * scale)
+    scale = min(1.0, math.sqrt(FIRST_PIXELS / (width * height)))
+    return _within(width * scale, GRID), _within(height * scale, GRID)
 
 
 def part_to_look_at(prediction: _Floats, width: int, height: int) -> Box:
@@ -67,7 +67,7 @@ def second_size(part: Box, prediction: _Floats) -> tuple[int, int]:
     aspect = (part.width / part.height) ** (1.0 - _SQUEEZE)
     width, height = math.sqrt(pixels * aspect), math.sqrt(pixels / aspect)
     scale = min(1.0, _LONGEST / max(width, height))
-    return max(_LEAST, _nearest(width * scale)), max(_LEAST, _nearest(height * scale))
+    return _within(width * scale, _LEAST), _within(height * scale, _LEAST)
 
 
 def leaves(prediction: _Floats, part: Box, width: int, height: int) -> bool:
@@ -94,9 +94,6 @@ def _pixels(prediction: _Floats) -> float:
     return _PLAIN + min(1.0, max(0.0, share)) * (_INTRICATE - _PLAIN)
 
 
-def _to_grid(length: float) -> int:
-    return max(GRID, math.ceil(length / GRID - 1e-6) * GRID)
-
-
-def _nearest(length: float) -> int:
-    return round(length / GRID) * GRID
+def _within(length: float, least: int) -> int:
+    """The nearest multiple of the grid that is neither too small nor too long to look at."""
+    return min(_LONGEST, max(least, round(length / GRID) * GRID))
