@@ -17,7 +17,7 @@ from opal.images.shadow import ShadowKind, Transmittance, contact_shadow
 from opal.placement.interface import Ground
 from opal.placement.looks import LOOKS
 from opal.placement.placement import Placement
-from opal.placement.scene import Scene, StudioScene
+from opal.placement.scene import BackdropScene, Scene, StudioScene
 
 PLAIN_LIGHT = Light(direction=58.0, length=0.45)
 """On a plain ground: from the front left, as most product photographs are lit."""
@@ -38,10 +38,22 @@ def light_of(placement: Placement, scene: Scene) -> Light:
     if isinstance(scene, StudioScene):
         x, y, z = LOOKS[scene.look].key
         light = Light(math.degrees(math.atan2(-x, -z)) % 360.0, math.hypot(x, z) / y)
+    elif isinstance(scene, BackdropScene):
+        light = _light_of_backdrop(scene)
     direction, length = placement.shadow_direction, placement.shadow_length
     return Light(
         light.direction if direction is None else direction, light.length if length is None else length
     )
+
+
+def _light_of_backdrop(scene: BackdropScene) -> Light:
+    """The light that the user saw in the picture; what was not told is as on a plain ground."""
+    direction, length = PLAIN_LIGHT.direction, PLAIN_LIGHT.length
+    if scene.light_from is not None:
+        direction = (scene.light_from + 180.0) % 360.0
+    if scene.light_height is not None:
+        length = 1.0 / math.tan(math.radians(scene.light_height))
+    return Light(direction, length)
 
 
 def lift_rows(placement: Placement, scene: Scene, product_height: int, room: float) -> float:

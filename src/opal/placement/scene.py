@@ -69,8 +69,84 @@ class StudioScene(_SceneModel):
         return look
 
 
+class BackdropScene(_SceneModel):
+    """A picture of your own, with the product standing on its ground line.
+
+    All places are shares of the whole picture, so they move with it when it is cropped to a canvas.
+    """
+
+    kind: Literal["backdrop"] = "backdrop"
+    picture: str = Field(
+        min_length=1,
+        max_length=1000,
+        description="Which picture: a backdrop's id in the API, a file in `opal process`.",
+    )
+    ground: float = Field(
+        default=0.8, ge=0.05, le=1.0, description="How far down the picture the product's foot stands."
+    )
+    across: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="How far across the picture the product's middle stands. Left out, the placement's "
+        "`alignment` decides on the canvas.",
+    )
+    horizon: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="How far down the picture the floor ends: the far edge of a table, the foot of a wall. "
+        "No shadow falls above it, and the blur grows up to it. Left out, shadows fall everywhere and the "
+        "blur grows over a third of the picture.",
+    )
+    scale: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1.0,
+        description="The product's height as a share of the picture's, so that it has the size of its place. "
+        "Left out, the placement's `fill` or `margin` decide.",
+    )
+    focus_x: float = Field(
+        default=0.5, ge=0.0, le=1.0, description="How far across lies what a crop should keep in its middle."
+    )
+    focus_y: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        description="How far down lies what a crop should keep in its middle; the ground line stays in.",
+    )
+    blur: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="How far out of focus the background lies: 0 as photographed, 1 as through a 50 mm lens "
+        "at f/1.8 from one metre. The ground line stays sharp.",
+    )
+    match: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="How far the product's exposure and colour temperature go towards the picture's light. "
+        "It alters the product, within a limit, and the fidelity report says by how much.",
+    )
+    light_from: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=360.0,
+        description="Where the picture's light comes from, in degrees: 0 from behind the product, 90 from "
+        "the right, 180 from the camera. Cast shadows fall away from it. Left out, from the front left.",
+    )
+    light_height: float | None = Field(
+        default=None,
+        ge=25.0,
+        le=90.0,
+        description="How high the light stands, in degrees above the floor: the lower, the longer the "
+        "shadow. Left out, 66.",
+    )
+
+
 Scene: TypeAlias = Annotated[
-    TransparentScene | SolidScene | GradientScene | StudioScene, Field(discriminator="kind")
+    TransparentScene | SolidScene | GradientScene | StudioScene | BackdropScene, Field(discriminator="kind")
 ]
 
 
