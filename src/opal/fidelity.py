@@ -13,6 +13,7 @@ from opal.images.colour import LINEAR_OF_8_BIT, Linear, to_srgb8
 from opal.images.difference import delta_e2000, linear_to_lab
 from opal.images.geometry import Box, Transform
 from opal.images.matte import Matte
+from opal.images.relight import Relight
 
 EDGE = 2
 """Pixels left out along the silhouette: there product and new ground are mixed, as they should be."""
@@ -34,10 +35,25 @@ _CHUNK = 1 << 14
 """Pixels per step: their intermediate arrays fit the cache, which doubles the speed."""
 
 
+class LightMatch(BaseModel):
+    """By how much a product was altered on purpose, to stand in a backdrop's light; and that this was all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stops: float = Field(description="Change of exposure in powers of two.")
+    mired: float = Field(description="Change of colour temperature in mired; above 0 is warmer.")
+    gains: tuple[float, float, float] = Field(description="The factors on linear red, green and blue.")
+    mean_de: float | None = Field(description="Mean CIEDE2000 that the change alone makes.")
+    share_within_de1: float | None = Field(
+        description="Share of the pixels within CIEDE2000 1.0 of the photo in the new light."
+    )
+
+
 class Fidelity(BaseModel):
     """How close the product in a picture is to the product in the photo.
 
-    The figures are None when there was no pixel to compare (a product that is all edge).
+    The figures are None when there was no pixel to compare (a product that is all edge). They hold the
+    picture against the photo as it was taken, also where the product's light was matched to a backdrop.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +66,9 @@ class Fidelity(BaseModel):
     silhouette_iou: float | None = Field(
         description="Overlap of the product's outline with the matte under the same transform."
     )
+    light_match: LightMatch | None = Field(
+        default=None, description="How the product's light was matched to a backdrop; None: it was not."
+    )
 
 
 def measure(
@@ -60,11 +79,13 @@ def measure(
     *,
     matte: Matte,
     transform: Transform,
+    relight: Relight | None = None,
 ) -> Fidelity:
     """Compare a decoded picture with the photo under the picture's own transform.
 
     `picture` is (H, W, 3 or 4) sRGB codes, `reference` (h, w, 3) the photo over `box` in linear light,
     `alpha` (H, W) the product's coverage, `matte` and `transform` lead from the photo to the canvas.
+    `relight` is the change of light that the product was given on purpose.
     """
     area = (slice(box.top, box.bottom), slice(box.left, box.right))
     shown = np.ascontiguousarray(picture[area][..., :3])
@@ -75,7 +96,13 @@ def measure(
     compared = int(np.count_nonzero(inside))
     if compared == 0:
         return Fidelity(
-            pixels_compared=0, share_within_de1=None, max_de=None, mean_de=None, ssim=None, silhouette_iou=iou
+            pixels_compared=0,
+            share_within_de1=None,
+            max_de=None,
+            mean_de=None,
+            ssim=None,
+            silhouette_iou=iou,
+            light_match=relight and _light_match(relight, shown[inside], reference[inside]),
         )
     within, highest, total = _colour_difference(shown[inside], reference[inside])
     return Fidelity(
@@ -85,6 +112,22 @@ def measure(
         mean_de=round(total / compared, 4),
         ssim=_ssim(shown, reference, inside),
         silhouette_iou=iou,
+        light_match=relight and _light_match(relight, shown[inside], reference[inside]),
+    )
+
+
+def _light_match(relight: Relight, shown: NDArray[np.uint8], reference: Linear) -> LightMatch:
+    lit = relight.apply(reference)
+    compared = len(shown)
+    within, _, _ = _colour_difference(shown, lit)
+    _, _, altered = _colour_difference(to_srgb8(reference), lit)
+    red, green, blue = (round(gain, 4) for gain in relight.gains)
+    return LightMatch(
+        stops=round(relight.stops, 4),
+        mired=round(relight.mired, 2),
+        gains=(red, green, blue),
+        mean_de=round(altered / compared, 3) if compared else None,
+        share_within_de1=round(within / compared, 6) if compared else None,
     )
 
 

@@ -15,6 +15,7 @@ from opal.export_worker.create_variants import Variant, create_variants
 from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.images.matte import encode_matte
+from opal.images.photo import Photo
 from opal.marketplaces.presets import Preset
 from opal.placement.placement import Placement
 from opal.placement.scene import Scene
@@ -29,6 +30,7 @@ class LocalRecipe:
     presets: Sequence[Preset]
     seed: int
     limits: Limits
+    backdrop: Photo | None = None
 
 
 def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> ReportItem:
@@ -53,7 +55,13 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
     photo = decode_photo(work.photo, recipe.limits)
     cutout = engine.cut_out(photo)
     variants = create_variants(
-        photo, cutout.matte, recipe.scene, recipe.placement, recipe.presets, seed=recipe.seed
+        photo,
+        cutout.matte,
+        recipe.scene,
+        recipe.placement,
+        recipe.presets,
+        seed=recipe.seed,
+        backdrop=recipe.backdrop,
     )
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +90,7 @@ def _reported(variant: Variant, folder: str) -> ReportVariant:
         height=variant.height,
         bytes=len(variant.data),
         format=variant.format,
+        backdrop_enlargement=None if variant.enlargement is None else round(variant.enlargement, 3),
         fidelity=variant.fidelity.model_dump(mode="json"),
         compliance=[ReportRule.model_validate(result.model_dump()) for result in variant.compliance],
     )

@@ -28,7 +28,10 @@ class ReportRule(BaseModel):
 
 
 class ReportVariant(BaseModel):
-    """One finished picture; `path` is relative to the report."""
+    """One finished picture; `path` is relative to the report.
+
+    `backdrop_enlargement` is above 1 where the scene's backdrop had fewer pixels than the picture.
+    """
 
     preset: str
     path: str
@@ -38,6 +41,7 @@ class ReportVariant(BaseModel):
     format: str
     compliance: list[ReportRule]
     fidelity: dict[str, Any] = {}
+    backdrop_enlargement: float | None = None
 
 
 class ReportItem(BaseModel):
@@ -129,7 +133,7 @@ def summary_rows(items: Iterable[ReportItem]) -> list[tuple[object, ...]]:
 
 
 def _remark(item: ReportItem) -> str:
-    """Why a person should look: what makes the cut-out doubtful, and which rules are broken."""
+    """Why a person should look: a light that was matched, what makes the cut-out doubtful, broken rules."""
     doubtful = item.confidence is not None and item.confidence < _DOUBTFUL
     doubts = item.confidence_reasons if doubtful else []
     broken = [
@@ -138,4 +142,6 @@ def _remark(item: ReportItem) -> str:
         for rule in variant.compliance
         if not rule.passed
     ]
-    return "; ".join([*(doubt.rstrip(".") for doubt in doubts), *broken])
+    match = item.fidelity.get("light_match")
+    matched = [f"light matched to the backdrop, mean ΔE {match['mean_de']}"] if match else []
+    return "; ".join([*matched, *(doubt.rstrip(".") for doubt in doubts), *broken])

@@ -105,6 +105,25 @@ jobs = Table(
     Index(None, "tenant_id", "created_at"),
 )
 
+backdrops = Table(
+    "backdrops",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("name", String(200), nullable=False),
+    Column("raw_path", String(512), nullable=False),
+    # What the picture was found to be; null until it has been uploaded and checked.
+    Column("format", String(16)),
+    Column("bytes", Integer),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("sha256", String(64)),
+    Column("etag", String(128)),
+    _created(),
+    Column("completed_at", UtcDateTime),
+    Index(None, "tenant_id", "created_at"),
+)
+
 items = Table(
     "items",
     metadata,

@@ -19,9 +19,12 @@ _FINE = 6.0
 """Radius in pixels up to which a disc is summed at full size; a wider one is summed on a picture halved until
 it has no more than twice this, which the eye cannot tell and costs a fraction."""
 
+_SHARP = 0.5
+"""A disc of this radius lies within its pixel."""
+
 
 def defocus(pixels: Linear, radius: Field) -> Linear:
-    """Blur row y of `pixels` (H, W, 3) by a disc of `radius`[y] pixels; the input is not changed.
+    """Blur row y of `pixels` (H, W, C) by a disc of `radius`[y] pixels; the input is not changed.
 
     Beyond the border the picture is taken to go on as it ends. A radius below half a pixel leaves its row
     as it is.
@@ -33,27 +36,38 @@ def defocus(pixels: Linear, radius: Field) -> Linear:
         share = np.clip(1.0 - np.abs(halvings - level), 0.0, 1.0).astype(np.float32)
         if not share.any():
             continue
-        blurred = _at_level(pixels, radius, share > 0.0, level)
         rows = np.flatnonzero(share)
-        result[rows] += share[rows, None, None] * blurred[rows]
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        blurred = _at_level(pixels, radius, share > 0.0, level)[first:last]
+        blurred *= share[first:last, None, None]
+        result[first:last] += blurred
     return result
 
 
 def _at_level(pixels: Linear, radius: Field, wanted: NDArray[np.bool_], level: int) -> Linear:
-    """The rows `wanted`, blurred on a picture halved `level` times and enlarged again; others as may be."""
+    """The rows `wanted`, blurred on a picture halved `level` times and enlarged again; others as may be.
+
+    Straight between pixels is smooth enough: what is enlarged was averaged over more pixels than that.
+    """
     if level == 0:
         return _blur_rows(pixels, radius, wanted)
     height, width = pixels.shape[:2]
     small_height, small_width = max(1, round(height / 2**level)), max(1, round(width / 2**level))
-    small = resize_to(pyvips.Image.new_from_array(pixels), small_width, small_height, "linear").numpy()
+    small = _resized(pixels, small_width, small_height)
     places = (np.arange(small_height) + 0.5) * (height / small_height)
     small_radius = np.interp(places, np.arange(height) + 0.5, radius) * (small_height / height)
-    # Enlarging looks two rows to either side.
     near = np.interp(places, np.arange(height) + 0.5, wanted.astype(float)) > 0.0
-    near = np.convolve(near, np.ones(5), "same") > 0.0
+    # Enlarging looks at the rows beside.
+    near = np.convolve(near, np.ones(3), "same") > 0.0
     blurred = _blur_rows(small, small_radius.astype(np.float32), near)
-    enlarged: Linear = resize_to(pyvips.Image.new_from_array(blurred), width, height, "lanczos2").numpy()
-    return np.maximum(enlarged, 0.0)
+    return _resized(blurred, width, height)
+
+
+def _resized(pixels: Linear, width: int, height: int) -> Linear:
+    image = resize_to(pyvips.Image.new_from_array(pixels), width, height, "linear")
+    # One band would come back without its axis.
+    resized: Linear = image.numpy().reshape(height, width, pixels.shape[2])
+    return resized
 
 
 def _blur_rows(pixels: Linear, radius: Field, wanted: NDArray[np.bool_]) -> Linear:
@@ -62,19 +76,22 @@ def _blur_rows(pixels: Linear, radius: Field, wanted: NDArray[np.bool_]) -> Line
     A disc is a stack of horizontal runs. With the sums of each row up to every column, a run of any length,
     broken pixels included, is the difference of two of them.
     """
-    height, width = pixels.shape[:2]
-    reach = math.ceil(float(radius[wanted].max())) + 2 if wanted.any() else 0
-    padded = np.pad(pixels, ((0, 0), (reach, reach), (0, 0)), mode="edge").astype(np.float64)
-    sums = np.zeros((height, width + 2 * reach + 1, 3))
-    np.cumsum(padded, axis=1, out=sums[:, 1:])
     result = pixels.copy()
-    for row in np.flatnonzero(wanted & (radius > 0.5)):
-        result[row] = _disc_mean(sums, int(row), float(radius[row]), reach, width)
+    rows = np.flatnonzero(wanted & (radius > _SHARP))
+    if rows.size == 0:
+        return result
+    reach = math.ceil(float(radius[rows].max())) + 2
+    first, last = max(0, int(rows[0]) - reach), min(len(pixels), int(rows[-1]) + reach + 1)
+    padded = np.pad(pixels[first:last], ((0, 0), (reach, reach), (0, 0)), mode="edge")
+    sums = np.zeros((last - first, padded.shape[1] + 1, pixels.shape[2]))
+    np.cumsum(padded, axis=1, dtype=np.float64, out=sums[:, 1:])
+    for row in rows:
+        result[row] = _disc_mean(sums, int(row) - first, float(radius[row]), reach, pixels.shape[1])
     return result
 
 
 def _disc_mean(sums: NDArray[np.float64], row: int, radius: float, reach: int, width: int) -> Field:
-    total = np.zeros((width, 3))
+    total = np.zeros((width, sums.shape[2]))
     area = 0.0
     for away in range(-math.floor(radius), math.floor(radius) + 1):
         half = math.sqrt(radius * radius - away * away)

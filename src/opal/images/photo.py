@@ -19,6 +19,8 @@ class SourceInfo:
     profile: str | None
     bits: int
     sha256: str
+    digital_source_type: str | None = None
+    """What the file's own XMP says of how it came to be, as a short name of IPTC's vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ class ScoreRequest(BaseModel):
     prompt: str = ""
     scene: str | dict[str, Any] | None = None
     placement: dict[str, Any] | None = None
+    backdrop_image_sas: str | None = Field(
+        default=None, description="Where the picture of a `backdrop` scene is read."
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     output_sas: OutputSas | None = None
 
@@ -60,6 +63,17 @@ class Transform(BaseModel):
     ty: float
 
 
+class BackdropUsed(BaseModel):
+    """The picture that a product was placed on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str
+    width: int
+    height: int
+    enlargement: float = Field(description="Canvas pixels per pixel of it; above 1 it was enlarged.")
+
+
 class ScoreMeta(BaseModel):
     """What was done and how well; stored with the item and shown to the client."""
 
@@ -79,7 +93,8 @@ class ScoreMeta(BaseModel):
     product_box: ProductBox
     transform: Transform
     upscaled: bool = False
-    fidelity: dict[str, float | int | None]
+    backdrop: BackdropUsed | None = None
+    fidelity: dict[str, Any]
     confidence: float = Field(ge=0, le=1)
     confidence_reasons: list[str] = []
     timings: dict[str, float] = Field(default={}, description="Seconds per step.")

@@ -62,10 +62,12 @@ class BackdropEngine:
         framing = canvas.backdrop.framing
         pixels = _shown(canvas.backdrop.picture, framing, canvas.width, canvas.height)
         rows = np.arange(canvas.height, dtype=np.float32) + np.float32(0.5)
-        if scene.blur > 0.0:
-            pixels = defocus(pixels, blur_radius(framing, rows, scene.blur))
+        catches = _floor(scene, framing, rows, canvas.width)
+        if scene.blur <= 0.0:
+            return Ground(pixels, smooth=False, catches=catches)
+        radius = blur_radius(framing, rows, scene.blur)
         # A blurred picture has lost its grain, which hides the steps of 8 bits.
-        return Ground(pixels, smooth=scene.blur > 0.0, catches=_floor(scene, framing, rows, canvas.width))
+        return Ground(defocus(pixels, radius), smooth=True, catches=catches, blur=radius)
 
 
 def blur_radius(framing: Framing, rows: NDArray[np.float32], blur: float) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from opal.images.cast import Light, floating_shadow, hard_shadow, soft_shadow
 from opal.images.composite import Layer
 from opal.images.contact import estimate_contact
+from opal.images.defocus import defocus
 from opal.images.reflection import lay_reflection, reflect
 from opal.images.shadow import ShadowKind, Transmittance, contact_shadow
 from opal.placement.interface import Ground
@@ -63,10 +64,17 @@ def lift_rows(placement: Placement, scene: Scene, product_height: int, room: flo
     return max(0.0, min(placement.lift * product_height, _ROOM_USED * room))
 
 
-def cast(alpha: NDArray[np.float32], placement: Placement, scene: Scene, lift: float) -> Transmittance | None:
+def cast(
+    alpha: NDArray[np.float32],
+    placement: Placement,
+    scene: Scene,
+    lift: float,
+    blur: NDArray[np.float32] | None = None,
+) -> Transmittance | None:
     """Light left on the ground around coverage `alpha` (H, W); None when there is no shadow.
 
-    A product that stands is dark where it touches, whatever else it casts; one that floats is not.
+    A product that stands is dark where it touches, whatever else it casts; one that floats is not. `blur`
+    is the (H,) radius in pixels by which the ground is out of focus.
     """
     kind = shadow_kind(placement, scene)
     contact = None if kind == "none" else estimate_contact(alpha)
@@ -75,13 +83,20 @@ def cast(alpha: NDArray[np.float32], placement: Placement, scene: Scene, lift: f
     height, width = alpha.shape
     intensity, softness = placement.shadow_intensity, placement.shadow_softness
     if kind == "floating":
-        return floating_shadow(alpha, contact, lift, intensity=intensity, softness=softness)
+        hovering = floating_shadow(alpha, contact, lift, intensity=intensity, softness=softness)
+        return _out_of_focus(hovering, blur)
     touching = contact_shadow(contact, width, height, intensity=intensity, softness=softness)
     if kind == "contact":
         return touching
     thrown = soft_shadow if kind == "soft" else hard_shadow
     light = light_of(placement, scene)
-    return touching * thrown(alpha, contact, light, intensity=intensity, softness=softness)
+    away = thrown(alpha, contact, light, intensity=intensity, softness=softness)
+    # What touches is as sharp as the product; what falls far behind it lies on a blurred floor.
+    return touching * _out_of_focus(away, blur)
+
+
+def _out_of_focus(shade: Transmittance, blur: NDArray[np.float32] | None) -> Transmittance:
+    return shade if blur is None else defocus(shade[..., None], blur)[..., 0]
 
 
 def with_reflection(

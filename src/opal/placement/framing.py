@@ -20,8 +20,8 @@ _LINE_HIGHEST, _LINE_LOWEST = 0.6, 0.92
 needs the room above it, the floor shows below it."""
 _SPOT_INSET = 0.3
 """Share of the canvas width that a crop keeps beside the product's spot, when it has a choice."""
-_LEAST_HEADROOM = 0.02
-"""Free share above a product that has the size of its place."""
+_LEAST_ROOM = 0.02
+"""Free share of the shorter side above a product that has the size of its place, and beside one at a spot."""
 _BLUR_REACH = 1 / 3
 """Share of the picture's height over which the blur grows where no horizon is given."""
 _SHORTEST_FLOOR = 0.02
@@ -121,7 +121,7 @@ def stand_on_line(
     margin = DEFAULT_MARGIN if placement.margin is None else placement.margin
     tall = foot - box.top
     if scene.scale is not None:
-        wanted, headroom = scene.scale * framing.picture_rows / tall, _LEAST_HEADROOM * shorter
+        wanted, headroom = scene.scale * framing.picture_rows / tall, _LEAST_ROOM * shorter
     elif placement.fill is not None:
         wanted = scale_for_fill(box, width, height, placement.fill)
         headroom = 0.5 * (1.0 - placement.fill) * shorter
@@ -142,7 +142,9 @@ def stand_on_line(
     )
     left = placed.box.left
     if framing.spot is not None:
-        left = max(0, min(width - placed.box.width, round(framing.spot - placed.box.width / 2)))
+        free = width - placed.box.width
+        inset = min(round(_LEAST_ROOM * shorter), free // 2)
+        left = max(inset, min(free - inset, round(framing.spot - placed.box.width / 2)))
     top = max(0, placed.box.top - round(lift * placed.box.height))
     return _moved(placed, left, top)
 

@@ -48,6 +48,8 @@ class Ground:
     """Whether it varies so slowly that 8 bit would show bands, so that it wants dither."""
     catches: NDArray[np.float32] | None = None
     """(H, W) share of each pixel on which the product's shadow can fall; None is everywhere."""
+    blur: NDArray[np.float32] | None = None
+    """(H,) radius in pixels of the disc by which a row, and a shadow cast on it, is out of focus."""
 
 
 class PlacementEngine(Protocol):

@@ -103,7 +103,7 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
             scene, Canvas(width, height, ground_row + hover, seed, standing, behind)
         )
     with _timed(timings, "shadow"):
-        shade = _caught(cast(coverage, placement, scene, hover), ground)
+        shade = _caught(cast(coverage, placement, scene, hover, ground.blur), ground)
     with _timed(timings, "reflection"):
         ground = with_reflection(ground, layer, coverage, placement)
     with _timed(timings, "composite"):

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import idempotency, items, jobs
 from opal.database.jobs import NewItem
 from opal.errors import (
+    BackdropNotReady,
+    BackdropTooSmall,
     IdempotencyKeyInFlight,
     IdempotencyKeyReused,
     InsufficientCredits,
@@ -22,6 +24,7 @@ from opal.errors import (
     LeaseLost,
     NotFound,
     Unauthorized,
+    UnknownBackdrop,
     UnknownPreset,
     UnknownScene,
 )
@@ -41,7 +44,7 @@ from opal.web_api.job_view import (
     job_summary,
 )
 from opal.web_api.parts import JobId, WebParts, find_job
-from opal.web_api.recipe import RecipeRequest
+from opal.web_api.recipe import RecipeRequest, require_backdrop
 
 router = APIRouter(route_class=TenantRoute, tags=["jobs"])
 
@@ -107,11 +110,14 @@ class JobPage(BaseModel):
             Unauthorized,
             InsufficientCredits,
             TenantMismatch,
+            UnknownBackdrop,
+            BackdropNotReady,
             IdempotencyKeyInFlight,
             BodyTooLarge,
             UnsupportedMediaType,
             UnknownScene,
             InvalidScene,
+            BackdropTooSmall,
             InvalidPlacement,
             UnknownPreset,
             IdempotencyKeyReused,
@@ -148,6 +154,7 @@ async def create_job(
             stored = await idempotency.begin(connection, tenant_id, idempotency_key, hashed)
             if stored is not None:
                 return _created(stored.status, stored.body, replayed=True)
+        await require_backdrop(connection, tenant_id, recipe)
         job, new_items = await jobs.create_job(
             connection,
             tenant_id,

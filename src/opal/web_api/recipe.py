@@ -3,9 +3,12 @@
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from opal.database import backdrops
 from opal.items.item import Recipe
 from opal.marketplaces.presets import load_presets, resolve_presets
+from opal.placement.framing import check_enlargement
 from opal.placement.looks import LOOKS
 from opal.placement.placement import Placement, resolve_placement
 from opal.placement.scene import DEFAULT_SCENE, SCENES, Scene, resolve_scene
@@ -22,6 +25,11 @@ def _scene_schema() -> dict[str, Any]:
         model["required"] = [*model.get("required", []), "kind"]
         if "look" in model["properties"]:
             model["properties"]["look"]["enum"] = list(LOOKS)
+        if "picture" in model["properties"]:
+            model["properties"]["picture"] |= {
+                "pattern": f"^{backdrops.ID}$",
+                "description": "The id of a backdrop that is ready, see /v1/backdrops.",
+            }
     return {"anyOf": [{"type": "string", "enum": list(SCENES)}, *models.values()]}
 
 
@@ -82,3 +90,17 @@ class RecipeRequest(BaseModel):
             prompt=self.prompt,
             seed=self.seed,
         )
+
+
+async def require_backdrop(connection: AsyncConnection, tenant_id: str, recipe: Recipe) -> None:
+    """See that the scene's backdrop is there, ready, and large enough for every preset.
+
+    Until ``connection``'s transaction ends nobody can delete it. Raises ``UnknownBackdrop``,
+    ``BackdropNotReady`` and ``BackdropTooSmall``.
+    """
+    if recipe.backdrop_id is None:
+        return
+    backdrop = await backdrops.ready_backdrop(connection, tenant_id, recipe.backdrop_id, keep=True)
+    for preset in resolve_presets(recipe.presets):
+        if preset.ground == "scene" and preset.width is not None and preset.height is not None:
+            check_enlargement(backdrop.width, backdrop.height, preset.width, preset.height)

@@ -16,6 +16,20 @@ class PhotoFacts(BaseModel):
     content_type: str | None = Field(default=None, examples=["image/jpeg"])
 
 
+class LightMatchReport(BaseModel):
+    """By how much the product was altered on purpose, to stand in a backdrop's light."""
+
+    model_config = ConfigDict(extra="allow")
+
+    stops: float | None = Field(default=None, description="Change of exposure in powers of two.")
+    mired: float | None = Field(default=None, description="Change of colour temperature; above 0: warmer.")
+    gains: list[float] | None = Field(default=None, description="Factors on linear red, green and blue.")
+    mean_de: float | None = Field(default=None, description="Mean CIEDE2000 that the change alone makes.")
+    share_within_de1: float | None = Field(
+        default=None, description="Share of the pixels within CIEDE2000 1.0 of the photo in the new light."
+    )
+
+
 class FidelityReport(BaseModel):
     """How close the product in a picture is to the product in the photo; null: nothing to compare."""
 
@@ -28,6 +42,11 @@ class FidelityReport(BaseModel):
     ssim: float | None = Field(default=None, description="Structural similarity of luma, 1 = identical.")
     silhouette_iou: float | None = Field(
         default=None, description="Overlap of the product's outline with the matte, 1 = identical."
+    )
+    light_match: LightMatchReport | None = Field(
+        default=None,
+        description="Only where the scene asked for `match`. The other figures compare with the photo as it "
+        "was taken, so they show the change too.",
     )
 
 
