@@ -58,7 +58,7 @@ Step = Callable[[Means, Work], Awaitable[Work]]
 
 
 async def sign_urls(means: Means, work: Work) -> Work:
-    """URLs that can read the photo (and a backdrop) and create the two outputs, whose names carry the attempt.
+    """URLs that can read the photo (and backdrop) and create the two outputs, whose names carry the attempt.
 
     They keep the full quarter of an hour: a short life for clients' URLs must not cut an attempt short.
     """
