@@ -120,6 +120,15 @@ class WebApi:
         assert answer.status_code == 201, answer.text
         return await self.complete(job, index)
 
+    async def backdrop(self, data: bytes | None = None) -> str:
+        """The id of a backdrop that is ready."""
+        created = (await self.client.post("/v1/backdrops", json={"name": "worktop"})).json()
+        answer = await self.put(created["upload"], data or photo(1000, 800))
+        assert answer.status_code == 201, answer.text
+        answer = await self.client.post(f"/v1/backdrops/{created['id']}/complete")
+        assert answer.status_code == 200, answer.text
+        return str(created["id"])
+
     async def credits(self) -> tuple[int, int]:
         """Balance and held credits."""
         answer = (await self.client.get("/v1/credits")).json()

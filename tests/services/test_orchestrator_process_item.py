@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from tests.services.pipeline_world import GRANTED, World, delivery, matte_png, world_in
 from tests.services.scripted_endpoint import META, Answer, Endpoint, ok, own_error, refusing, serving
+from tests.services.stored_backdrops import forget_backdrop, stored_backdrop
 
 from opal.database import items, jobs, ledger
 from opal.database.engine import utc_now
@@ -113,6 +114,32 @@ async def test_the_endpoint_is_told_the_whole_recipe(world: World) -> None:
     assert (sent.scene, sent.placement, sent.seed) == ("white", {}, 5)
     assert "/blobs/raw/" in sent.input_image_sas
     assert worker.endpoint.requests[0].headers["x-correlation-id"] == "corr-1"
+
+
+async def test_a_backdrop_travels_as_a_url_of_its_own(world: World) -> None:
+    made = await stored_backdrop(world.parts)
+    [item] = await world.queued(scene=made.scene)
+    async with orchestrator(world, storing(world)) as worker:
+        assert await worker.deliver(item) == Done()
+    sent = ScoreRequest.model_validate_json(worker.endpoint.bodies[0])
+    assert sent.scene == made.scene
+    assert sent.backdrop_image_sas is not None
+    url = urlsplit(sent.backdrop_image_sas)
+    assert url.path == f"/blobs/raw/{made.path}"
+    assert parse_qs(url.query)["sp"] == ["r"]
+
+
+async def test_an_item_whose_backdrop_is_gone_ends_with_a_code_and_costs_nothing(world: World) -> None:
+    made = await stored_backdrop(world.parts)
+    [item] = await world.queued(scene=made.scene)
+    await forget_backdrop(world.parts, made)
+    async with orchestrator(world, storing(world)) as worker:
+        assert await worker.deliver(item) == Done()
+        assert worker.endpoint.bodies == []
+    failed = await world.item(item.id)
+    assert (failed.state, failed.error_code) == (ItemState.FAILED, "unknown_backdrop")
+    balance = await world.balance()
+    assert (balance.balance, balance.held) == (GRANTED, 0)
 
 
 async def test_the_endpoints_urls_outlast_those_of_clients(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,18 @@ import numpy as np
 import pytest
 import pyvips
 from tests.services.http_services import WebApi, running_web_api
+from tests.unit.drawn_backdrops import picture_bytes, room_codes
 
 from opal.blobs.interface import Permission
 from opal.cutout.network import VERSION
-from opal.errors import BlobNotFound, InvalidScene, NoProductFound, PhotoTruncated, UnknownScene
+from opal.errors import (
+    BackdropUnusable,
+    BlobNotFound,
+    InvalidScene,
+    NoProductFound,
+    PhotoTruncated,
+    UnknownScene,
+)
 from opal.images.matte import read_matte
 from opal.messages.scoring_contract import OutputSas, ScoreRequest
 from opal.scoring import score
@@ -125,6 +134,37 @@ async def test_an_empty_photo_has_no_product(web: WebApi, shade: int) -> None:
         await scored(web, empty)
     with pytest.raises(Exception, match="blob"):
         await web.parts.blobs.read("outputs", "acme/scene.png")
+
+
+async def test_a_product_stands_on_the_backdrop_and_the_answer_says_on_which(web: WebApi) -> None:
+    photo, _ = sample("soap-dispenser")
+    backdrop = picture_bytes(room_codes(1000, 800))
+    await web.parts.blobs.write("raw", "acme/backdrop", backdrop, content_type="image/png")
+    sas = web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ).url
+    scene = {"kind": "backdrop", "picture": "backdrop_1", "ground": 0.85, "match": 1.0}
+    answer, _ = await scored(web, photo, scene=scene, backdrop_image_sas=sas)
+    meta = answer.meta
+    assert (meta.engine, meta.digital_source_type) == ("backdrop", "compositeCapture")
+    assert meta.backdrop.sha256 == hashlib.sha256(backdrop).hexdigest()
+    assert (meta.backdrop.width, meta.backdrop.height) == (1000, 800)
+    assert meta.backdrop.enlargement == pytest.approx(meta.canvas_height / 800, rel=0.01)
+    assert meta.fidelity["light_match"]["share_within_de1"] > 0.99
+    assert meta.fidelity["mean_de"] > 1.0
+
+
+@pytest.mark.parametrize("fault", ["no url", "no blob", "no picture"])
+async def test_a_backdrop_at_fault_is_not_the_photos_fault(web: WebApi, fault: str) -> None:
+    photo, _ = sample("soap-dispenser")
+    if fault == "no picture":
+        await web.parts.blobs.write("raw", "acme/backdrop", b"text", content_type="image/png")
+    sas = web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ).url
+    with pytest.raises(BackdropUnusable):
+        await scored(
+            web,
+            photo,
+            scene={"kind": "backdrop", "picture": "backdrop_1"},
+            backdrop_image_sas=None if fault == "no url" else sas,
+        )
 
 
 async def test_faults_of_the_request_are_told_apart(web: WebApi) -> None:

@@ -57,7 +57,10 @@ async def finished_job(api: WebApi) -> dict[str, str]:
     await api.upload(job, photo())
     item_id = job["items"][0]["id"]
     await api.finish(item_id, {"square-1x1": b"jpeg"})
-    return {"job_id": job["id"], "item_id": item_id}
+    backdrop_id = await api.backdrop()
+    # Needed by a job that is not finished, so that it stays whatever is asked.
+    await api.job(scene={"kind": "backdrop", "picture": backdrop_id})
+    return {"job_id": job["id"], "item_id": item_id, "backdrop_id": backdrop_id}
 
 
 async def test_web_api_holds_what_it_promises(tmp_path: Path) -> None:

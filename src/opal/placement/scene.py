@@ -79,6 +79,7 @@ class BackdropScene(_SceneModel):
     picture: str = Field(
         min_length=1,
         max_length=1000,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
         description="Which picture: a backdrop's id in the API, a file in `opal process`.",
     )
     ground: float = Field(
