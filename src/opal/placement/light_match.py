@@ -4,6 +4,8 @@ Called by `placement/place.py`. What is measured is the picture itself, not the 
 photo gets the product in the same light.
 """
 
+import math
+
 import numpy as np
 
 from opal.images.colour import Linear, to_linear
@@ -12,9 +14,9 @@ from opal.images.relight import RED_BLUE_STOPS_PER_MIRED, Relight
 from opal.placement.scene import BackdropScene, Scene
 
 MAX_STOPS = 0.25
-MAX_MIRED = 20.0
-"""The two limits. A mid grey is moved by up to 3.8 CIEDE2000 by each, 5.6 by both: somebody who holds the
-product beside the picture would call that the same colour in another light."""
+MAX_MIRED = 15.0
+"""The two limits. No grey between black and white is moved by more than 6 CIEDE2000 by both together:
+somebody who holds the product beside the picture would call that the same colour in another light."""
 _SIDE = 192
 """The picture is measured this small."""
 _REACH = 0.25
@@ -22,7 +24,7 @@ _REACH = 0.25
 _NORM = 6.0
 """Minkowski norm of the mean colour: 1 is the grey world, without end the brightest spot. 6 is G. Finlayson's
 and E. Trezzi's choice, "Shades of Gray and Colour Constancy", Color Imaging Conference 12 (2004)."""
-_WELL_LIT = 0.72
+_WELL_LIT = 0.5
 """Luminance that nine tenths of a picture stay below when it is exposed as product photos are."""
 _DIMMEST = 1e-3
 
@@ -32,7 +34,7 @@ def match_light(scene: Scene, picture: Photo) -> Relight | None:
 
     The product's own photo is taken to be in neutral daylight and well exposed, as product photos are.
     Colour moves along the black body's line only, from candle to sky: a green lawn or a red wall does not
-    tint the product.
+    tint the product. Light is only taken away, so that no highlight is lost: every gain is at most 1.
     """
     if not isinstance(scene, BackdropScene) or scene.match <= 0.0:
         return None
@@ -41,10 +43,9 @@ def match_light(scene: Scene, picture: Photo) -> Relight | None:
     red, _, blue = (max(float(value), _DIMMEST) for value in mean)
     mired = float(np.log2(red / blue)) / RED_BLUE_STOPS_PER_MIRED
     stops = float(np.log2(max(_bright(light, weight), _DIMMEST) / _WELL_LIT))
-    return Relight(
-        stops=scene.match * min(max(stops, -MAX_STOPS), MAX_STOPS),
-        mired=scene.match * min(max(mired, -MAX_MIRED), MAX_MIRED),
-    )
+    mired = scene.match * min(max(mired, -MAX_MIRED), MAX_MIRED)
+    stops = scene.match * min(max(stops, -MAX_STOPS), 0.0)
+    return Relight(min(stops, -math.log2(max(Relight(0.0, mired).gains))), mired)
 
 
 def _surroundings(scene: BackdropScene, picture: Photo) -> tuple[Linear, Linear]:
