@@ -96,7 +96,16 @@ def cast(
 
 
 def _out_of_focus(shade: Transmittance, blur: NDArray[np.float32] | None) -> Transmittance:
-    return shade if blur is None else defocus(shade[..., None], blur)[..., 0]
+    """The shadow as a floor that is out of focus shows it; only the rows around it are worked on."""
+    rows, columns = np.nonzero(shade < 1.0)
+    if blur is None or rows.size == 0:
+        return shade
+    reach = math.ceil(float(blur.max())) + 2
+    down = slice(max(0, int(rows.min()) - reach), int(rows.max()) + reach + 1)
+    across = slice(max(0, int(columns.min()) - reach), int(columns.max()) + reach + 1)
+    blurred = shade.copy()
+    blurred[down, across] = defocus(shade[down, across, None], blur[down])[..., 0]
+    return blurred
 
 
 def with_reflection(
