@@ -24,15 +24,15 @@ from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
-from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, summary_rows
+from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, summary_rows
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.cutout.engines import load_engine
 from opal.cutout.interface import CutoutEngine
-from opal.errors import InvalidInput, InvalidScene
+from opal.errors import InvalidInput, InvalidPlacement, InvalidScene
 from opal.images.limits import Limits
 from opal.marketplaces.presets import resolve_presets
-from opal.placement.placement import Placement
+from opal.placement.placement import resolve_placement
 from opal.placement.scene import DEFAULT_SCENE, resolve_scene
 from opal.settings import load_settings
 
@@ -49,6 +49,10 @@ def process(  # noqa: PLR0917 - one parameter per option
     scene: Annotated[
         str, typer.Option("--scene", help="A scene's name (see `opal scenes`) or its JSON.")
     ] = DEFAULT_SCENE,
+    placement: Annotated[
+        str,
+        typer.Option("--placement", help="How the product stands, as JSON: '{\"straighten\": true}'."),
+    ] = "{}",
     preset: Annotated[
         list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
     ] = None,
@@ -68,10 +72,11 @@ def process(  # noqa: PLR0917 - one parameter per option
     presets = resolve_presets(preset or ["square-1x1"])
     recipe = LocalRecipe(
         scene=resolve_scene(chosen),
-        placement=Placement(),
+        placement=resolve_placement(_parse_placement(placement)),
         presets=presets,
         seed=seed,
         limits=Limits.of(settings.photo),
+        review_below=settings.review.below,
     )
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"{out} is a file; --out names a folder.")
@@ -79,7 +84,9 @@ def process(  # noqa: PLR0917 - one parameter per option
     if not found:
         raise InvalidInput("There are no photos in the places named.")
     out.mkdir(parents=True, exist_ok=True)
-    folder = ResultFolder(out, _recipe_key(chosen, recipe, settings.scoring.engine))
+    folder = ResultFolder(
+        out, _recipe_key(chosen, recipe, settings.scoring.engine), review_below=settings.review.below
+    )
     works = folder.plan(found)
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
@@ -152,6 +159,8 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
     typer.echo(
         f"\n{done} of {len(report.items)} photos{unchanged}, {report.seconds:.1f} s. Results in {out}/."
     )
+    if line := review_line(report):
+        typer.echo(line)
 
 
 def _parse_scene(scene: str) -> str | dict[str, Any]:
@@ -161,6 +170,16 @@ def _parse_scene(scene: str) -> str | dict[str, Any]:
         parsed: dict[str, Any] = json.loads(scene)
     except json.JSONDecodeError as error:
         raise InvalidScene(f"The scene is not valid JSON: {error}.") from error
+    return parsed
+
+
+def _parse_placement(placement: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(placement)
+    except json.JSONDecodeError as error:
+        raise InvalidPlacement(f"The placement is not valid JSON: {error}.") from error
+    if not isinstance(parsed, dict):
+        raise InvalidPlacement("The placement is not a JSON object.")
     return parsed
 
 

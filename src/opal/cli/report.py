@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from opal import __version__
+from opal.items.review import needs_review
 
 
 class ReportError(BaseModel):
@@ -27,6 +28,20 @@ class ReportRule(BaseModel):
     passed: bool
 
 
+class ReportPlaced(BaseModel):
+    """How the product came into a picture; `scale` is picture pixels per photo pixel."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    scale: float
+    upscaled: bool = False
+    """Enlarged: `scale` is above 1."""
+    capped: bool = False
+    """Smaller than asked, as the photo has too few pixels."""
+    straightened_degrees: float = 0.0
+    """Clockwise turn before placing; 0.0: none."""
+
+
 class ReportVariant(BaseModel):
     """One finished picture; `path` is relative to the report."""
 
@@ -38,6 +53,7 @@ class ReportVariant(BaseModel):
     format: str
     compliance: list[ReportRule]
     fidelity: dict[str, Any] = {}
+    placed: ReportPlaced | None = None
 
 
 class ReportItem(BaseModel):
@@ -55,8 +71,15 @@ class ReportItem(BaseModel):
     scene: str | None = None
     confidence: float | None = None
     confidence_reasons: list[str] = []
+    review: bool = False
+    """Confidence below OPAL_REVIEW_BELOW: a person should look at the pictures before they are used."""
     fidelity: dict[str, Any] = {}
     variants: list[ReportVariant] = []
+
+    def marked(self, below: float) -> Self:
+        """The same photo, marked for review as the setting says now."""
+        review = self.confidence is not None and needs_review(self.confidence, below)
+        return self.model_copy(update={"review": review})
 
     @property
     def failed(self) -> bool:
@@ -82,6 +105,11 @@ class Report(BaseModel):
         """How many photos failed."""
         return sum(item.failed for item in self.items)
 
+    @property
+    def reviews(self) -> int:
+        """How many photos are marked for review."""
+        return sum(item.review for item in self.items)
+
 
 def write_report(report: BaseModel, path: Path) -> None:
     """Store the report whole or not at all."""
@@ -100,9 +128,6 @@ def least_faithful(variants: Iterable[ReportVariant]) -> dict[str, Any]:
     worst = min(variants, key=kept, default=None)
     return worst.fidelity if worst is not None else {}
 
-
-# Below it the table says why.
-_DOUBTFUL = 0.9
 
 SUMMARY_COLUMNS = ("photo", "status", "seconds#", "confidence#", "ΔE ≤ 1#", "rules#", "pictures#", "remark")
 
@@ -129,13 +154,29 @@ def summary_rows(items: Iterable[ReportItem]) -> list[tuple[object, ...]]:
 
 
 def _remark(item: ReportItem) -> str:
-    """Why a person should look: what makes the cut-out doubtful, and which rules are broken."""
-    doubtful = item.confidence is not None and item.confidence < _DOUBTFUL
-    doubts = item.confidence_reasons if doubtful else []
+    """Why a person should look, or might: what makes the cut-out doubtful, and which rules are broken."""
     broken = [
         f"{variant.preset}: {rule.rule} {rule.measured} ({rule.limit})"
         for variant in item.variants
         for rule in variant.compliance
         if not rule.passed
     ]
-    return "; ".join([*(doubt.rstrip(".") for doubt in doubts), *broken])
+    placed = [f"{variant.preset}: {words}" for variant in item.variants for words in _placed(variant)]
+    said = "; ".join([*(doubt.rstrip(".") for doubt in item.confidence_reasons), *broken, *placed])
+    return f"review: {said}" if item.review else said
+
+
+def _placed(variant: ReportVariant) -> list[str]:
+    """What was done to the product's size that nobody asked for."""
+    if variant.placed is None:
+        return []
+    enlarged = [f"enlarged {variant.placed.scale:.2f} ×"] if variant.placed.upscaled else []
+    return [*enlarged, *(["smaller than asked"] if variant.placed.capped else [])]
+
+
+def review_line(report: Report) -> str:
+    """How many photos a person should look at, as a sentence; empty when none."""
+    if not report.reviews:
+        return ""
+    verb = "wants" if report.reviews == 1 else "want"
+    return f"{report.reviews} of {len(report.items)} photos {verb} a look (review)."

@@ -22,6 +22,7 @@ from opal.placement.place import Composition, compose, find_product
 from opal.placement.placement import Placement
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import Scene, SolidScene, TransparentScene
+from opal.placement.upright import Upright, upright
 
 LOWEST_QUALITY = 70
 """Below it a JPEG shows blocks; a picture still too large then fails its `bytes` rule instead."""
@@ -42,9 +43,14 @@ class Variant:
     sha256: str
     compliance: tuple[RuleResult, ...]
     fidelity: Fidelity
+    scale: float
+    """Canvas pixels per photo pixel."""
     upscaled: bool
+    """Enlarged: `scale` is above 1."""
     capped: bool
     """Smaller than the preset wants, as the photo has too few pixels; its `fill_share` row says so."""
+    straightened_degrees: float
+    """Clockwise turn before placing; 0.0 when the product was left as it was photographed."""
     digital_source_type: str | None
     timings: dict[str, float]
     """Seconds per step."""
@@ -66,8 +72,9 @@ def create_variants(
     0.3 GB each at 2000 x 2000). Raises NoProductFound and ProductTooSmall.
     """
     find_product(matte)
+    subject = upright(photo, matte, placement)
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
-        return list(pool.map(lambda p: _create(photo, matte, scene, placement, p, seed), presets))
+        return list(pool.map(lambda p: _create(subject, scene, placement, p, seed), presets))
 
 
 def scene_for(preset: Preset, scene: Scene) -> Scene:
@@ -103,12 +110,10 @@ def placement_for(preset: Preset, placement: Placement) -> Placement:
     return placement.model_copy(update=changes)
 
 
-def _create(  # noqa: PLR0917 - create_variants' own arguments, passed on once per preset
-    photo: Photo, matte: Matte, scene: Scene, placement: Placement, preset: Preset, seed: int
-) -> Variant:
+def _create(subject: Upright, scene: Scene, placement: Placement, preset: Preset, seed: int) -> Variant:
     ground = scene_for(preset, scene)
-    width, height, placed_as = _canvas(preset, placement_for(preset, placement), matte)
-    composition = compose(photo, matte, ground, placed_as, width, height, seed=seed)
+    width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
+    composition = compose(subject.photo, subject.matte, ground, placed_as, width, height, seed=seed)
     source_type = digital_source_type(ground)
     timings = dict(composition.timings)
     started = time.perf_counter()
@@ -122,7 +127,7 @@ def _create(  # noqa: PLR0917 - create_variants' own arguments, passed on once p
         composition.reference,
         composition.alpha,
         composition.product_box,
-        matte=matte,
+        matte=subject.matte,
         transform=composition.transform,
     )
     measured = time.perf_counter()
@@ -142,8 +147,10 @@ def _create(  # noqa: PLR0917 - create_variants' own arguments, passed on once p
         sha256=hashlib.sha256(data).hexdigest(),
         compliance=compliance,
         fidelity=fidelity,
+        scale=composition.transform.scale,
         upscaled=composition.upscaled,
         capped=composition.capped and not preset.native,
+        straightened_degrees=subject.degrees,
         digital_source_type=source_type,
         timings=timings,
     )

@@ -51,7 +51,7 @@ class ProductBox(BaseModel):
 
 
 class Transform(BaseModel):
-    """Where the original's pixels went: ``x' = scale * x + tx``, ``y' = scale * y + ty``."""
+    """Where the photo's pixels went, once straightened: ``x' = scale * x + tx``, ``y' = scale * y + ty``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,7 +78,13 @@ class ScoreMeta(BaseModel):
     canvas_height: int
     product_box: ProductBox
     transform: Transform
-    upscaled: bool = False
+    upscaled: bool = Field(default=False, description="The photo was enlarged: transform.scale is above 1.")
+    capped: bool = Field(
+        default=False, description="Smaller than asked: the rest needed more enlargement than is allowed."
+    )
+    straightened_degrees: float = Field(
+        default=0.0, description="Clockwise turn of the photo about its middle before all else; 0: none."
+    )
     fidelity: dict[str, float | int | None]
     confidence: float = Field(ge=0, le=1)
     confidence_reasons: list[str] = []

@@ -24,41 +24,78 @@ class _SceneModel(BaseModel):
 class TransparentScene(_SceneModel):
     """No ground at all: the product on transparent pixels."""
 
-    kind: Literal["transparent"] = "transparent"
+    model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "transparent"}]})
+
+    kind: Literal["transparent"] = Field(
+        default="transparent", description="Which kind of scene this is.", examples=["transparent"]
+    )
 
 
 class SolidScene(_SceneModel):
     """One flat colour."""
 
-    kind: Literal["solid"] = "solid"
-    colour: Colour = "#ffffff"
+    model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "solid", "colour": "#f4f1ec"}]})
+
+    kind: Literal["solid"] = Field(
+        default="solid", description="Which kind of scene this is.", examples=["solid"]
+    )
+    colour: Colour = Field(default="#ffffff", description="The colour, sRGB as `#rrggbb`.")
 
 
 class GradientScene(_SceneModel):
     """A smooth run from one colour to another, mixed in linear light."""
 
-    kind: Literal["gradient"] = "gradient"
-    shape: Literal["linear", "radial"] = "linear"
-    start: Colour = Field(default="#f7f7f6", alias="from", description="Colour at the start.")
-    end: Colour = Field(default="#d9d9d8", alias="to", description="Colour at the end.")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"kind": "gradient", "from": "#f7f7f6", "to": "#d9d9d8", "angle": 180},
+                {"kind": "gradient", "shape": "radial", "from": "#fdf3e7", "to": "#e2c9ae"},
+            ]
+        }
+    )
+
+    kind: Literal["gradient"] = Field(
+        default="gradient", description="Which kind of scene this is.", examples=["gradient"]
+    )
+    shape: Literal["linear", "radial"] = Field(
+        default="linear",
+        description="`linear` runs across the canvas, `radial` from its centre to its corners.",
+        examples=["radial"],
+    )
+    start: Colour = Field(
+        default="#f7f7f6",
+        alias="from",
+        description="Colour at the start, or in the centre; sRGB as `#rrggbb`.",
+    )
+    end: Colour = Field(
+        default="#d9d9d8", alias="to", description="Colour at the end, or in the corners; sRGB as `#rrggbb`."
+    )
     angle: float = Field(
         default=180.0,
         ge=0.0,
         le=360.0,
         description="Direction in degrees, linear only: 180 runs from top to bottom, 90 from left to right.",
+        examples=[90.0],
     )
 
 
 class StudioScene(_SceneModel):
     """A photographer's set, computed: a sweep of paper, a surface before a wall, a podium."""
 
-    kind: Literal["studio"] = "studio"
-    look: str = Field(default="white", description="Name of a look, see `opal scenes`.")
+    model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "studio", "look": "warm", "seed": 7}]})
+
+    kind: Literal["studio"] = Field(
+        default="studio", description="Which kind of scene this is.", examples=["studio"]
+    )
+    look: str = Field(
+        default="white", description="Name of a look: a scene `studio-NAME` of the list.", examples=["oak"]
+    )
     seed: int | None = Field(
         default=None,
         ge=0,
         lt=2**32,
         description="Varies light, surface and grain a little; left out, the item's own seed.",
+        examples=[7],
     )
 
     @field_validator("look")

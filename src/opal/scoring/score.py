@@ -36,6 +36,7 @@ from opal.placement.place import Composition, compose
 from opal.placement.placement import resolve_placement
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import DEFAULT_SCENE, Scene, resolve_scene
+from opal.placement.upright import Upright, upright
 from opal.scoring.pictures import PictureClient
 from opal.settings import Settings, load_settings
 
@@ -85,19 +86,23 @@ def run(request: ScoreRequest) -> ScoreResponse:
     with _timed(timings, "decode"):
         photo = decode_photo(source, limits)
     cutout = engine.cut_out(photo)
+    with _timed(timings, "straighten"):
+        subject = upright(photo, cutout.matte, placement)
     width, height = scene_size(photo)
-    made = compose(photo, cutout.matte, scene, placement, width, height, seed=request.seed)
+    made = compose(subject.photo, subject.matte, scene, placement, width, height, seed=request.seed)
     with _timed(timings, "encode"):
         source_type = digital_source_type(scene)
         scene_png = encode(made.pixels, "png", metadata=PictureMetadata(digital_source_type=source_type))
         matte_png = encode_matte(cutout.matte)
     with _timed(timings, "fidelity"):
-        fidelity = _measured(read_finished(scene_png).pixels, made, cutout)
+        fidelity = _measured(read_finished(scene_png).pixels, made, subject)
     with _timed(timings, "store"):
         if request.output_sas is not None:
             pictures.store(request.output_sas.scene, scene_png)
             pictures.store(request.output_sas.matte, matte_png)
-    meta = _meta(engine, photo, scene, cutout, made, fidelity, timings | cutout.timings | made.timings)
+    meta = _meta(
+        engine, photo, scene, cutout, subject, made, fidelity, timings | cutout.timings | made.timings
+    )
     if request.output_sas is not None:
         return ScoreResponse(meta=meta)
     return ScoreResponse(image_bytes_b64=_base64(scene_png), matte_bytes_b64=_base64(matte_png), meta=meta)
@@ -109,9 +114,9 @@ def scene_size(photo: Photo) -> tuple[int, int]:
     return max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
 
 
-def _measured(pixels: NDArray[np.uint8], made: Composition, cutout: Cutout) -> Fidelity:
+def _measured(pixels: NDArray[np.uint8], made: Composition, subject: Upright) -> Fidelity:
     return measure(
-        pixels, made.reference, made.alpha, made.product_box, matte=cutout.matte, transform=made.transform
+        pixels, made.reference, made.alpha, made.product_box, matte=subject.matte, transform=made.transform
     )
 
 
@@ -120,6 +125,7 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
     photo: Photo,
     scene: Scene,
     cutout: Cutout,
+    subject: Upright,
     made: Composition,
     fidelity: Fidelity,
     timings: dict[str, float],
@@ -145,6 +151,8 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
         product_box=ProductBox(left=box.left, top=box.top, width=box.width, height=box.height),
         transform=Transform(scale=made.transform.scale, tx=made.transform.tx, ty=made.transform.ty),
         upscaled=made.upscaled,
+        capped=made.capped,
+        straightened_degrees=subject.degrees,
         fidelity=fidelity.model_dump(mode="json"),
         confidence=cutout.confidence,
         confidence_reasons=list(cutout.reasons),

@@ -31,6 +31,22 @@ class FidelityReport(BaseModel):
     )
 
 
+class PlacedReport(BaseModel):
+    """How the product came into a picture: nothing is enlarged, made smaller or turned without saying so."""
+
+    model_config = ConfigDict(extra="allow")
+
+    scale: float = Field(description="Picture pixels per photo pixel.", examples=[0.82])
+    upscaled: bool = Field(default=False, description="The photo was enlarged: `scale` is above 1.")
+    capped: bool = Field(
+        default=False,
+        description="Smaller than asked: the photo has too few pixels for the enlargement allowed.",
+    )
+    straightened_degrees: float = Field(
+        default=0.0, description="Clockwise turn of the photo before it was placed; 0: none.", examples=[-2.4]
+    )
+
+
 class RuleReport(BaseModel):
     """One rule of a preset and what the finished file was measured to be."""
 
@@ -57,6 +73,7 @@ FIDELITY_EXAMPLE = FidelityReport(
     ssim=0.9991,
     silhouette_iou=0.9984,
 )
+PLACED_EXAMPLE = PlacedReport(scale=0.82)
 RULE_EXAMPLE = RuleReport(
     rule="fill_share", measured=0.871, limit=">= 0.85", minimum=0.85, passed=True, authority="official"
 )
