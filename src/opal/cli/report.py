@@ -119,11 +119,11 @@ def write_report(report: BaseModel, path: Path) -> None:
 
 
 def least_faithful(variants: Iterable[ReportVariant]) -> dict[str, Any]:
-    """The fidelity figures of the picture with the smallest share of unchanged pixels."""
+    """The fidelity figures of an altered picture, else of that with the least share of unchanged pixels."""
 
-    def kept(variant: ReportVariant) -> float:
+    def kept(variant: ReportVariant) -> tuple[bool, float]:
         share = variant.fidelity.get("share_within_de1")
-        return 1.0 if share is None else float(share)
+        return not variant.fidelity.get("altered"), 1.0 if share is None else float(share)
 
     worst = min(variants, key=kept, default=None)
     return worst.fidelity if worst is not None else {}
@@ -167,11 +167,12 @@ def _remark(item: ReportItem) -> str:
 
 
 def _placed(variant: ReportVariant) -> list[str]:
-    """What was done to the product's size that nobody asked for."""
+    """What was done to the product that nobody asked for."""
+    altered = ["the product was altered"] if variant.fidelity.get("altered") else []
     if variant.placed is None:
-        return []
+        return altered
     enlarged = [f"enlarged {variant.placed.scale:.2f} ×"] if variant.placed.upscaled else []
-    return [*enlarged, *(["smaller than asked"] if variant.placed.capped else [])]
+    return [*altered, *enlarged, *(["smaller than asked"] if variant.placed.capped else [])]
 
 
 def review_line(report: Report) -> str:

@@ -29,6 +29,20 @@ class FidelityReport(BaseModel):
     silhouette_iou: float | None = Field(
         default=None, description="Overlap of the product's outline with the matte, 1 = identical."
     )
+    local_de: float | None = Field(
+        default=None, description="Largest CIEDE2000 of colours averaged over some four pixels."
+    )
+    altered_pixels: int | None = Field(
+        default=None, description="Largest connected area whose local CIEDE2000 is above 1.5, pixels."
+    )
+    local_ssim: float | None = Field(
+        default=None,
+        description="Lowest structural similarity of any place, averaged over some sixteen pixels.",
+    )
+    altered: bool | None = Field(
+        default=None,
+        description="The verdict on these figures: the product in the picture is not the photo's.",
+    )
 
 
 class PlacedReport(BaseModel):
@@ -72,6 +86,10 @@ FIDELITY_EXAMPLE = FidelityReport(
     mean_de=0.11,
     ssim=0.9991,
     silhouette_iou=0.9984,
+    local_de=0.7,
+    altered_pixels=0,
+    local_ssim=0.984,
+    altered=False,
 )
 PLACED_EXAMPLE = PlacedReport(scale=0.82)
 RULE_EXAMPLE = RuleReport(
