@@ -18,7 +18,7 @@ SEEN = 1.5
 
 # Two by two pixels, then a Gaussian of one of those: together one of two pixels.
 _SIGMA = 1.0
-_ROWS = 64
+_ROWS = 16
 """Rows worked on at a time, so that the intermediate arrays stay in the processor's cache; even."""
 _STRUCTURE_SIGMA = 4.0
 

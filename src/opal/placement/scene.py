@@ -39,7 +39,9 @@ class SolidScene(_SceneModel):
     kind: Literal["solid"] = Field(
         default="solid", description="Which kind of scene this is.", examples=["solid"]
     )
-    colour: Colour = Field(default="#ffffff", description="The colour, sRGB as `#rrggbb`.")
+    colour: Colour = Field(
+        default="#ffffff", description="The colour, sRGB as `#rrggbb`.", examples=["#f4f1ec"]
+    )
 
 
 class GradientScene(_SceneModel):
@@ -66,9 +68,13 @@ class GradientScene(_SceneModel):
         default="#f7f7f6",
         alias="from",
         description="Colour at the start, or in the centre; sRGB as `#rrggbb`.",
+        examples=["#fdf3e7"],
     )
     end: Colour = Field(
-        default="#d9d9d8", alias="to", description="Colour at the end, or in the corners; sRGB as `#rrggbb`."
+        default="#d9d9d8",
+        alias="to",
+        description="Colour at the end, or in the corners; sRGB as `#rrggbb`.",
+        examples=["#e2c9ae"],
     )
     angle: float = Field(
         default=180.0,

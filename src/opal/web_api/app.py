@@ -21,6 +21,7 @@ from opal.web_api import archive, blobs, events, jobs, presets, scenes, uploads,
 from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
+from opal.web_api.scene_thumbnails import SceneThumbnails
 
 # A photo that must be read whole may be 60 MB: two at a time bound the memory.
 _PHOTOS_AT_A_TIME = 2
@@ -68,8 +69,10 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.event_tail = EventTail(parts.database)
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
+    app.state.scene_thumbnails = SceneThumbnails()
     for resource in (jobs, uploads, events, variants, archive, presets, scenes):
         app.include_router(resource.router)
+    app.include_router(scenes.thumbnail_router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
