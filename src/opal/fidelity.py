@@ -57,9 +57,6 @@ class Fidelity(BaseModel):
     max_de: float | None = Field(description="Largest CIEDE2000 of any of them.")
     mean_de: float | None = Field(description="Mean CIEDE2000.")
     ssim: float | None = Field(description="Structural similarity of luma, 1 = identical.")
-    silhouette_iou: float | None = Field(
-        description="Overlap of the product's outline with the matte under the same transform."
-    )
     local_de: float | None = Field(
         default=None, description="Largest CIEDE2000 of colours averaged over some four pixels."
     )
@@ -74,6 +71,9 @@ class Fidelity(BaseModel):
         default=None,
         description=f"The verdict: local_de above {MOST_LOCAL_DE}, altered_pixels above "
         f"{MOST_ALTERED_PIXELS} or local_ssim below {LEAST_LOCAL_SSIM}; null: nothing to compare.",
+    )
+    silhouette_iou: float | None = Field(
+        description="Overlap of the product's outline with the matte under the same transform."
     )
 
 
@@ -111,13 +111,13 @@ def measure(
         max_de=round(highest, 3),
         mean_de=round(total / compared, 4),
         ssim=round(ssim, 6),
-        silhouette_iou=iou,
         local_de=round(local.max_de, 3),
         altered_pixels=local.pixels,
         local_ssim=round(local_ssim, 4),
         altered=local.max_de > MOST_LOCAL_DE
         or local.pixels > MOST_ALTERED_PIXELS
         or local_ssim < LEAST_LOCAL_SSIM,
+        silhouette_iou=iou,
     )
 
 

@@ -22,6 +22,7 @@ from rich.progress import (
 from opal import __version__
 from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
+from opal.cli.placement_option import parse_placement
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
 from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, summary_rows
@@ -29,10 +30,9 @@ from opal.cli.terminal import JsonOption, command_app, print_json, print_table, 
 from opal.cli.weights import ensure_weights
 from opal.cutout.engines import load_engine
 from opal.cutout.interface import CutoutEngine
-from opal.errors import InvalidInput, InvalidPlacement, InvalidScene
+from opal.errors import InvalidInput, InvalidScene
 from opal.images.limits import Limits
 from opal.marketplaces.presets import resolve_presets
-from opal.placement.placement import resolve_placement
 from opal.placement.scene import DEFAULT_SCENE, resolve_scene
 from opal.settings import load_settings
 
@@ -72,11 +72,11 @@ def process(  # noqa: PLR0917 - one parameter per option
     presets = resolve_presets(preset or ["square-1x1"])
     recipe = LocalRecipe(
         scene=resolve_scene(chosen),
-        placement=resolve_placement(_parse_placement(placement)),
+        placement=parse_placement(placement),
         presets=presets,
         seed=seed,
-        limits=Limits.of(settings.photo),
         review_below=settings.review.below,
+        limits=Limits.of(settings.photo),
     )
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"{out} is a file; --out names a folder.")
@@ -170,16 +170,6 @@ def _parse_scene(scene: str) -> str | dict[str, Any]:
         parsed: dict[str, Any] = json.loads(scene)
     except json.JSONDecodeError as error:
         raise InvalidScene(f"The scene is not valid JSON: {error}.") from error
-    return parsed
-
-
-def _parse_placement(placement: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(placement)
-    except json.JSONDecodeError as error:
-        raise InvalidPlacement(f"The placement is not valid JSON: {error}.") from error
-    if not isinstance(parsed, dict):
-        raise InvalidPlacement("The placement is not a JSON object.")
     return parsed
 
 

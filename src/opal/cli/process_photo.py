@@ -29,9 +29,9 @@ class LocalRecipe:
     placement: Placement
     presets: Sequence[Preset]
     seed: int
-    limits: Limits
-    review_below: float = 0.0
+    review_below: float
     """Confidence below which the photo is marked for review; 0 marks none."""
+    limits: Limits
 
 
 def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> ReportItem:

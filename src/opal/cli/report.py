@@ -51,9 +51,9 @@ class ReportVariant(BaseModel):
     height: int
     bytes: int
     format: str
+    placed: ReportPlaced | None = None
     compliance: list[ReportRule]
     fidelity: dict[str, Any] = {}
-    placed: ReportPlaced | None = None
 
 
 class ReportItem(BaseModel):

@@ -45,12 +45,12 @@ class Variant:
     fidelity: Fidelity
     scale: float
     """Canvas pixels per photo pixel."""
+    straightened_degrees: float
+    """Clockwise turn before placing; 0.0 when the product was left as it was photographed."""
     upscaled: bool
     """Enlarged: `scale` is above 1."""
     capped: bool
     """Smaller than the preset wants, as the photo has too few pixels; its `fill_share` row says so."""
-    straightened_degrees: float
-    """Clockwise turn before placing; 0.0 when the product was left as it was photographed."""
     digital_source_type: str | None
     timings: dict[str, float]
     """Seconds per step."""
@@ -148,9 +148,9 @@ def _create(subject: Upright, scene: Scene, placement: Placement, preset: Preset
         compliance=compliance,
         fidelity=fidelity,
         scale=composition.transform.scale,
+        straightened_degrees=subject.degrees,
         upscaled=composition.upscaled,
         capped=composition.capped and not preset.native,
-        straightened_degrees=subject.degrees,
         digital_source_type=source_type,
         timings=timings,
     )

@@ -78,14 +78,14 @@ class ScoreMeta(BaseModel):
     canvas_height: int
     product_box: ProductBox
     transform: Transform
-    upscaled: bool = Field(default=False, description="The photo was enlarged: transform.scale is above 1.")
-    capped: bool = Field(
-        default=False, description="Smaller than asked: the rest needed more enlargement than is allowed."
-    )
     straightened_degrees: float = Field(
         default=0.0, description="Clockwise turn of the photo about its middle before all else; 0: none."
     )
-    fidelity: dict[str, float | int | None]
+    capped: bool = Field(
+        default=False, description="Smaller than asked: the rest needed more enlargement than is allowed."
+    )
+    upscaled: bool = False
+    fidelity: dict[str, Any]
     confidence: float = Field(ge=0, le=1)
     confidence_reasons: list[str] = []
     timings: dict[str, float] = Field(default={}, description="Seconds per step.")

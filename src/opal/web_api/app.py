@@ -68,8 +68,8 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.event_tail = EventTail(parts.database)
-    app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     app.state.scene_thumbnails = SceneThumbnails()
+    app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     for resource in (jobs, uploads, events, variants, archive, presets, scenes):
         app.include_router(resource.router)
     app.include_router(scenes.thumbnail_router)

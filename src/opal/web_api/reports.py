@@ -16,6 +16,22 @@ class PhotoFacts(BaseModel):
     content_type: str | None = Field(default=None, examples=["image/jpeg"])
 
 
+class PlacedReport(BaseModel):
+    """How the product came into a picture: nothing is enlarged, made smaller or turned without saying so."""
+
+    model_config = ConfigDict(extra="allow")
+
+    scale: float = Field(description="Picture pixels per photo pixel.", examples=[0.82])
+    upscaled: bool = Field(default=False, description="The photo was enlarged: `scale` is above 1.")
+    capped: bool = Field(
+        default=False,
+        description="Smaller than asked: the photo has too few pixels for the enlargement allowed.",
+    )
+    straightened_degrees: float = Field(
+        default=0.0, description="Clockwise turn of the photo before it was placed; 0: none.", examples=[-2.4]
+    )
+
+
 class FidelityReport(BaseModel):
     """How close the product in a picture is to the product in the photo; null: nothing to compare."""
 
@@ -26,9 +42,6 @@ class FidelityReport(BaseModel):
     max_de: float | None = Field(default=None, description="Largest CIEDE2000 of any of them.")
     mean_de: float | None = Field(default=None, description="Mean CIEDE2000.")
     ssim: float | None = Field(default=None, description="Structural similarity of luma, 1 = identical.")
-    silhouette_iou: float | None = Field(
-        default=None, description="Overlap of the product's outline with the matte, 1 = identical."
-    )
     local_de: float | None = Field(
         default=None, description="Largest CIEDE2000 of colours averaged over some four pixels."
     )
@@ -43,21 +56,8 @@ class FidelityReport(BaseModel):
         default=None,
         description="The verdict on these figures: the product in the picture is not the photo's.",
     )
-
-
-class PlacedReport(BaseModel):
-    """How the product came into a picture: nothing is enlarged, made smaller or turned without saying so."""
-
-    model_config = ConfigDict(extra="allow")
-
-    scale: float = Field(description="Picture pixels per photo pixel.", examples=[0.82])
-    upscaled: bool = Field(default=False, description="The photo was enlarged: `scale` is above 1.")
-    capped: bool = Field(
-        default=False,
-        description="Smaller than asked: the photo has too few pixels for the enlargement allowed.",
-    )
-    straightened_degrees: float = Field(
-        default=0.0, description="Clockwise turn of the photo before it was placed; 0: none.", examples=[-2.4]
+    silhouette_iou: float | None = Field(
+        default=None, description="Overlap of the product's outline with the matte, 1 = identical."
     )
 
 
