@@ -47,6 +47,6 @@ def test_the_summary_says_how_many_want_a_look() -> None:
 def test_the_table_says_what_was_enlarged_or_kept_smaller() -> None:
     placed = ReportPlaced(scale=2.0, upscaled=True, capped=True)
     [row] = summary_rows([_item(1.0, placed=placed)])
-    assert row[-1] == "square-1x1: enlarged 2.00 ×; square-1x1: smaller than asked"
+    assert row[-1] == "enlarged: square-1x1 2.00 ×; smaller than asked: square-1x1"
     [row] = summary_rows([_item(1.0, placed=ReportPlaced(scale=0.5))])
     assert row[-1] == ""

@@ -60,6 +60,11 @@ def _wedge(x: Field, y: Field) -> NDArray[np.bool_]:
     return np.asarray((x > 100) & (x < 220 + 0.1 * (y - 80)) & (y > 80) & (y < 320))
 
 
+def _leaning_right_on_a_level_base(x: Field, y: Field) -> NDArray[np.bool_]:
+    up = 340 - y
+    return np.asarray((x > 60 + 0.04 * up) & (x < 310 + 0.15 * up) & (up > 0) & (up < 160))
+
+
 def _cone(x: Field, y: Field) -> NDArray[np.bool_]:
     return np.asarray((np.abs(x - 200) < 0.3 * (y - 60)) & (y > 60) & (y < 330))
 
@@ -69,7 +74,7 @@ def _star(x: Field, y: Field) -> NDArray[np.bool_]:
     return np.asarray(radius < 90 + 45 * np.cos(5 * angle + 0.4))
 
 
-@pytest.mark.parametrize("shape", [_parallelogram, _wedge, _cone, _star])
+@pytest.mark.parametrize("shape", [_parallelogram, _wedge, _leaning_right_on_a_level_base, _cone, _star])
 def test_a_slanted_shape_that_stands_level_is_no_leaning_one(
     shape: Callable[[Field, Field], NDArray[np.bool_]],
 ) -> None:

@@ -1,6 +1,6 @@
 """`report.json`, the same for `opal demo` and `opal process`: what became of every photo."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -161,18 +161,21 @@ def _remark(item: ReportItem) -> str:
         for rule in variant.compliance
         if not rule.passed
     ]
-    placed = [f"{variant.preset}: {words}" for variant in item.variants for words in _placed(variant)]
-    said = "; ".join([*(doubt.rstrip(".") for doubt in item.confidence_reasons), *broken, *placed])
+    said = "; ".join(
+        [*(doubt.rstrip(".") for doubt in item.confidence_reasons), *broken, *_unasked(item.variants)]
+    )
     return f"review: {said}" if item.review else said
 
 
-def _placed(variant: ReportVariant) -> list[str]:
-    """What was done to the product that nobody asked for."""
-    altered = ["the product was altered"] if variant.fidelity.get("altered") else []
-    if variant.placed is None:
-        return altered
-    enlarged = [f"enlarged {variant.placed.scale:.2f} ×"] if variant.placed.upscaled else []
-    return [*altered, *enlarged, *(["smaller than asked"] if variant.placed.capped else [])]
+def _unasked(variants: Sequence[ReportVariant]) -> list[str]:
+    """What was done to the product that nobody asked for, and in which pictures."""
+    placed = [(variant.preset, variant.placed) for variant in variants if variant.placed is not None]
+    done = {
+        "the product was altered": [each.preset for each in variants if each.fidelity.get("altered")],
+        "enlarged": [f"{preset} {how.scale:.2f} ×" for preset, how in placed if how.upscaled],
+        "smaller than asked": [preset for preset, how in placed if how.capped],
+    }
+    return [f"{what}: {', '.join(where)}" for what, where in done.items() if where]
 
 
 def review_line(report: Report) -> str:

@@ -46,9 +46,10 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A straight piece of outline: `across = slope * along + c` from `first` to `last` along."""
+    """A straight piece of outline: `across = slope * along + offset` from `first` to `last` along."""
 
     slope: float
+    offset: float
     first: float
     last: float
     share: float
@@ -58,6 +59,11 @@ class _Side:
     def length(self) -> float:
         """Pixels from its first to its last point."""
         return self.last - self.first
+
+    @property
+    def end(self) -> float:
+        """How far across it ends."""
+        return self.slope * self.last + self.offset
 
 
 def turn_needed(matte: Matte) -> float:
@@ -82,7 +88,9 @@ def turn_needed(matte: Matte) -> float:
         return 0.0
     turn = 0.5 * (left_degrees + right_degrees)
     needed = _SIDE_SHARE
-    base = _straight_side(part[::-1].T, size)
+    # Between the sides' lower ends; beyond them a slanted product hangs over its base.
+    feet = part[:, max(0, math.floor(left.end)) : math.ceil(part.shape[1] - right.end)]
+    base = _straight_side(feet[::-1].T, size)
     if base is not None and base.share >= _BASE_SHARE:
         if abs(_degrees(base.slope) - turn) > _MOST_QUARREL:
             return 0.0
@@ -136,7 +144,13 @@ def _straight_side(part: NDArray[np.float32], size: float) -> _Side | None:
             return None
         slope, offset = np.polyfit(along[on_line], across[on_line], 1)
     followed = along[on_line]
-    return _Side(float(slope), float(followed[0]), float(followed[-1]), float(on_line.sum() / present.size))
+    return _Side(
+        float(slope),
+        float(offset),
+        float(followed[0]),
+        float(followed[-1]),
+        float(on_line.sum() / present.size),
+    )
 
 
 def _beside(left: _Side, right: _Side) -> bool:
@@ -156,7 +170,9 @@ def _most_followed(along: _Floats, across: _Floats, tolerance: float) -> tuple[f
         near = np.searchsorted(offsets, offsets + 2.0 * tolerance, side="right") - np.arange(offsets.size)
         most = int(np.argmax(near))
         if near[most] > best:
-            best, found = int(near[most]), (slope, float(offsets[most]) + tolerance)
+            best = int(near[most])
+            # The middle of those found, not of the window: at its edge rounding would lose an exact line.
+            found = (slope, 0.5 * float(offsets[most] + offsets[most + best - 1]))
     return found
 
 
