@@ -51,6 +51,7 @@ FIDELITY: dict[str, Any] = Fidelity(
     ssim=0.999,
     silhouette_iou=0.998,
 ).model_dump(mode="json")
+PLACED: dict[str, Any] = {"upscaled": True, "capped": False, "straightened_degrees": -2.4}
 RULE: dict[str, Any] = RuleResult(rule="width", measured=2000, limit="= 2000", passed=True).model_dump(
     mode="json"
 )
@@ -134,7 +135,7 @@ class WebApi:
         answer = (await self.client.get("/v1/credits")).json()
         return answer["balance"], answer["held"]
 
-    async def finish(self, item_id: str, pictures: dict[str, bytes]) -> None:
+    async def finish(self, item_id: str, pictures: dict[str, bytes], *, review: bool = False) -> None:
         """Do what the two workers would do: complete and export the item with ``pictures``."""
         async with self.parts.database.transaction() as connection:
             claimed = await items.claim(connection, item_id, items.Stage.PROCESS, lease_s=60, by="test")
@@ -144,7 +145,14 @@ class WebApi:
             changes = {
                 "scene_path": scene,
                 "matte_path": matte,
-                "meta": {"confidence": 0.93, "confidence_reasons": [], "fidelity": FIDELITY},
+                "review": review,
+                "meta": {
+                    "confidence": 0.93,
+                    "confidence_reasons": [],
+                    "fidelity": FIDELITY,
+                    "transform": {"scale": 1.25, "tx": 0.0, "ty": 0.0},
+                    **PLACED,
+                },
             }
             item = await items.move(connection, item, ItemState.COMPLETED, by="test", changes=changes)
             await ledger.debit(connection, item)
@@ -179,6 +187,7 @@ def _row(item: Item, preset: str, data: bytes) -> VariantRow:
         sha256="0" * 64,
         compliance=[RULE],
         fidelity=FIDELITY,
+        placed={"scale": 1.25, **PLACED},
     )
 
 

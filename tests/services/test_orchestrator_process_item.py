@@ -43,7 +43,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-def storing(world: World) -> Answer:
+def storing(world: World, confidence: float = 0.9) -> Answer:
     """What the true endpoint does: it stores both pictures itself and answers with meta only."""
 
     async def answer(request: Request) -> Response:
@@ -52,7 +52,7 @@ def storing(world: World) -> Answer:
         for url in (wanted.output_sas.scene, wanted.output_sas.matte):
             path = urlsplit(url).path.removeprefix("/blobs/outputs/")
             await world.parts.blobs.write("outputs", path, matte_png(), content_type="image/png")
-        return JSONResponse({"meta": META})
+        return JSONResponse({"meta": {**META, "confidence": confidence}})
 
     return answer
 
@@ -102,6 +102,21 @@ async def test_an_item_is_completed_charged_and_sent_on_in_one_go(world: World) 
     assert await world.message_ids("exports") == [f"{item.id}:0"]
     seconds = (await world.story(item))[-1].details["seconds"]
     assert set(seconds) == {"sign_urls", "ask_endpoint", "store_outputs", "verify_outputs"}
+
+
+@pytest.mark.parametrize(("confidence", "review"), [(0.79, True), (0.8, False)])
+async def test_a_doubtful_cut_out_is_marked_and_goes_on_like_any_other(
+    world: World, confidence: float, review: bool
+) -> None:
+    [item] = await world.queued()
+    async with orchestrator(world, storing(world, confidence)) as worker:
+        assert await worker.deliver(item) == Done()
+    done = await world.item(item.id)
+    assert (done.state, done.review) == (ItemState.COMPLETED, review)
+    assert bool((await world.story(item))[-1].details.get("review")) is review
+    assert await world.message_ids("exports") == [f"{item.id}:0"]
+    balance = await world.balance()
+    assert (balance.balance, balance.held) == (GRANTED - 1, 0)
 
 
 async def test_the_endpoint_is_told_the_whole_recipe(world: World) -> None:

@@ -96,6 +96,26 @@ async def test_a_turned_photo_is_cut_out_upright_and_stored_by_the_endpoint_itse
     assert 0 <= box.top < box.top + box.height <= scene.height
 
 
+async def test_a_leaning_product_is_straightened_where_that_is_asked_for_and_the_matte_stays_the_photos(
+    web: WebApi,
+) -> None:
+    photo, alpha = sample("glass-bottle")
+    own = pyvips.Image.new_from_array((alpha * 255).round().astype(np.uint8))
+    leaning = pyvips.Image.new_from_buffer(photo, "").bandjoin(own).rotate(4.0).pngsave_buffer()
+    for placement, turn in ({}, 0.0), ({"straighten": True, "fill": 1.0}, -3.56):
+        answer, folder = await scored(web, leaning, scene="white", placement=placement)
+        meta = answer.meta
+        assert meta.straightened_degrees == pytest.approx(turn, abs=0.1)
+        assert meta.fidelity["share_within_de1"] > 0.999
+        assert meta.fidelity["altered"] is False
+        matte = read_matte(await web.parts.blobs.read("outputs", f"{folder}/matte.png"))
+        assert matte.shape == (meta.photo_height, meta.photo_width)
+        for name in ("scene", "matte"):
+            await web.parts.blobs.delete("outputs", f"{folder}/{name}.png")
+    # The photo is not enlarged unless its placement allows it, and falling short of the wish is told.
+    assert (meta.transform.scale, meta.upscaled, meta.capped) == (1.0, False, True)
+
+
 async def test_without_output_urls_the_pictures_come_inline(web: WebApi) -> None:
     photo, alpha = sample("soap-dispenser")
     answer, _ = await scored(web, photo, inline=True, scene={"kind": "transparent"})

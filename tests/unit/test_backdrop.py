@@ -12,6 +12,7 @@ from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.images.metadata import DigitalSourceType, PictureMetadata, read_digital_source_type, xmp_packet
 from opal.images.shadow import ShadowKind
+from opal.images.straighten import turned
 from opal.marketplaces.presets import load_presets
 from opal.placement.backdrop import WIDEST_BLUR, BackdropEngine, blur_radius, decode_backdrop
 from opal.placement.casting import light_of
@@ -22,6 +23,7 @@ from opal.placement.place import Composition, compose
 from opal.placement.placement import Placement
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import BackdropScene, SolidScene, resolve_scene
+from opal.placement.upright import upright
 
 LIMITS = Limits()
 
@@ -236,6 +238,23 @@ def test_variants_stand_on_the_backdrop_where_the_channel_allows() -> None:
     assert (made[1].enlargement, made[1].digital_source_type) == (None, None)
     filled = presets["square-1x1"].model_copy(update={"fill": 0.8})
     assert scene_for(filled, scene(scale=0.3)) == scene()
+
+
+def test_a_leaning_product_is_straightened_and_then_stands_on_the_line() -> None:
+    drawn, presets = box_with_label(), [load_presets()["landscape-4x3"]]
+    photo, matte = turned(drawn.photo, drawn.matte, 5.0)
+    asked = Placement(straighten=True, shadow="soft")
+    [made] = create_variants(photo, matte, scene(match=1.0), asked, presets, seed=1, backdrop=room())
+    assert made.straightened_degrees == pytest.approx(-5.0, abs=0.05)
+    assert made.fidelity.altered is False
+    assert made.fidelity.light_match is not None
+    assert made.fidelity.silhouette_iou is not None
+    assert made.fidelity.silhouette_iou > 0.98
+    subject = upright(photo, matte, asked)
+    composition = compose(subject.photo, subject.matte, scene(), asked, 800, 600, seed=1, backdrop=room())
+    rows = (composition.alpha > 0.5).sum(axis=1)
+    assert foot_row(composition) == pytest.approx(0.8 * 600, abs=1)
+    assert rows[int(foot_row(composition)) - 3] == pytest.approx(rows.max(), abs=2), "a level foot"
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,10 @@ from rich.progress import (
 from opal import __version__
 from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
+from opal.cli.placement_option import parse_placement
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
-from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, summary_rows
+from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, summary_rows
 from opal.cli.scene_option import choose_scene
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
@@ -32,7 +33,6 @@ from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
 from opal.images.limits import Limits
 from opal.marketplaces.presets import resolve_presets
-from opal.placement.placement import Placement
 from opal.placement.scene import DEFAULT_SCENE
 from opal.settings import load_settings
 
@@ -50,6 +50,10 @@ def process(  # noqa: PLR0917 - one parameter per option
         str,
         typer.Option("--scene", help="A scene's name (see `opal scenes`), its JSON, or a .json file of it."),
     ] = DEFAULT_SCENE,
+    placement: Annotated[
+        str,
+        typer.Option("--placement", help="How the product stands, as JSON: '{\"straighten\": true}'."),
+    ] = "{}",
     preset: Annotated[
         list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
     ] = None,
@@ -70,9 +74,10 @@ def process(  # noqa: PLR0917 - one parameter per option
     chosen = choose_scene(scene, limits, presets)
     recipe = LocalRecipe(
         scene=chosen.scene,
-        placement=Placement(),
+        placement=parse_placement(placement),
         presets=presets,
         seed=seed,
+        review_below=settings.review.below,
         limits=limits,
         backdrop=chosen.backdrop,
     )
@@ -82,7 +87,9 @@ def process(  # noqa: PLR0917 - one parameter per option
     if not found:
         raise InvalidInput("There are no photos in the places named.")
     out.mkdir(parents=True, exist_ok=True)
-    folder = ResultFolder(out, _recipe_key(chosen.key, recipe, settings.scoring.engine))
+    folder = ResultFolder(
+        out, _recipe_key(chosen.key, recipe, settings.scoring.engine), review_below=settings.review.below
+    )
     works = folder.plan(found)
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
@@ -155,6 +162,8 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
     typer.echo(
         f"\n{done} of {len(report.items)} photos{unchanged}, {report.seconds:.1f} s. Results in {out}/."
     )
+    if line := review_line(report):
+        typer.echo(line)
 
 
 def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, engine: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from opal.cli.file_unusable import FileUnusable
 from opal.cli.process_folder import Work
-from opal.cli.report import ReportError, ReportItem, ReportRule, ReportVariant, least_faithful
+from opal.cli.report import ReportError, ReportItem, ReportPlaced, ReportRule, ReportVariant, least_faithful
 from opal.cutout.interface import CutoutEngine
 from opal.errors import OpalError
 from opal.export_worker.create_variants import Variant, create_variants
@@ -16,6 +16,7 @@ from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.images.matte import encode_matte
 from opal.images.photo import Photo
+from opal.items.review import needs_review
 from opal.marketplaces.presets import Preset
 from opal.placement.placement import Placement
 from opal.placement.scene import Scene
@@ -29,6 +30,8 @@ class LocalRecipe:
     placement: Placement
     presets: Sequence[Preset]
     seed: int
+    review_below: float
+    """Confidence below which the photo is marked for review; 0 marks none."""
     limits: Limits
     backdrop: Photo | None = None
 
@@ -73,6 +76,7 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         "matte": f"{work.folder}/matte.png",
         "confidence": cutout.confidence,
         "confidence_reasons": list(cutout.reasons),
+        "review": needs_review(cutout.confidence, recipe.review_below),
         "fidelity": least_faithful(reported),
         "variants": reported,
     }
@@ -92,5 +96,11 @@ def _reported(variant: Variant, folder: str) -> ReportVariant:
         format=variant.format,
         backdrop_enlargement=None if variant.enlargement is None else round(variant.enlargement, 3),
         fidelity=variant.fidelity.model_dump(mode="json"),
+        placed=ReportPlaced(
+            scale=round(variant.scale, 4),
+            upscaled=variant.upscaled,
+            capped=variant.capped,
+            straightened_degrees=variant.straightened_degrees,
+        ),
         compliance=[ReportRule.model_validate(result.model_dump()) for result in variant.compliance],
     )

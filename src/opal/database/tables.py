@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -145,6 +147,7 @@ items = Table(
     Column("scene_path", String(512)),
     Column("matte_path", String(512)),
     Column("meta", Json, nullable=False, default=dict),
+    Column("review", Boolean, nullable=False, default=False, server_default=false()),
     Column("error_code", String(64)),
     Column("error_message", Text),
     _created(),
@@ -190,6 +193,8 @@ variants = Table(
     Column("sha256", String(64), nullable=False),
     Column("compliance", Json, nullable=False),
     Column("fidelity", Json),
+    # How the product was placed; rows of before revision 0003 do not know.
+    Column("placed", Json),
     _created(),
     PrimaryKeyConstraint("item_id", "preset"),
     Index(None, "job_id"),

@@ -22,6 +22,7 @@ from opal.placement.place import Composition, compose, find_product
 from opal.placement.placement import Placement
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import BackdropScene, Scene, SolidScene, TransparentScene
+from opal.placement.upright import Upright, upright
 
 LOWEST_QUALITY = 70
 """Below it a JPEG shows blocks; a picture still too large then fails its `bytes` rule instead."""
@@ -42,7 +43,12 @@ class Variant:
     sha256: str
     compliance: tuple[RuleResult, ...]
     fidelity: Fidelity
+    scale: float
+    """Canvas pixels per photo pixel."""
+    straightened_degrees: float
+    """Clockwise turn before placing; 0.0 when the product was left as it was photographed."""
     upscaled: bool
+    """Enlarged: `scale` is above 1."""
     capped: bool
     """Smaller than the preset wants, as the photo has too few pixels; its `fill_share` row says so."""
     enlargement: float | None
@@ -56,8 +62,7 @@ class Variant:
 class _Source:
     """What all of a photo's pictures are made of."""
 
-    photo: Photo
-    matte: Matte
+    subject: Upright
     scene: Scene
     backdrop: Photo | None
 
@@ -80,7 +85,8 @@ def create_variants(
     ProductTooSmall, BackdropUnusable and BackdropTooSmall.
     """
     find_product(matte)
-    source = _Source(photo, matte, scene, backdrop)
+    subject = upright(photo, matte, placement)
+    source = _Source(subject, scene, backdrop)
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
         return list(pool.map(lambda p: _create(source, placement, p, seed), presets))
 
@@ -122,10 +128,12 @@ def placement_for(preset: Preset, placement: Placement) -> Placement:
 
 
 def _create(source: _Source, placement: Placement, preset: Preset, seed: int) -> Variant:
-    photo, matte, backdrop = source.photo, source.matte, source.backdrop
+    subject, backdrop = source.subject, source.backdrop
     ground = scene_for(preset, source.scene)
-    width, height, placed_as = _canvas(preset, placement_for(preset, placement), matte)
-    composition = compose(photo, matte, ground, placed_as, width, height, seed=seed, backdrop=backdrop)
+    width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
+    composition = compose(
+        subject.photo, subject.matte, ground, placed_as, width, height, seed=seed, backdrop=backdrop
+    )
     source_type = digital_source_type(ground, backdrop)
     timings = dict(composition.timings)
     started = time.perf_counter()
@@ -139,7 +147,7 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
         composition.reference,
         composition.alpha,
         composition.product_box,
-        matte=matte,
+        matte=subject.matte,
         transform=composition.transform,
         relight=composition.relight,
     )
@@ -160,6 +168,8 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
         sha256=hashlib.sha256(data).hexdigest(),
         compliance=compliance,
         fidelity=fidelity,
+        scale=composition.transform.scale,
+        straightened_degrees=subject.degrees,
         upscaled=composition.upscaled,
         capped=composition.capped and not preset.native,
         enlargement=composition.enlargement,

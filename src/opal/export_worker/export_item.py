@@ -200,4 +200,10 @@ async def _store(blobs: Blobs, item: Item, variant: Variant) -> VariantRow:
         sha256=variant.sha256,
         compliance=[result.model_dump(mode="json") for result in variant.compliance],
         fidelity=variant.fidelity.model_dump(mode="json"),
+        placed={
+            "scale": round(variant.scale, 4),
+            "upscaled": variant.upscaled,
+            "capped": variant.capped,
+            "straightened_degrees": variant.straightened_degrees,
+        },
     )

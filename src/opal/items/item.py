@@ -30,6 +30,8 @@ class Item:
     matte_path: str | None
     error_code: str | None
     error_message: str | None
+    review: bool
+    """The cut-out is doubtful: a person should look at the pictures before they are used."""
     created_at: datetime
     updated_at: datetime
     photo: dict[str, Any] = field(default_factory=dict)

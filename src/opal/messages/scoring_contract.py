@@ -54,7 +54,7 @@ class ProductBox(BaseModel):
 
 
 class Transform(BaseModel):
-    """Where the original's pixels went: ``x' = scale * x + tx``, ``y' = scale * y + ty``."""
+    """Where the photo's pixels went, once straightened: ``x' = scale * x + tx``, ``y' = scale * y + ty``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,6 +92,12 @@ class ScoreMeta(BaseModel):
     canvas_height: int
     product_box: ProductBox
     transform: Transform
+    straightened_degrees: float = Field(
+        default=0.0, description="Clockwise turn of the photo about its middle before all else; 0: none."
+    )
+    capped: bool = Field(
+        default=False, description="Smaller than asked: the rest needed more enlargement than is allowed."
+    )
     upscaled: bool = False
     backdrop: BackdropUsed | None = None
     fidelity: dict[str, Any]

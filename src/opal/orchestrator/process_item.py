@@ -17,6 +17,7 @@ from opal.database import backdrops, items, jobs, ledger, outbox
 from opal.database.engine import Database
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, ScoringFailed
 from opal.items.item import Item, Recipe, blob_path
+from opal.items.review import needs_review
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.job_message import JobMessage
@@ -38,6 +39,8 @@ class Means:
     blobs: Blobs
     scoring: ScoringClient
     relay: OutboxRelay
+    review_below: float
+    """Confidence 0..1 below which a person is asked to look at the pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +120,16 @@ async def verify_outputs(means: Means, work: Work) -> Work:
 
 
 async def complete_item(means: Means, work: Work) -> Work:
-    """State, charge and next message, in one transaction that only this attempt can commit."""
+    """State, charge and next message, in one transaction that only this attempt can commit.
+
+    A doubtful cut-out is marked for review and goes on like any other.
+    """
     assert work.response is not None
     changes = {
         "scene_path": work.scene_path,
         "matte_path": work.matte_path,
         "meta": work.response.meta.model_dump(mode="json"),
+        "review": needs_review(work.response.meta.confidence, means.review_below),
         # The export is another stage with a budget of its own; the events keep the old figures.
         "failures": 0,
         "interruptions": 0,
@@ -163,7 +170,7 @@ async def process_item(means: Means, item: Item, message: JobMessage) -> None:
         work = await step(means, work)
         seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
         work = replace(work, seconds=seconds)
-    _log.info("item completed", action="item.completed", attempt=item.attempt)
+    _log.info("item completed", action="item.completed", attempt=item.attempt, review=work.item.review)
 
 
 async def _backdrop_path(means: Means, work: Work) -> str | None:

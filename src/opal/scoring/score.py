@@ -39,6 +39,7 @@ from opal.placement.place import Composition, compose
 from opal.placement.placement import resolve_placement
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import DEFAULT_SCENE, BackdropScene, Scene, resolve_scene
+from opal.placement.upright import Upright, upright
 from opal.scoring.pictures import PictureClient
 from opal.settings import Settings, load_settings
 
@@ -90,20 +91,31 @@ def run(request: ScoreRequest) -> ScoreResponse:
     with _timed(timings, "backdrop"):
         backdrop = _backdrop(request, scene)
     cutout = engine.cut_out(photo)
+    with _timed(timings, "straighten"):
+        subject = upright(photo, cutout.matte, placement)
     width, height = scene_size(photo)
-    made = compose(photo, cutout.matte, scene, placement, width, height, seed=request.seed, backdrop=backdrop)
+    made = compose(
+        subject.photo,
+        subject.matte,
+        scene,
+        placement,
+        width,
+        height,
+        seed=request.seed,
+        backdrop=backdrop,
+    )
     with _timed(timings, "encode"):
         source_type = digital_source_type(scene, backdrop)
         scene_png = encode(made.pixels, "png", metadata=PictureMetadata(digital_source_type=source_type))
         matte_png = encode_matte(cutout.matte)
     with _timed(timings, "fidelity"):
-        fidelity = _measured(read_finished(scene_png).pixels, made, cutout)
+        fidelity = _measured(read_finished(scene_png).pixels, made, subject)
     with _timed(timings, "store"):
         if request.output_sas is not None:
             pictures.store(request.output_sas.scene, scene_png)
             pictures.store(request.output_sas.matte, matte_png)
     timings |= cutout.timings | made.timings
-    meta = _meta(engine, photo, scene, backdrop, cutout, made, fidelity, timings)
+    meta = _meta(engine, photo, scene, backdrop, cutout, subject, made, fidelity, timings)
     if request.output_sas is not None:
         return ScoreResponse(meta=meta)
     return ScoreResponse(image_bytes_b64=_base64(scene_png), matte_bytes_b64=_base64(matte_png), meta=meta)
@@ -140,13 +152,13 @@ def scene_size(photo: Photo) -> tuple[int, int]:
     return max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
 
 
-def _measured(pixels: NDArray[np.uint8], made: Composition, cutout: Cutout) -> Fidelity:
+def _measured(pixels: NDArray[np.uint8], made: Composition, subject: Upright) -> Fidelity:
     return measure(
         pixels,
         made.reference,
         made.alpha,
         made.product_box,
-        matte=cutout.matte,
+        matte=subject.matte,
         transform=made.transform,
         relight=made.relight,
     )
@@ -158,6 +170,7 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
     scene: Scene,
     backdrop: Photo | None,
     cutout: Cutout,
+    subject: Upright,
     made: Composition,
     fidelity: Fidelity,
     timings: dict[str, float],
@@ -182,6 +195,8 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
         canvas_height=height,
         product_box=ProductBox(left=box.left, top=box.top, width=box.width, height=box.height),
         transform=Transform(scale=made.transform.scale, tx=made.transform.tx, ty=made.transform.ty),
+        capped=made.capped,
+        straightened_degrees=subject.degrees,
         upscaled=made.upscaled,
         backdrop=_backdrop_used(backdrop, made),
         fidelity=fidelity.model_dump(mode="json"),

@@ -190,8 +190,9 @@ async def list_jobs(
         found = await jobs.list_jobs(connection, tenant_id, limit + 1, cursor)
         page = found[:limit]
         counts = await jobs.state_counts(connection, [job.id for job in page])
+        marked = await jobs.review_counts(connection, [job.id for job in page])
     return JobPage(
-        jobs=[job_summary(job, counts[job.id]) for job in page],
+        jobs=[job_summary(job, counts[job.id], marked[job.id]) for job in page],
         next_cursor=page[-1].id if len(found) > limit else None,
     )
 
@@ -204,11 +205,19 @@ async def list_jobs(
         **problems(Unauthorized, NotFound, *ALWAYS),
     },
 )
-async def read_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDetail:
+async def read_job(
+    parts: WebParts,
+    tenant_id: Tenant,
+    job_id: JobId,
+    review: Annotated[
+        bool | None,
+        Query(description="Show only the photos that are (or are not) marked for review; counts are of all."),
+    ] = None,
+) -> JobDetail:
     """The job's status, counts and items, each with its error or its figures."""
     async with parts.database.read() as connection:
         job = await find_job(connection, tenant_id, job_id)
-        return job_detail(job, await items.list_items(connection, job.id))
+        return job_detail(job, await items.list_items(connection, job.id), review=review)
 
 
 @router.delete(
