@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import commands, errors, settings, states
+from docs.generate import commands, errors, scenes, settings, states
 from docs.generate.regions import fill
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -15,6 +15,7 @@ FOLDER = Path(__file__).resolve().parents[1]
 PAGES: dict[str, Callable[[], dict[str, str]]] = {
     "cli.md": commands.parts,
     "errors.md": errors.parts,
+    "scenes.md": scenes.parts,
     "settings.md": settings.parts,
     "states.md": states.parts,
 }

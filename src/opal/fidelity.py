@@ -9,10 +9,12 @@ import pyvips
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from opal.images.alteration import SEEN, halve, local_colour, local_structure
 from opal.images.colour import LINEAR_OF_8_BIT, Linear, to_srgb8
 from opal.images.difference import delta_e2000, linear_to_lab
 from opal.images.geometry import Box, Transform
 from opal.images.matte import Matte
+from opal.images.relight import Relight
 
 EDGE = 2
 """Pixels left out along the silhouette: there product and new ground are mixed, as they should be."""
@@ -30,14 +32,40 @@ viewing (they go down to 256)."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """ITU-R BT.709, on the codes."""
 
+MOST_LOCAL_DE = 4.5
+"""Local CIEDE2000 above which the product counts as altered: a letter repainted is 10 and more, WebP of
+quality 92 leaves up to 3.3 at red edges, JPEG of quality 95 up to 1.3."""
+MOST_ALTERED_PIXELS = 150
+"""Connected pixels with a local CIEDE2000 above 1.5 (`SEEN`) above which it does: a colour shift of 2 or a
+shift by one pixel has thousands, WebP of quality 92 up to 124, JPEG of quality 85 up to 32, of 95 none."""
+LEAST_LOCAL_SSIM = 0.8
+"""Local structural similarity below which it does: blurred print is 0.5, JPEG of quality 80 above 0.86."""
+
 _CHUNK = 1 << 14
 """Pixels per step: their intermediate arrays fit the cache, which doubles the speed."""
+
+
+class LightMatch(BaseModel):
+    """By how much a product was altered on purpose, to stand in a backdrop's light; and that this was all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stops: float = Field(description="Change of exposure in powers of two.")
+    mired: float = Field(description="Change of colour temperature in mired; above 0 is warmer.")
+    gains: tuple[float, float, float] = Field(description="The factors on linear red, green and blue.")
+    mean_de: float | None = Field(description="Mean CIEDE2000 that the change alone makes.")
+    share_within_de1: float | None = Field(
+        description="Share of the pixels within CIEDE2000 1.0 of the photo in the new light."
+    )
 
 
 class Fidelity(BaseModel):
     """How close the product in a picture is to the product in the photo.
 
-    The figures are None when there was no pixel to compare (a product that is all edge).
+    The figures are None when there was no pixel to compare (a product that is all edge). Where the product's
+    light was matched to a backdrop, `share_within_de1`, `max_de` and `mean_de` hold the picture against the
+    photo as it was taken, so they show that change too; `ssim`, the figures of single places and the verdict
+    hold it against the photo in the new light, so that nothing else can hide behind the change.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,8 +75,26 @@ class Fidelity(BaseModel):
     max_de: float | None = Field(description="Largest CIEDE2000 of any of them.")
     mean_de: float | None = Field(description="Mean CIEDE2000.")
     ssim: float | None = Field(description="Structural similarity of luma, 1 = identical.")
+    local_de: float | None = Field(
+        default=None, description="Largest CIEDE2000 of colours averaged over some four pixels."
+    )
+    altered_pixels: int | None = Field(
+        default=None, description=f"Largest connected area whose local CIEDE2000 is above {SEEN}, pixels."
+    )
+    local_ssim: float | None = Field(
+        default=None,
+        description="Lowest structural similarity of any place, averaged over some sixteen pixels.",
+    )
+    altered: bool | None = Field(
+        default=None,
+        description=f"The verdict: local_de above {MOST_LOCAL_DE}, altered_pixels above "
+        f"{MOST_ALTERED_PIXELS} or local_ssim below {LEAST_LOCAL_SSIM}; null: nothing to compare.",
+    )
     silhouette_iou: float | None = Field(
         description="Overlap of the product's outline with the matte under the same transform."
+    )
+    light_match: LightMatch | None = Field(
+        default=None, description="How the product's light was matched to a backdrop; None: it was not."
     )
 
 
@@ -60,11 +106,13 @@ def measure(
     *,
     matte: Matte,
     transform: Transform,
+    relight: Relight | None = None,
 ) -> Fidelity:
     """Compare a decoded picture with the photo under the picture's own transform.
 
     `picture` is (H, W, 3 or 4) sRGB codes, `reference` (h, w, 3) the photo over `box` in linear light,
     `alpha` (H, W) the product's coverage, `matte` and `transform` lead from the photo to the canvas.
+    `relight` is the change of light that the product was given on purpose.
     """
     area = (slice(box.top, box.bottom), slice(box.left, box.right))
     shown = np.ascontiguousarray(picture[area][..., :3])
@@ -73,18 +121,50 @@ def measure(
     found = picture[..., 3].astype(np.float32) / 255.0 if picture.shape[2] == 4 else alpha
     iou = _silhouette_iou(found, matte, transform)
     compared = int(np.count_nonzero(inside))
+    lit = reference if relight is None else relight.apply(reference)
+    match = relight and _light_match(relight, shown[inside], reference[inside], lit[inside])
     if compared == 0:
         return Fidelity(
-            pixels_compared=0, share_within_de1=None, max_de=None, mean_de=None, ssim=None, silhouette_iou=iou
+            pixels_compared=0,
+            share_within_de1=None,
+            max_de=None,
+            mean_de=None,
+            ssim=None,
+            silhouette_iou=iou,
+            light_match=match,
         )
     within, highest, total = _colour_difference(shown[inside], reference[inside])
+    ssim, local_ssim = _ssim(shown, lit, inside)
+    local = local_colour(shown, lit, inside)
     return Fidelity(
         pixels_compared=compared,
         share_within_de1=round(within / compared, 6),
         max_de=round(highest, 3),
         mean_de=round(total / compared, 4),
-        ssim=_ssim(shown, reference, inside),
+        ssim=round(ssim, 6),
+        local_de=round(local.max_de, 3),
+        altered_pixels=local.pixels,
+        local_ssim=round(local_ssim, 4),
+        altered=local.max_de > MOST_LOCAL_DE
+        or local.pixels > MOST_ALTERED_PIXELS
+        or local_ssim < LEAST_LOCAL_SSIM,
         silhouette_iou=iou,
+        light_match=match,
+    )
+
+
+def _light_match(relight: Relight, shown: NDArray[np.uint8], reference: Linear, lit: Linear) -> LightMatch:
+    """What the change alone does to the photo's pixels (n, 3), and whether the picture shows them `lit`."""
+    compared = len(shown)
+    within, _, _ = _colour_difference(shown, lit)
+    _, _, altered = _colour_difference(to_srgb8(reference), lit)
+    red, green, blue = (round(gain, 4) for gain in relight.gains)
+    return LightMatch(
+        stops=round(relight.stops, 4),
+        mired=round(relight.mired, 2),
+        gains=(red, green, blue),
+        mean_de=round(altered / compared, 3) if compared else None,
+        share_within_de1=round(within / compared, 6) if compared else None,
     )
 
 
@@ -100,8 +180,8 @@ def _colour_difference(shown: NDArray[np.uint8], reference: Linear) -> tuple[int
     return within, highest, total
 
 
-def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]) -> float:
-    """Mean structural similarity of luma over the windows that lie inside the product.
+def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean and lowest local structural similarity of luma over the windows that lie inside the product.
 
     A product thinner than a window keeps the windows centred inside it; beyond the product both
     pictures are made equal, so that the new ground does not count.
@@ -109,7 +189,7 @@ def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
     one = shown @ _LUMA
     other = np.where(inside, to_srgb8(reference) @ _LUMA, one)
     while min(one.shape) > _SSIM_SIDE:
-        one, other, inside = _halve(one), _halve(other), _halve(inside.astype(np.float32)) == 1.0
+        one, other, inside = halve(one), halve(other), halve(inside.astype(np.float32)) == 1.0
     moments = np.stack([one, other, one * one, other * other, one * other], axis=-1)
     image = pyvips.Image.new_from_array(moments)
     means = image.gaussblur(_SSIM_SIGMA, min_ampl=0.004, precision="float").numpy()
@@ -120,14 +200,7 @@ def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
     windows = _erode(inside, _SSIM_REACH)
     if not windows.any():
         windows = inside
-    return round(float(similarity[windows].mean(dtype=np.float64)), 6)
-
-
-def _halve(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean of each 2 x 2 pixels; an odd last row or column is left out."""
-    height, width = values.shape[0] // 2 * 2, values.shape[1] // 2 * 2
-    lines = values[:height:2, :width] + values[1:height:2, :width]
-    return (lines[:, ::2] + lines[:, 1::2]) * np.float32(0.25)
+    return float(similarity[windows].mean(dtype=np.float64)), local_structure(similarity, windows)
 
 
 def _silhouette_iou(found: NDArray[np.float32], matte: Matte, transform: Transform) -> float | None:

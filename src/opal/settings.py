@@ -151,6 +151,19 @@ class ScoringSettings(BaseSettings):
     attempts: int = Field(default=3, ge=1, le=10, description="Tries per delivery of an item.")
 
 
+class ReviewSettings(BaseSettings):
+    """Which photos are marked for a person to look at. They get all their pictures all the same."""
+
+    model_config = _group("REVIEW_")
+
+    below: float = Field(
+        default=0.8,
+        ge=0,
+        le=1,
+        description="A cut-out whose confidence is lower is marked; 0: none ever (docs/review.md).",
+    )
+
+
 class SweeperSettings(BaseSettings):
     """The sweeper, which heals what was left half-done."""
 
@@ -193,6 +206,7 @@ class Settings(BaseSettings):
     photo: PhotoSettings = Field(default_factory=PhotoSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     scoring: ScoringSettings = Field(default_factory=ScoringSettings)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -215,6 +229,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "photo": PhotoSettings,
     "worker": WorkerSettings,
     "scoring": ScoringSettings,
+    "review": ReviewSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,
 }

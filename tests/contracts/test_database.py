@@ -234,6 +234,27 @@ async def test_cancelling_releases_what_is_not_done(database: Database) -> None:
     assert stored == summed == ledger.Balance(10, 0)
 
 
+async def test_marks_for_review_are_counted_until_the_item_fails(database: Database) -> None:
+    job, [first, second] = await new_job(database, 2)
+    done = []
+    for item in (first, second):
+        async with database.transaction() as connection:
+            await items.move(connection, item, ItemState.UPLOADED, by="test")
+        taken = await claimed(database, item)
+        async with database.transaction() as connection:
+            move = items.move(connection, taken, ItemState.COMPLETED, by="test", changes={"review": True})
+            done.append(await move)
+            await ledger.debit(connection, done[-1])
+    async with database.read() as connection:
+        assert await jobs.review_counts(connection, [job.id, "job_none"]) == {job.id: 2}
+        assert (await item_story(connection, first.id))[-1].details["review"] is True
+    async with database.transaction() as connection:
+        failed = await items.fail_item(connection, done[0], code="x", message="y", by="test")
+        assert not failed.review
+        assert await jobs.review_counts(connection, [job.id]) == {job.id: 1}
+        assert [item.review for item in await items.list_items(connection, job.id)] == [False, True]
+
+
 async def test_events_can_be_resumed(database: Database) -> None:
     item = await uploaded(database)
     async with database.read() as connection:
@@ -246,8 +267,10 @@ async def test_events_can_be_resumed(database: Database) -> None:
 async def test_an_item_has_one_variant_per_preset(database: Database) -> None:
     item = await claimed(database, await uploaded(database))
     first, second = (
-        variants.VariantRow(preset, "path", "jpeg", "image/jpeg", 1, 1, 1, "0" * 64, [{"rule": "w"}], None)
-        for preset in ("p", "q")
+        variants.VariantRow(
+            preset, "path", "jpeg", "image/jpeg", 1, 1, 1, "0" * 64, [{"rule": "w"}], None, placed
+        )
+        for preset, placed in (("p", None), ("q", {"scale": 1.5, "upscaled": True}))
     )
     async with database.transaction() as connection:
         for row in (second, first):

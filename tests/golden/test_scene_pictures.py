@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import pyvips
 from numpy.typing import NDArray
+from tests.unit.drawn_backdrops import room
 from tests.unit.drawn_products import mug
 
 from opal.placement.place import compose
 from opal.placement.placement import Placement
-from opal.placement.scene import SCENES
+from opal.placement.scene import SCENES, BackdropScene
 
 FOLDER = Path(__file__).parent / "scenes"
 RENEW = os.environ.get("RENEW_GOLDEN") == "1"
@@ -42,8 +43,14 @@ CASES = {
 
 def _picture(scene: str, width: int, height: int) -> NDArray[np.uint8]:
     drawn = mug(480, 420)
-    pixels = compose(drawn.photo, drawn.matte, SCENES[scene], Placement(), width, height, seed=1).pixels
-    blocks = pixels.reshape(height // 4, 4, width // 4, 4, pixels.shape[2])
+    return _shrunk(
+        compose(drawn.photo, drawn.matte, SCENES[scene], Placement(), width, height, seed=1).pixels
+    )
+
+
+def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width, bands = pixels.shape
+    blocks = pixels.reshape(height // 4, 4, width // 4, 4, bands)
     return np.asarray(np.rint(blocks.mean(axis=(1, 3))), np.uint8)
 
 
@@ -53,7 +60,21 @@ def test_every_named_scene_has_a_picture() -> None:
 
 @pytest.mark.parametrize("name", list(CASES))
 def test_a_scene_looks_as_it_did(name: str, tmp_path: Path) -> None:
-    now = _picture(*CASES[name])
+    _hold_against_golden(_picture(*CASES[name]), name, tmp_path)
+
+
+def test_a_backdrop_looks_as_it_did(tmp_path: Path) -> None:
+    """Crop, depth of field, a cast shadow that ends at the wall, and a light that was matched."""
+    drawn = mug(480, 420)
+    scene = BackdropScene(
+        picture="room", ground=0.85, across=0.4, horizon=0.6, scale=0.4, blur=0.8, match=1.0, light_from=250.0
+    )
+    placement = Placement(shadow="hard", shadow_length=1.0)
+    made = compose(drawn.photo, drawn.matte, scene, placement, 480, 480, seed=1, backdrop=room())
+    _hold_against_golden(_shrunk(made.pixels), "backdrop", tmp_path)
+
+
+def _hold_against_golden(now: NDArray[np.uint8], name: str, tmp_path: Path) -> None:
     golden = FOLDER / f"{name}.png"
     image = pyvips.Image.new_from_array(now).copy(interpretation="srgb")
     if RENEW:
@@ -69,5 +90,5 @@ def test_a_scene_looks_as_it_did(name: str, tmp_path: Path) -> None:
         f"mean {difference.mean():.2f} (limit {MEAN}) codes.\n"
         f"Look:  {golden} (then) beside {seen} (now).\n"
         f"Renew: RENEW_GOLDEN=1 pytest tests/golden/test_scene_pictures.py, look at the new pictures "
-        "at full size, raise the engine's version in placement/studio.py, and commit them with the change."
+        "at full size, raise the engine's version in placement/, and commit them with the change."
     )

@@ -125,3 +125,9 @@ def test_presets_and_scenes_are_listed_for_people_and_scripts(tmp_path: Path) ->
         assert known in opal(command, cwd=tmp_path).stdout
         names = [each["name"] for each in json.loads(opal(command, "--json", cwd=tmp_path).stdout)]
         assert known in names
+    models = json.loads(opal("scenes", "--models", cwd=tmp_path).stdout)
+    assert models["placement"]["properties"]["margin"]["examples"] == [0.12]
+    (tmp_path / "file").touch()
+    refused = opal("scenes", "--thumbnails", "file", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "names a folder" in refused.stderr

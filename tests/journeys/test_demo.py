@@ -20,7 +20,7 @@ def test_two_photos_become_a_report_and_a_contact_sheet(tmp_path: Path) -> None:
     for item in report["items"]:
         assert set(item) == {
             "source", "status", "seconds", "error", "matte", "scene", "confidence", "confidence_reasons",
-            "fidelity", "variants",
+            "review", "fidelity", "variants",
         }  # fmt: skip
         assert (item["status"], item["error"]) == ("exported", None)
         assert (out / item["matte"]).exists()
@@ -28,7 +28,8 @@ def test_two_photos_become_a_report_and_a_contact_sheet(tmp_path: Path) -> None:
         assert len(item["variants"]) == 5
         for variant in item["variants"]:
             assert set(variant) == {
-                "preset", "path", "width", "height", "bytes", "format", "compliance", "fidelity",
+                "preset", "path", "width", "height", "bytes", "format", "compliance", "fidelity", "placed",
+                "backdrop_enlargement",
             }  # fmt: skip
             assert variant["fidelity"]["share_within_de1"] >= item["fidelity"]["share_within_de1"]
             picture = pyvips.Image.new_from_file(str(out / variant["path"]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.journeys.opal_process import opal
+from tests.unit.drawn_backdrops import picture_bytes, room_codes
 
 pytestmark = pytest.mark.xdist_group("network")
 
@@ -78,3 +79,43 @@ def test_good_photos_are_done_bad_ones_told_and_nothing_is_done_twice(tmp_path: 
     assert (tmp_path / "out" / "mug-2" / "cutout-png.png").exists()
     kept = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert {item["source"] for item in kept["items"]} >= {"mug.jpg"}
+
+
+def backdrop_scene(folder: Path, **fields: object) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "room.png").write_bytes(picture_bytes(room_codes()))
+    scene = {"kind": "backdrop", "picture": "room.png", "ground": 0.85, **fields}
+    (folder / "room.json").write_text(json.dumps(scene), "utf-8")
+
+
+def test_a_product_stands_on_a_picture_of_ones_own_until_that_picture_changes(tmp_path: Path) -> None:
+    backdrop_scene(tmp_path / "scenes", blur=0.3, match=0.5)
+    shutil.copy(PHOTOS[0], tmp_path / "mug.jpg")
+    command = ("process", "mug.jpg", "--scene", "scenes/room.json", "--out", "out", "--json")
+    first = opal(*command, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    [variant] = json.loads(first.stdout)["items"][0]["variants"]
+    assert variant["backdrop_enlargement"] == pytest.approx(2000 / 900, abs=0.01)
+    assert 0 < variant["fidelity"]["light_match"]["mean_de"] < 6
+    picture = tmp_path / "out" / variant["path"]
+    made_at = picture.stat().st_mtime_ns
+    (tmp_path / "scenes").rename(tmp_path / "moved")
+    again = ("process", "mug.jpg", "--scene", "moved/room.json", "--out", "out")
+    assert "unchanged" in opal(*again, cwd=tmp_path).stdout
+    assert picture.stat().st_mtime_ns == made_at
+    (tmp_path / "moved" / "room.png").write_bytes(picture_bytes(room_codes(floor=(90, 40, 40))))
+    changed = opal(*again, cwd=tmp_path)
+    assert "unchanged" not in changed.stdout
+    assert "light matched to the backdrop" in " ".join(changed.stdout.split())
+    assert picture.stat().st_mtime_ns > made_at
+
+
+def test_a_lost_backdrop_is_one_line_and_bad_usage(tmp_path: Path) -> None:
+    backdrop_scene(tmp_path)
+    (tmp_path / "room.png").unlink()
+    shutil.copy(PHOTOS[0], tmp_path / "mug.jpg")
+    done = opal("process", "mug.jpg", "--scene", "room.json", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "room.png: No such file or directory. [backdrop_unusable]" in done.stderr
+    assert not (tmp_path / "out").exists()

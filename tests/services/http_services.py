@@ -51,6 +51,7 @@ FIDELITY: dict[str, Any] = Fidelity(
     ssim=0.999,
     silhouette_iou=0.998,
 ).model_dump(mode="json")
+PLACED: dict[str, Any] = {"upscaled": True, "capped": False, "straightened_degrees": -2.4}
 RULE: dict[str, Any] = RuleResult(rule="width", measured=2000, limit="= 2000", passed=True).model_dump(
     mode="json"
 )
@@ -120,12 +121,21 @@ class WebApi:
         assert answer.status_code == 201, answer.text
         return await self.complete(job, index)
 
+    async def backdrop(self, data: bytes | None = None) -> str:
+        """The id of a backdrop that is ready."""
+        created = (await self.client.post("/v1/backdrops", json={"name": "worktop"})).json()
+        answer = await self.put(created["upload"], data or photo(1000, 800))
+        assert answer.status_code == 201, answer.text
+        answer = await self.client.post(f"/v1/backdrops/{created['id']}/complete")
+        assert answer.status_code == 200, answer.text
+        return str(created["id"])
+
     async def credits(self) -> tuple[int, int]:
         """Balance and held credits."""
         answer = (await self.client.get("/v1/credits")).json()
         return answer["balance"], answer["held"]
 
-    async def finish(self, item_id: str, pictures: dict[str, bytes]) -> None:
+    async def finish(self, item_id: str, pictures: dict[str, bytes], *, review: bool = False) -> None:
         """Do what the two workers would do: complete and export the item with ``pictures``."""
         async with self.parts.database.transaction() as connection:
             claimed = await items.claim(connection, item_id, items.Stage.PROCESS, lease_s=60, by="test")
@@ -135,7 +145,14 @@ class WebApi:
             changes = {
                 "scene_path": scene,
                 "matte_path": matte,
-                "meta": {"confidence": 0.93, "confidence_reasons": [], "fidelity": FIDELITY},
+                "review": review,
+                "meta": {
+                    "confidence": 0.93,
+                    "confidence_reasons": [],
+                    "fidelity": FIDELITY,
+                    "transform": {"scale": 1.25, "tx": 0.0, "ty": 0.0},
+                    **PLACED,
+                },
             }
             item = await items.move(connection, item, ItemState.COMPLETED, by="test", changes=changes)
             await ledger.debit(connection, item)
@@ -170,6 +187,7 @@ def _row(item: Item, preset: str, data: bytes) -> VariantRow:
         sha256="0" * 64,
         compliance=[RULE],
         fidelity=FIDELITY,
+        placed={"scale": 1.25, **PLACED},
     )
 
 

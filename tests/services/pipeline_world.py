@@ -30,6 +30,7 @@ from opal.worker.settlement import Delivery
 TENANT = "acme"
 GRANTED = 10
 WIDTH, HEIGHT = 160, 200
+Scene = str | dict[str, Any]
 PRESETS = ("cutout-png", "story-9x16")
 
 
@@ -55,9 +56,11 @@ class World:
 
     parts: Parts
 
-    async def job(self, count: int = 1, presets: tuple[str, ...] = PRESETS) -> tuple[Job, list[Item]]:
+    async def job(
+        self, count: int = 1, presets: tuple[str, ...] = PRESETS, scene: Scene = "white"
+    ) -> tuple[Job, list[Item]]:
         """A job whose photos are uploaded and whose messages wait in the outbox."""
-        recipe = Recipe(scene="white", placement={}, presets=presets, prompt="", seed=5)
+        recipe = Recipe(scene=scene, placement={}, presets=presets, prompt="", seed=5)
         async with self.parts.database.transaction() as connection:
             job, created = await jobs.create_job(
                 connection,
@@ -78,9 +81,9 @@ class World:
             uploaded.append(moved)
         return job, uploaded
 
-    async def queued(self, count: int = 1) -> list[Item]:
+    async def queued(self, count: int = 1, scene: Scene = "white") -> list[Item]:
         """Items whose messages are on the queue."""
-        _job, uploaded = await self.job(count)
+        _job, uploaded = await self.job(count, scene=scene)
         await self.parts.relay.publish_pending()
         return [await self.item(item.id) for item in uploaded]
 
@@ -91,9 +94,9 @@ class World:
         assert isinstance(claim, Claimed)
         return claim.item
 
-    async def completed(self, matte: bytes | None = None) -> Item:
+    async def completed(self, matte: bytes | None = None, scene: Scene = "white") -> Item:
         """An item that waits for its export, charged, without a message."""
-        [item] = await self.queued()
+        [item] = await self.queued(scene=scene)
         item = await self.claimed(Stage.PROCESS, item)
         path = blob_path(TENANT, item.job_id, item.id, "outputs", "1-matte.png")
         await self.parts.blobs.write("outputs", path, matte or matte_png(), content_type="image/png")

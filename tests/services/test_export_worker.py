@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 from tests.services.pipeline_world import GRANTED, PRESETS, World, delivery, matte_png, world_in
+from tests.services.stored_backdrops import forget_backdrop, stored_backdrop
 
 from opal.database import jobs, tables, variants
 from opal.database.engine import utc_now
@@ -16,7 +18,9 @@ from opal.database.variants import VariantRow
 from opal.errors import LeaseLost
 from opal.export_worker.app import build_stage
 from opal.export_worker.export_item import STEPS, Means, Work, export_item
+from opal.images.finished import read_finished
 from opal.images.limits import Limits, probe
+from opal.images.metadata import read_digital_source_type
 from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage
@@ -121,6 +125,43 @@ async def test_a_picture_that_cannot_be_used_is_tried_again_then_refunded(world:
     balance = await world.balance()
     assert (balance.balance, balance.held) == (GRANTED, 0)
     assert await rows_of(world, item) == []
+
+
+async def test_a_product_stands_on_its_backdrop(world: World) -> None:
+    made = await stored_backdrop(world.parts)
+    item = await world.completed(scene=made.scene)
+    assert await deliver(world, item) == Done()
+    story = next(row for row in await rows_of(world, item) if row.preset == "story-9x16")
+    data = await world.parts.blobs.read("exports", story.path)
+    assert read_digital_source_type(data) == "compositeCapture"
+    corner = read_finished(data).pixels[:40, :40].reshape(-1, 3).mean(axis=0)
+    assert np.abs(corner - made.colour).max() < 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("row gone", "unknown_backdrop"),
+        ("blob gone", "stored_picture_unusable"),
+        ("blob replaced", "stored_picture_unusable"),
+    ],
+)
+async def test_a_backdrop_that_is_lost_fails_the_item_and_refunds_it(
+    world: World, fault: str, code: str
+) -> None:
+    made = await stored_backdrop(world.parts)
+    item = await world.completed(scene=made.scene)
+    if fault == "row gone":
+        await forget_backdrop(world.parts, made)
+    elif fault == "blob gone":
+        await world.parts.blobs.delete("raw", made.path)
+    else:
+        await world.parts.blobs.write("raw", made.path, b"x", content_type="image/png", overwrite=True)
+    for count in (1, 2):
+        await deliver(world, item, count)
+    failed = await world.item(item.id)
+    assert (failed.state, failed.error_code) == (ItemState.FAILED, code)
+    assert (await world.balance()).balance == GRANTED
 
 
 async def test_only_the_photo_that_was_checked_is_used(world: World) -> None:

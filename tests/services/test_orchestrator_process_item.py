@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from tests.services.pipeline_world import GRANTED, World, delivery, matte_png, world_in
 from tests.services.scripted_endpoint import META, Answer, Endpoint, ok, own_error, refusing, serving
+from tests.services.stored_backdrops import forget_backdrop, stored_backdrop
 
 from opal.database import items, jobs, ledger
 from opal.database.engine import utc_now
@@ -42,7 +43,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-def storing(world: World) -> Answer:
+def storing(world: World, confidence: float = 0.9) -> Answer:
     """What the true endpoint does: it stores both pictures itself and answers with meta only."""
 
     async def answer(request: Request) -> Response:
@@ -51,7 +52,7 @@ def storing(world: World) -> Answer:
         for url in (wanted.output_sas.scene, wanted.output_sas.matte):
             path = urlsplit(url).path.removeprefix("/blobs/outputs/")
             await world.parts.blobs.write("outputs", path, matte_png(), content_type="image/png")
-        return JSONResponse({"meta": META})
+        return JSONResponse({"meta": {**META, "confidence": confidence}})
 
     return answer
 
@@ -103,6 +104,21 @@ async def test_an_item_is_completed_charged_and_sent_on_in_one_go(world: World) 
     assert set(seconds) == {"sign_urls", "ask_endpoint", "store_outputs", "verify_outputs"}
 
 
+@pytest.mark.parametrize(("confidence", "review"), [(0.79, True), (0.8, False)])
+async def test_a_doubtful_cut_out_is_marked_and_goes_on_like_any_other(
+    world: World, confidence: float, review: bool
+) -> None:
+    [item] = await world.queued()
+    async with orchestrator(world, storing(world, confidence)) as worker:
+        assert await worker.deliver(item) == Done()
+    done = await world.item(item.id)
+    assert (done.state, done.review) == (ItemState.COMPLETED, review)
+    assert bool((await world.story(item))[-1].details.get("review")) is review
+    assert await world.message_ids("exports") == [f"{item.id}:0"]
+    balance = await world.balance()
+    assert (balance.balance, balance.held) == (GRANTED - 1, 0)
+
+
 async def test_the_endpoint_is_told_the_whole_recipe(world: World) -> None:
     [item] = await world.queued()
     async with orchestrator(world, storing(world)) as worker:
@@ -113,6 +129,32 @@ async def test_the_endpoint_is_told_the_whole_recipe(world: World) -> None:
     assert (sent.scene, sent.placement, sent.seed) == ("white", {}, 5)
     assert "/blobs/raw/" in sent.input_image_sas
     assert worker.endpoint.requests[0].headers["x-correlation-id"] == "corr-1"
+
+
+async def test_a_backdrop_travels_as_a_url_of_its_own(world: World) -> None:
+    made = await stored_backdrop(world.parts)
+    [item] = await world.queued(scene=made.scene)
+    async with orchestrator(world, storing(world)) as worker:
+        assert await worker.deliver(item) == Done()
+    sent = ScoreRequest.model_validate_json(worker.endpoint.bodies[0])
+    assert sent.scene == made.scene
+    assert sent.backdrop_image_sas is not None
+    url = urlsplit(sent.backdrop_image_sas)
+    assert url.path == f"/blobs/raw/{made.path}"
+    assert parse_qs(url.query)["sp"] == ["r"]
+
+
+async def test_an_item_whose_backdrop_is_gone_ends_with_a_code_and_costs_nothing(world: World) -> None:
+    made = await stored_backdrop(world.parts)
+    [item] = await world.queued(scene=made.scene)
+    await forget_backdrop(world.parts, made)
+    async with orchestrator(world, storing(world)) as worker:
+        assert await worker.deliver(item) == Done()
+        assert worker.endpoint.bodies == []
+    failed = await world.item(item.id)
+    assert (failed.state, failed.error_code) == (ItemState.FAILED, "unknown_backdrop")
+    balance = await world.balance()
+    assert (balance.balance, balance.held) == (GRANTED, 0)
 
 
 async def test_the_endpoints_urls_outlast_those_of_clients(tmp_path: Path) -> None:

@@ -83,13 +83,22 @@ async def test_a_lasting_fault_ends_after_the_last_attempt(status: int, expected
     assert len(endpoint.requests) == 3
 
 
-@pytest.mark.parametrize("status", [400, 422, 424, 500])
-async def test_the_endpoints_own_verdict_is_final_and_keeps_its_code(status: int) -> None:
-    endpoint = Endpoint(own_error(status, "no_product_found", retryable=False))
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "no_product_found"),
+        (404, "blob_not_found"),
+        (422, "no_product_found"),
+        (424, "no_product_found"),
+        (500, "no_product_found"),
+    ],
+)
+async def test_the_endpoints_own_verdict_is_final_and_keeps_its_code(status: int, code: str) -> None:
+    endpoint = Endpoint(own_error(status, code, retryable=False))
     async with client_of(endpoint) as client:
         with pytest.raises(PhotoRefused) as caught:
             await client.score(REQUEST, "c")
-    assert (caught.value.code, caught.value.message) == ("no_product_found", "Why not.")
+    assert (caught.value.code, caught.value.message) == (code, "Why not.")
     assert not caught.value.retryable
     assert len(endpoint.requests) == 1
 
@@ -115,6 +124,17 @@ async def test_a_wrong_key_or_address_is_no_fault_of_the_photo(status: int) -> N
     endpoint = Endpoint(refusing(status))
     async with client_of(endpoint) as client:
         with pytest.raises(ScoringUnavailable):
+            await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "unauthorized"), (404, "not_found"), (405, "method_not_allowed")]
+)
+async def test_nor_is_one_that_the_endpoint_names_itself(status: int, code: str) -> None:
+    endpoint = Endpoint(own_error(status, code, retryable=False))
+    async with client_of(endpoint) as client:
+        with pytest.raises(ScoringUnavailable, match="Why not"):
             await client.score(REQUEST, "c")
     assert len(endpoint.requests) == 1
 

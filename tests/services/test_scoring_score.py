@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,18 @@ import numpy as np
 import pytest
 import pyvips
 from tests.services.http_services import WebApi, running_web_api
+from tests.unit.drawn_backdrops import picture_bytes, room_codes
 
 from opal.blobs.interface import Permission
 from opal.cutout.network import VERSION
-from opal.errors import BlobNotFound, InvalidScene, NoProductFound, PhotoTruncated, UnknownScene
+from opal.errors import (
+    BackdropUnusable,
+    BlobNotFound,
+    InvalidScene,
+    NoProductFound,
+    PhotoTruncated,
+    UnknownScene,
+)
 from opal.images.matte import read_matte
 from opal.messages.scoring_contract import OutputSas, ScoreRequest
 from opal.scoring import score
@@ -87,6 +96,26 @@ async def test_a_turned_photo_is_cut_out_upright_and_stored_by_the_endpoint_itse
     assert 0 <= box.top < box.top + box.height <= scene.height
 
 
+async def test_a_leaning_product_is_straightened_where_that_is_asked_for_and_the_matte_stays_the_photos(
+    web: WebApi,
+) -> None:
+    photo, alpha = sample("glass-bottle")
+    own = pyvips.Image.new_from_array((alpha * 255).round().astype(np.uint8))
+    leaning = pyvips.Image.new_from_buffer(photo, "").bandjoin(own).rotate(4.0).pngsave_buffer()
+    for placement, turn in ({}, 0.0), ({"straighten": True, "fill": 1.0}, -3.56):
+        answer, folder = await scored(web, leaning, scene="white", placement=placement)
+        meta = answer.meta
+        assert meta.straightened_degrees == pytest.approx(turn, abs=0.1)
+        assert meta.fidelity["share_within_de1"] > 0.999
+        assert meta.fidelity["altered"] is False
+        matte = read_matte(await web.parts.blobs.read("outputs", f"{folder}/matte.png"))
+        assert matte.shape == (meta.photo_height, meta.photo_width)
+        for name in ("scene", "matte"):
+            await web.parts.blobs.delete("outputs", f"{folder}/{name}.png")
+    # The photo is not enlarged unless its placement allows it, and falling short of the wish is told.
+    assert (meta.transform.scale, meta.upscaled, meta.capped) == (1.0, False, True)
+
+
 async def test_without_output_urls_the_pictures_come_inline(web: WebApi) -> None:
     photo, alpha = sample("soap-dispenser")
     answer, _ = await scored(web, photo, inline=True, scene={"kind": "transparent"})
@@ -125,6 +154,37 @@ async def test_an_empty_photo_has_no_product(web: WebApi, shade: int) -> None:
         await scored(web, empty)
     with pytest.raises(Exception, match="blob"):
         await web.parts.blobs.read("outputs", "acme/scene.png")
+
+
+async def test_a_product_stands_on_the_backdrop_and_the_answer_says_on_which(web: WebApi) -> None:
+    photo, _ = sample("soap-dispenser")
+    backdrop = picture_bytes(room_codes(1000, 800))
+    await web.parts.blobs.write("raw", "acme/backdrop", backdrop, content_type="image/png")
+    sas = web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ).url
+    scene = {"kind": "backdrop", "picture": "backdrop_1", "ground": 0.85, "match": 1.0}
+    answer, _ = await scored(web, photo, scene=scene, backdrop_image_sas=sas)
+    meta = answer.meta
+    assert (meta.engine, meta.digital_source_type) == ("backdrop", "compositeCapture")
+    assert meta.backdrop.sha256 == hashlib.sha256(backdrop).hexdigest()
+    assert (meta.backdrop.width, meta.backdrop.height) == (1000, 800)
+    assert meta.backdrop.enlargement == pytest.approx(meta.canvas_height / 800, rel=0.01)
+    assert meta.fidelity["light_match"]["share_within_de1"] > 0.99
+    assert meta.fidelity["mean_de"] > 1.0
+
+
+@pytest.mark.parametrize("fault", ["no url", "no blob", "no picture"])
+async def test_a_backdrop_at_fault_is_not_the_photos_fault(web: WebApi, fault: str) -> None:
+    photo, _ = sample("soap-dispenser")
+    if fault == "no picture":
+        await web.parts.blobs.write("raw", "acme/backdrop", b"text", content_type="image/png")
+    sas = web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ).url
+    with pytest.raises(BackdropUnusable):
+        await scored(
+            web,
+            photo,
+            scene={"kind": "backdrop", "picture": "backdrop_1"},
+            backdrop_image_sas=None if fault == "no url" else sas,
+        )
 
 
 async def test_faults_of_the_request_are_told_apart(web: WebApi) -> None:

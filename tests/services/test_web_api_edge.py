@@ -178,6 +178,40 @@ async def test_the_catalogue(api: WebApi) -> None:
     assert (await api.client.post("/v1/jobs", json=body)).status_code == 201
 
 
+async def test_the_catalogue_has_the_models_of_what_a_job_may_say(api: WebApi) -> None:
+    models = (await api.client.get("/v1/scenes")).json()["models"]
+    kinds = {kind["properties"]["kind"]["const"]: kind for kind in models["scene"]["anyOf"][1:]}
+    for example in kinds["gradient"]["examples"]:
+        body = {"items": [{"filename": "x.jpg"}], "scene": example}
+        assert (await api.client.post("/v1/jobs", json=body)).status_code == 201
+    assert models["placement"]["properties"]["straighten"]["examples"] == [True]
+
+
+async def test_a_thumbnail_needs_no_key_and_is_drawn_once(api: WebApi) -> None:
+    [white] = [
+        scene for scene in (await api.client.get("/v1/scenes")).json()["scenes"] if scene["name"] == "white"
+    ]
+    answers = await asyncio.gather(*(api.anonymous.get(white["thumbnail"]) for _ in range(3)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    first = answers[0]
+    assert (first.headers["content-type"], first.content[:2]) == ("image/jpeg", b"\xff\xd8")
+    assert first.headers["cache-control"] == "public, max-age=86400"
+    for tag in (first.headers["etag"], f'"other", W/{first.headers["etag"]}', "*"):
+        again = await api.anonymous.get(white["thumbnail"], headers={"If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+    other = await api.anonymous.get(white["thumbnail"], headers={"If-None-Match": '"other"'})
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["moon", "white%00", "..", "x" * 64])
+async def test_a_scene_that_is_none_has_no_thumbnail(api: WebApi, name: str) -> None:
+    answer = await api.anonymous.get(f"/v1/scenes/{name}/thumbnail")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 async def test_the_front_page_needs_nothing_from_elsewhere(api: WebApi) -> None:
     page = await api.anonymous.get("/")
     assert page.headers["content-type"].startswith("text/html")

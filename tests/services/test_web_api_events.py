@@ -70,7 +70,10 @@ async def test_a_stream_tells_the_whole_story_while_it_happens_and_ends_with_the
                 assert not tail(api).idle.is_set()
                 assert (await api.upload(job, photo())).status_code == 200
             if event.name == "job" and event.data["counts"].get("queued"):
-                await api.finish(item_id, {"square-1x1": b"jpeg"})
+                await api.finish(item_id, {"square-1x1": b"jpeg"}, review=True)
+    marked = [event.data["state"] for event in seen if event.name == "item" and event.data["review"]]
+    assert marked == ["completed", "exported"]
+    assert [event.data["review"] for event in seen if event.name == "job"][-1] == 1
     states = [event.data["state"] for event in seen if event.name == "item"]
     assert states == ["created", "uploaded", "queued", "processing", "completed", "exported"]
     assert seen[-1].name == "job"

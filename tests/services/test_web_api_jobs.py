@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from tests.services.http_services import CREDITS, FIDELITY, TENANT, WebApi, photo, running_web_api
+from tests.services.http_services import CREDITS, FIDELITY, PLACED, TENANT, WebApi, photo, running_web_api
 
 from opal.database import idempotency
 from opal.database.engine import utc_now
@@ -235,4 +235,23 @@ async def test_a_finished_item_shows_its_figures(api: WebApi) -> None:
     item = seen["items"][0]
     assert (seen["status"], seen["counts"]) == ("finished", {"exported": 1})
     assert (item["confidence"], item["fidelity"]) == (0.93, FIDELITY)
+    assert item["placed"] == {"scale": 1.25, **PLACED}
     assert item["photo"]["width"] == 400
+
+
+async def test_photos_marked_for_review_are_counted_shown_and_can_be_asked_for(api: WebApi) -> None:
+    job = await api.job("sure.jpg", "doubtful.jpg", "waiting.jpg")
+    for index, review in enumerate((False, True)):
+        await api.upload(job, photo(), index)
+        await api.finish(job["items"][index]["id"], {"square-1x1": b"jpeg"}, review=review)
+    path = f"/v1/jobs/{job['id']}"
+    seen = (await api.client.get(path)).json()
+    assert [item["review"] for item in seen["items"]] == [False, True, False]
+    assert (seen["total"], seen["review"]) == (3, 1)
+    [summary] = (await api.client.get("/v1/jobs")).json()["jobs"]
+    assert (summary["review"], summary["counts"]) == (1, {"exported": 2, "created": 1})
+    for asked, names in (("true", ["doubtful.jpg"]), ("false", ["sure.jpg", "waiting.jpg"])):
+        part = (await api.client.get(path, params={"review": asked})).json()
+        assert [item["filename"] for item in part["items"]] == names
+        assert (part["total"], part["review"]) == (3, 1), "the figures are the whole job's"
+    assert (await api.client.get(path, params={"review": "perhaps"})).status_code == 422

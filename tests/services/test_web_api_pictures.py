@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.services.http_services import FIDELITY, RULE, WebApi, photo, running_web_api
+from tests.services.http_services import FIDELITY, PLACED, RULE, WebApi, photo, running_web_api
 
 from opal.blobs.interface import Permission
 from opal.errors import InvalidInput
@@ -40,6 +40,7 @@ async def test_variants_come_with_reports_and_urls_that_work_without_a_key(api: 
     ]
     variant = answer["variants"][1]
     assert (variant["compliance"], variant["fidelity"]) == ([RULE], FIDELITY)
+    assert variant["placed"] == {"scale": 1.25, **PLACED}
     download = await api.anonymous.get(variant["url"])
     assert download.content == PICTURE
     assert download.headers["content-type"] == "image/jpeg"

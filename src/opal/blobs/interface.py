@@ -46,7 +46,7 @@ class Blobs(Protocol):
     """Blob storage. Raises ``BlobNotFound``, ``BlobExists``, ``BlobStoreUnavailable`` and, for a container
     or path that is not plain, ``InvalidBlobPath``.
 
-    Paths are relative, ``/``-separated and made by ``opal.items.item.blob_path``.
+    Paths are relative, ``/``-separated and made by ``blob_path`` and ``backdrop_path`` in ``items/item.py``.
     """
 
     def signed_url(

@@ -15,7 +15,7 @@ from opal.cli.demo_sheet import write_demo_sheet
 from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
 from opal.cli.ports import free_ports
-from opal.cli.report import SUMMARY_COLUMNS, Report, summary_rows, write_report
+from opal.cli.report import SUMMARY_COLUMNS, Report, review_line, summary_rows, write_report
 from opal.cli.stack import plan_stack, prepare_data, tidy_up
 from opal.cli.supervisor import ServicesNotReady, Supervisor
 from opal.cli.terminal import command_app, print_table, remarks
@@ -58,6 +58,8 @@ def demo(
         f"(services ready after {run.ready_s:.1f} s, photos {run.photos_s:.1f} s). "
         f"Look at {out / 'contact-sheet.png'}; figures in {out / 'report.json'}."
     )
+    if line := review_line(report):
+        typer.echo(line)
     if report.failures:
         raise typer.Exit(EXIT_FAILED)
 

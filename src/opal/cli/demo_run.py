@@ -166,6 +166,7 @@ class DemoRun:
             scene=f"{folder}/scene.png" if done else None,
             confidence=view["confidence"],
             confidence_reasons=view["confidence_reasons"],
+            review=view["review"],
             fidelity=least_faithful(variants),
             variants=variants,
         )

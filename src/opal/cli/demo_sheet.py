@@ -53,7 +53,7 @@ def _row(out: Path, photo: DemoPhoto, item: ReportItem) -> Row:
         return Row(photo.path.stem, " · ".join(facts), (original,), reason)
     variants = {variant.preset: variant for variant in item.variants}
     if item.confidence is not None:
-        facts.append(f"confidence {item.confidence:.2f}")
+        facts.append(f"confidence {item.confidence:.2f}{', wants a look' if item.review else ''}")
     facts += [reason.rstrip(".").lower() for reason in item.confidence_reasons]
     tiles = [
         original,

@@ -1,6 +1,5 @@
 """`opal process`: a folder of photos to marketplace pictures in this process, resumable."""
 
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -22,18 +21,19 @@ from rich.progress import (
 from opal import __version__
 from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
+from opal.cli.placement_option import parse_placement
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
-from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, summary_rows
+from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, summary_rows
+from opal.cli.scene_option import choose_scene
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.cutout.engines import load_engine
 from opal.cutout.interface import CutoutEngine
-from opal.errors import InvalidInput, InvalidScene
+from opal.errors import InvalidInput
 from opal.images.limits import Limits
 from opal.marketplaces.presets import resolve_presets
-from opal.placement.placement import Placement
-from opal.placement.scene import DEFAULT_SCENE, resolve_scene
+from opal.placement.scene import DEFAULT_SCENE
 from opal.settings import load_settings
 
 app = command_app()
@@ -47,8 +47,13 @@ def process(  # noqa: PLR0917 - one parameter per option
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of photos.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")],
     scene: Annotated[
-        str, typer.Option("--scene", help="A scene's name (see `opal scenes`) or its JSON.")
+        str,
+        typer.Option("--scene", help="A scene's name (see `opal scenes`), its JSON, or a .json file of it."),
     ] = DEFAULT_SCENE,
+    placement: Annotated[
+        str,
+        typer.Option("--placement", help="How the product stands, as JSON: '{\"straighten\": true}'."),
+    ] = "{}",
     preset: Annotated[
         list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
     ] = None,
@@ -64,14 +69,17 @@ def process(  # noqa: PLR0917 - one parameter per option
     """
     started = time.monotonic()
     settings = load_settings()
-    chosen = _parse_scene(scene)
     presets = resolve_presets(preset or ["square-1x1"])
+    limits = Limits.of(settings.photo)
+    chosen = choose_scene(scene, limits, presets)
     recipe = LocalRecipe(
-        scene=resolve_scene(chosen),
-        placement=Placement(),
+        scene=chosen.scene,
+        placement=parse_placement(placement),
         presets=presets,
         seed=seed,
-        limits=Limits.of(settings.photo),
+        review_below=settings.review.below,
+        limits=limits,
+        backdrop=chosen.backdrop,
     )
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"{out} is a file; --out names a folder.")
@@ -79,7 +87,9 @@ def process(  # noqa: PLR0917 - one parameter per option
     if not found:
         raise InvalidInput("There are no photos in the places named.")
     out.mkdir(parents=True, exist_ok=True)
-    folder = ResultFolder(out, _recipe_key(chosen, recipe, settings.scoring.engine))
+    folder = ResultFolder(
+        out, _recipe_key(chosen.key, recipe, settings.scoring.engine), review_below=settings.review.below
+    )
     works = folder.plan(found)
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
@@ -152,16 +162,8 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
     typer.echo(
         f"\n{done} of {len(report.items)} photos{unchanged}, {report.seconds:.1f} s. Results in {out}/."
     )
-
-
-def _parse_scene(scene: str) -> str | dict[str, Any]:
-    if not scene.lstrip().startswith("{"):
-        return scene
-    try:
-        parsed: dict[str, Any] = json.loads(scene)
-    except json.JSONDecodeError as error:
-        raise InvalidScene(f"The scene is not valid JSON: {error}.") from error
-    return parsed
+    if line := review_line(report):
+        typer.echo(line)
 
 
 def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, engine: str) -> dict[str, object]:

@@ -43,9 +43,10 @@ class Work:
 class ResultFolder:
     """Reads the folder's report once, and rewrites it as photos are done. Safe for several threads."""
 
-    def __init__(self, out: Path, recipe: Mapping[str, object]) -> None:
+    def __init__(self, out: Path, recipe: Mapping[str, object], *, review_below: float = 0.0) -> None:
         self.out = out
         self._recipe = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+        self._review_below = review_below
         self._lock = Lock()
         self._items: dict[str, ReportItem] = {}
         self._sources: dict[str, KeptSource] = {}
@@ -106,4 +107,6 @@ class ResultFolder:
         if report is None or len(report.sources) != len(report.items):
             raise InvalidInput(f"{path} is not a report of `opal process`; choose another --out.")
         self._sources = dict(report.sources)
-        self._items = dict(zip(report.sources, report.items, strict=True))
+        # The pictures are the same whatever the setting was then; the mark is of today.
+        marked = [item.marked(self._review_below) for item in report.items]
+        self._items = dict(zip(report.sources, marked, strict=True))

@@ -8,13 +8,15 @@ from typing import Any
 
 from opal.cli.file_unusable import FileUnusable
 from opal.cli.process_folder import Work
-from opal.cli.report import ReportError, ReportItem, ReportRule, ReportVariant, least_faithful
+from opal.cli.report import ReportError, ReportItem, ReportPlaced, ReportRule, ReportVariant, least_faithful
 from opal.cutout.interface import CutoutEngine
 from opal.errors import OpalError
 from opal.export_worker.create_variants import Variant, create_variants
 from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.images.matte import encode_matte
+from opal.images.photo import Photo
+from opal.items.review import needs_review
 from opal.marketplaces.presets import Preset
 from opal.placement.placement import Placement
 from opal.placement.scene import Scene
@@ -28,7 +30,10 @@ class LocalRecipe:
     placement: Placement
     presets: Sequence[Preset]
     seed: int
+    review_below: float
+    """Confidence below which the photo is marked for review; 0 marks none."""
     limits: Limits
+    backdrop: Photo | None = None
 
 
 def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> ReportItem:
@@ -53,7 +58,13 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
     photo = decode_photo(work.photo, recipe.limits)
     cutout = engine.cut_out(photo)
     variants = create_variants(
-        photo, cutout.matte, recipe.scene, recipe.placement, recipe.presets, seed=recipe.seed
+        photo,
+        cutout.matte,
+        recipe.scene,
+        recipe.placement,
+        recipe.presets,
+        seed=recipe.seed,
+        backdrop=recipe.backdrop,
     )
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,6 +76,7 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         "matte": f"{work.folder}/matte.png",
         "confidence": cutout.confidence,
         "confidence_reasons": list(cutout.reasons),
+        "review": needs_review(cutout.confidence, recipe.review_below),
         "fidelity": least_faithful(reported),
         "variants": reported,
     }
@@ -82,6 +94,13 @@ def _reported(variant: Variant, folder: str) -> ReportVariant:
         height=variant.height,
         bytes=len(variant.data),
         format=variant.format,
+        backdrop_enlargement=None if variant.enlargement is None else round(variant.enlargement, 3),
         fidelity=variant.fidelity.model_dump(mode="json"),
+        placed=ReportPlaced(
+            scale=round(variant.scale, 4),
+            upscaled=variant.upscaled,
+            capped=variant.capped,
+            straightened_degrees=variant.straightened_degrees,
+        ),
         compliance=[ReportRule.model_validate(result.model_dump()) for result in variant.compliance],
     )

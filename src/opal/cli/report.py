@@ -1,12 +1,13 @@
 """`report.json`, the same for `opal demo` and `opal process`: what became of every photo."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from opal import __version__
+from opal.items.review import needs_review
 
 
 class ReportError(BaseModel):
@@ -27,8 +28,25 @@ class ReportRule(BaseModel):
     passed: bool
 
 
+class ReportPlaced(BaseModel):
+    """How the product came into a picture; `scale` is picture pixels per photo pixel."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    scale: float
+    upscaled: bool = False
+    """Enlarged: `scale` is above 1."""
+    capped: bool = False
+    """Smaller than asked, as the photo has too few pixels."""
+    straightened_degrees: float = 0.0
+    """Clockwise turn before placing; 0.0: none."""
+
+
 class ReportVariant(BaseModel):
-    """One finished picture; `path` is relative to the report."""
+    """One finished picture; `path` is relative to the report.
+
+    `backdrop_enlargement` is above 1 where the scene's backdrop had fewer pixels than the picture.
+    """
 
     preset: str
     path: str
@@ -36,8 +54,10 @@ class ReportVariant(BaseModel):
     height: int
     bytes: int
     format: str
+    placed: ReportPlaced | None = None
     compliance: list[ReportRule]
     fidelity: dict[str, Any] = {}
+    backdrop_enlargement: float | None = None
 
 
 class ReportItem(BaseModel):
@@ -55,8 +75,15 @@ class ReportItem(BaseModel):
     scene: str | None = None
     confidence: float | None = None
     confidence_reasons: list[str] = []
+    review: bool = False
+    """Confidence below OPAL_REVIEW_BELOW: a person should look at the pictures before they are used."""
     fidelity: dict[str, Any] = {}
     variants: list[ReportVariant] = []
+
+    def marked(self, below: float) -> Self:
+        """The same photo, marked for review as the setting says now."""
+        review = self.confidence is not None and needs_review(self.confidence, below)
+        return self.model_copy(update={"review": review})
 
     @property
     def failed(self) -> bool:
@@ -82,6 +109,11 @@ class Report(BaseModel):
         """How many photos failed."""
         return sum(item.failed for item in self.items)
 
+    @property
+    def reviews(self) -> int:
+        """How many photos are marked for review."""
+        return sum(item.review for item in self.items)
+
 
 def write_report(report: BaseModel, path: Path) -> None:
     """Store the report whole or not at all."""
@@ -91,18 +123,15 @@ def write_report(report: BaseModel, path: Path) -> None:
 
 
 def least_faithful(variants: Iterable[ReportVariant]) -> dict[str, Any]:
-    """The fidelity figures of the picture with the smallest share of unchanged pixels."""
+    """The fidelity figures of an altered picture, else of that with the least share of unchanged pixels."""
 
-    def kept(variant: ReportVariant) -> float:
+    def kept(variant: ReportVariant) -> tuple[bool, float]:
         share = variant.fidelity.get("share_within_de1")
-        return 1.0 if share is None else float(share)
+        return not variant.fidelity.get("altered"), 1.0 if share is None else float(share)
 
     worst = min(variants, key=kept, default=None)
     return worst.fidelity if worst is not None else {}
 
-
-# Below it the table says why.
-_DOUBTFUL = 0.9
 
 SUMMARY_COLUMNS = ("photo", "status", "seconds#", "confidence#", "ΔE ≤ 1#", "rules#", "pictures#", "remark")
 
@@ -129,13 +158,34 @@ def summary_rows(items: Iterable[ReportItem]) -> list[tuple[object, ...]]:
 
 
 def _remark(item: ReportItem) -> str:
-    """Why a person should look: what makes the cut-out doubtful, and which rules are broken."""
-    doubtful = item.confidence is not None and item.confidence < _DOUBTFUL
-    doubts = item.confidence_reasons if doubtful else []
+    """Why a person should look, or might: a doubtful cut-out, broken rules, what was done to the product."""
     broken = [
         f"{variant.preset}: {rule.rule} {rule.measured} ({rule.limit})"
         for variant in item.variants
         for rule in variant.compliance
         if not rule.passed
     ]
-    return "; ".join([*(doubt.rstrip(".") for doubt in doubts), *broken])
+    doubts = [doubt.rstrip(".") for doubt in item.confidence_reasons]
+    match = item.fidelity.get("light_match")
+    matched = [f"light matched to the backdrop, mean ΔE {match['mean_de']}"] if match else []
+    said = "; ".join([*doubts, *broken, *_unasked(item.variants), *matched])
+    return f"review: {said}" if item.review else said
+
+
+def _unasked(variants: Sequence[ReportVariant]) -> list[str]:
+    """What was done to the product that nobody asked for, and in which pictures."""
+    placed = [(variant.preset, variant.placed) for variant in variants if variant.placed is not None]
+    done = {
+        "the product was altered": [each.preset for each in variants if each.fidelity.get("altered")],
+        "enlarged": [f"{preset} {how.scale:.2f} ×" for preset, how in placed if how.upscaled],
+        "smaller than asked": [preset for preset, how in placed if how.capped],
+    }
+    return [f"{what}: {', '.join(where)}" for what, where in done.items() if where]
+
+
+def review_line(report: Report) -> str:
+    """How many photos a person should look at, as a sentence; empty when none."""
+    if not report.reviews:
+        return ""
+    verb = "wants" if report.reviews == 1 else "want"
+    return f"{report.reviews} of {len(report.items)} photos {verb} a look (review)."

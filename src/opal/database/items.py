@@ -150,7 +150,8 @@ async def note(
             attempt=item.attempt,
             code=code,
             message=message,
-            details={"by": by, **(details or {})},
+            # Told with every event from the mark on, so that a client who hears of the end hears of it too.
+            details={"by": by, **({"review": True} if item.review else {}), **(details or {})},
             at=utc_now(),
         )
     )
@@ -234,7 +235,8 @@ async def give_back(
 
 async def fail_item(connection: AsyncConnection, item: Item, *, code: str, message: str, by: str) -> Item:
     """Fail the item for good and give its credit back, all in the caller's transaction."""
-    changes = {"error_code": code, "error_message": message}
+    # Nothing is left to look at.
+    changes = {"error_code": code, "error_message": message, "review": False}
     failed = await move(
         connection, item, ItemState.FAILED, by=by, changes=changes, code=code, message=message
     )

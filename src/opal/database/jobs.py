@@ -98,6 +98,13 @@ async def state_counts(connection: AsyncConnection, job_ids: Sequence[str]) -> d
     return counts
 
 
+async def review_counts(connection: AsyncConnection, job_ids: Sequence[str]) -> Counter[str]:
+    """How many items of each job are marked for review; jobs without any are left out."""
+    query = select(items.c.job_id, func.count()).where(items.c.job_id.in_(job_ids), items.c.review.is_(True))
+    rows = await connection.execute(query.group_by(items.c.job_id))
+    return Counter({str(job_id): int(count) for job_id, count in rows})
+
+
 async def cancel_job(connection: AsyncConnection, job: Job, *, by: str) -> int:
     """Cancel every item that is not completed yet and release its credit; returns how many.
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -105,6 +107,25 @@ jobs = Table(
     Index(None, "tenant_id", "created_at"),
 )
 
+backdrops = Table(
+    "backdrops",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("name", String(200), nullable=False),
+    Column("raw_path", String(512), nullable=False),
+    # What the picture was found to be; null until it has been uploaded and checked.
+    Column("format", String(16)),
+    Column("bytes", Integer),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("sha256", String(64)),
+    Column("etag", String(128)),
+    _created(),
+    Column("completed_at", UtcDateTime),
+    Index(None, "tenant_id", "created_at"),
+)
+
 items = Table(
     "items",
     metadata,
@@ -126,6 +147,7 @@ items = Table(
     Column("scene_path", String(512)),
     Column("matte_path", String(512)),
     Column("meta", Json, nullable=False, default=dict),
+    Column("review", Boolean, nullable=False, default=False, server_default=false()),
     Column("error_code", String(64)),
     Column("error_message", Text),
     _created(),
@@ -171,6 +193,8 @@ variants = Table(
     Column("sha256", String(64), nullable=False),
     Column("compliance", Json, nullable=False),
     Column("fidelity", Json),
+    # How the product was placed; rows of before revision 0003 do not know.
+    Column("placed", Json),
     _created(),
     PrimaryKeyConstraint("item_id", "preset"),
     Index(None, "job_id"),

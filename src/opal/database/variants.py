@@ -25,6 +25,8 @@ class VariantRow:
     sha256: str
     compliance: list[dict[str, Any]]
     fidelity: dict[str, Any] | None
+    placed: dict[str, Any] | None = None
+    """How the product was placed: scale, upscaled, capped, straightened_degrees."""
 
 
 async def record_variant(connection: AsyncConnection, item: Item, variant: VariantRow) -> None:

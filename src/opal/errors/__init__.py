@@ -13,6 +13,8 @@ OpalError
 │   ├── InvalidSettings
 │   ├── UnknownScene
 │   ├── InvalidScene
+│   │   ├── BackdropUnusable
+│   │   └── BackdropTooSmall
 │   ├── InvalidPlacement
 │   ├── UnknownPreset
 │   ├── InvalidPreset
@@ -38,11 +40,14 @@ OpalError
 ├── SignatureInvalid
 ├── InsufficientCredits
 ├── NotFound                          unknown and foreign ids alike
-│   └── BlobNotFound
+│   ├── BlobNotFound
+│   └── UnknownBackdrop
 ├── Conflict                          what does not fit the present state
 │   ├── BlobExists
 │   ├── UploadMissing
 │   ├── AlreadyUploaded
+│   ├── BackdropNotReady
+│   ├── BackdropInUse
 │   ├── IllegalMove
 │   ├── JobFinished
 │   ├── JobNotReady
@@ -93,6 +98,8 @@ from opal.errors.photos import (
     UnsupportedFormat,
 )
 from opal.errors.requests import (
+    BackdropTooSmall,
+    BackdropUnusable,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidBlobPath,
@@ -111,6 +118,8 @@ from opal.errors.requests import (
 )
 from opal.errors.state import (
     AlreadyUploaded,
+    BackdropInUse,
+    BackdropNotReady,
     BlobExists,
     BlobNotFound,
     Conflict,
@@ -124,12 +133,17 @@ from opal.errors.state import (
     LockLost,
     NotFound,
     TooManyInterruptions,
+    UnknownBackdrop,
     UploadExpired,
     UploadMissing,
 )
 
 __all__ = [
     "AlreadyUploaded",
+    "BackdropInUse",
+    "BackdropNotReady",
+    "BackdropTooSmall",
+    "BackdropUnusable",
     "BlobExists",
     "BlobNotFound",
     "BlobStoreUnavailable",
@@ -178,6 +192,7 @@ __all__ = [
     "TooManyInterruptions",
     "TooManyPixels",
     "Unauthorized",
+    "UnknownBackdrop",
     "UnknownEngine",
     "UnknownPreset",
     "UnknownScene",

@@ -54,6 +54,26 @@ class InvalidScene(InvalidInput):
     title = "Invalid scene"
 
 
+class BackdropUnusable(InvalidScene):
+    """The backdrop's picture cannot be used.
+
+    The message says what is wrong with it; docs/scenes.md says what a backdrop has to be.
+    """
+
+    code = "backdrop_unusable"
+    title = "Backdrop cannot be used"
+
+
+class BackdropTooSmall(InvalidScene):
+    """The backdrop has too few pixels for the picture asked for.
+
+    Give a larger export of it; docs/scenes.md says how far a backdrop may be enlarged.
+    """
+
+    code = "backdrop_too_small"
+    title = "Backdrop is too small"
+
+
 class InvalidPlacement(InvalidInput):
     """The placement is not described correctly.
 

@@ -24,6 +24,16 @@ class BlobNotFound(NotFound):
     title = "Blob not found"
 
 
+class UnknownBackdrop(NotFound):
+    """There is no backdrop under that id.
+
+    `GET /v1/backdrops` lists the tenant's own; `POST /v1/backdrops` makes one.
+    """
+
+    code = "unknown_backdrop"
+    title = "Unknown backdrop"
+
+
 class Conflict(OpalError):
     """The request does not fit the present state.
 
@@ -63,6 +73,26 @@ class AlreadyUploaded(Conflict):
 
     code = "already_uploaded"
     title = "Upload already completed"
+
+
+class BackdropNotReady(Conflict):
+    """The backdrop's picture has not been uploaded and checked yet.
+
+    PUT the picture to the URL of `POST /v1/backdrops`, then call `POST /v1/backdrops/{backdrop_id}/complete`.
+    """
+
+    code = "backdrop_not_ready"
+    title = "Backdrop is not ready"
+
+
+class BackdropInUse(Conflict):
+    """A job that is not finished still needs the backdrop.
+
+    Wait for the job's end, or cancel it; then delete the backdrop.
+    """
+
+    code = "backdrop_in_use"
+    title = "Backdrop is in use"
 
 
 class IllegalMove(Conflict):

@@ -21,7 +21,8 @@ from opal.marketplaces.presets import Preset
 from opal.placement.place import Composition, compose, find_product
 from opal.placement.placement import Placement
 from opal.placement.provenance import digital_source_type
-from opal.placement.scene import Scene, SolidScene, TransparentScene
+from opal.placement.scene import BackdropScene, Scene, SolidScene, TransparentScene
+from opal.placement.upright import Upright, upright
 
 LOWEST_QUALITY = 70
 """Below it a JPEG shows blocks; a picture still too large then fails its `bytes` rule instead."""
@@ -42,12 +43,28 @@ class Variant:
     sha256: str
     compliance: tuple[RuleResult, ...]
     fidelity: Fidelity
+    scale: float
+    """Canvas pixels per photo pixel."""
+    straightened_degrees: float
+    """Clockwise turn before placing; 0.0 when the product was left as it was photographed."""
     upscaled: bool
+    """Enlarged: `scale` is above 1."""
     capped: bool
     """Smaller than the preset wants, as the photo has too few pixels; its `fill_share` row says so."""
+    enlargement: float | None
+    """Pixels of the picture per pixel of its backdrop, above 1 where that was enlarged; None without one."""
     digital_source_type: str | None
     timings: dict[str, float]
     """Seconds per step."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What all of a photo's pictures are made of."""
+
+    subject: Upright
+    scene: Scene
+    backdrop: Photo | None
 
 
 def create_variants(
@@ -58,16 +75,20 @@ def create_variants(
     presets: Sequence[Preset],
     *,
     seed: int,
+    backdrop: Photo | None = None,
     workers: int = 2,
 ) -> list[Variant]:
     """Make one picture per preset, in the presets' order.
 
-    `matte` is (H, W) at the photo's size. At most `workers` pictures are in memory at a time (about
-    0.3 GB each at 2000 x 2000). Raises NoProductFound and ProductTooSmall.
+    `matte` is (H, W) at the photo's size, `backdrop` the picture of a `backdrop` scene. At most `workers`
+    pictures are in memory at a time (about 0.3 GB each at 2000 x 2000). Raises NoProductFound,
+    ProductTooSmall, BackdropUnusable and BackdropTooSmall.
     """
     find_product(matte)
+    subject = upright(photo, matte, placement)
+    source = _Source(subject, scene, backdrop)
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
-        return list(pool.map(lambda p: _create(photo, matte, scene, placement, p, seed), presets))
+        return list(pool.map(lambda p: _create(source, placement, p, seed), presets))
 
 
 def scene_for(preset: Preset, scene: Scene) -> Scene:
@@ -77,6 +98,9 @@ def scene_for(preset: Preset, scene: Scene) -> Scene:
             return SolidScene(colour="#ffffff")
         case "transparent":
             return TransparentScene()
+        case "scene" if isinstance(scene, BackdropScene) and preset.fill is not None:
+            # The channel demands a size, so the product cannot have that of its place.
+            return scene.model_copy(update={"scale": None})
         case "scene":
             return scene
 
@@ -103,13 +127,14 @@ def placement_for(preset: Preset, placement: Placement) -> Placement:
     return placement.model_copy(update=changes)
 
 
-def _create(  # noqa: PLR0917 - create_variants' own arguments, passed on once per preset
-    photo: Photo, matte: Matte, scene: Scene, placement: Placement, preset: Preset, seed: int
-) -> Variant:
-    ground = scene_for(preset, scene)
-    width, height, placed_as = _canvas(preset, placement_for(preset, placement), matte)
-    composition = compose(photo, matte, ground, placed_as, width, height, seed=seed)
-    source_type = digital_source_type(ground)
+def _create(source: _Source, placement: Placement, preset: Preset, seed: int) -> Variant:
+    subject, backdrop = source.subject, source.backdrop
+    ground = scene_for(preset, source.scene)
+    width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
+    composition = compose(
+        subject.photo, subject.matte, ground, placed_as, width, height, seed=seed, backdrop=backdrop
+    )
+    source_type = digital_source_type(ground, backdrop)
     timings = dict(composition.timings)
     started = time.perf_counter()
     data = _encode_within(preset, composition, PictureMetadata(digital_source_type=source_type))
@@ -122,8 +147,9 @@ def _create(  # noqa: PLR0917 - create_variants' own arguments, passed on once p
         composition.reference,
         composition.alpha,
         composition.product_box,
-        matte=matte,
+        matte=subject.matte,
         transform=composition.transform,
+        relight=composition.relight,
     )
     measured = time.perf_counter()
     timings |= {
@@ -142,8 +168,11 @@ def _create(  # noqa: PLR0917 - create_variants' own arguments, passed on once p
         sha256=hashlib.sha256(data).hexdigest(),
         compliance=compliance,
         fidelity=fidelity,
+        scale=composition.transform.scale,
+        straightened_degrees=subject.degrees,
         upscaled=composition.upscaled,
         capped=composition.capped and not preset.native,
+        enlargement=composition.enlargement,
         digital_source_type=source_type,
         timings=timings,
     )

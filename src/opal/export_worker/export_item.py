@@ -12,10 +12,16 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from opal.blobs.interface import Blobs
-from opal.database import items, jobs, variants
+from opal.database import backdrops, items, jobs, variants
 from opal.database.engine import Database
 from opal.database.variants import VariantRow
-from opal.errors import BlobExists, BlobNotFound, InvalidPhoto, StoredPictureUnusable
+from opal.errors import (
+    BackdropUnusable,
+    BlobExists,
+    BlobNotFound,
+    InvalidPhoto,
+    StoredPictureUnusable,
+)
 from opal.export_worker.create_variants import Variant, create_variants
 from opal.images.decode import decode_photo
 from opal.images.limits import Limits
@@ -24,6 +30,7 @@ from opal.images.photo import Photo
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.states import ItemState
 from opal.marketplaces.presets import resolve_presets
+from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
 
@@ -50,7 +57,9 @@ class Work:
     seconds: Mapping[str, float] = field(default_factory=dict)
     original: bytes = b""
     matte_png: bytes = b""
+    backdrop_bytes: bytes | None = None
     photo: Photo | None = None
+    backdrop: Photo | None = None
     matte: Matte | None = None
     variants: tuple[Variant, ...] = ()
     rows: tuple[VariantRow, ...] = ()
@@ -60,18 +69,19 @@ Step = Callable[[Means, Work], Awaitable[Work]]
 
 
 async def read_blobs(means: Means, work: Work) -> Work:
-    """The photo as it was uploaded (that very version) and the matte that the endpoint made."""
+    """The photo as it was uploaded (that very version), the matte that the endpoint made, and a backdrop."""
     item = work.item
     assert item.raw_path is not None
     assert item.matte_path is not None
     try:
-        original, matte_png = await asyncio.gather(
+        original, matte_png, backdrop = await asyncio.gather(
             means.blobs.read("raw", item.raw_path, etag=item.photo.get("etag")),
             means.blobs.read("outputs", item.matte_path),
+            _read_backdrop(means, work),
         )
     except BlobNotFound as error:
         raise StoredPictureUnusable(f"A stored picture is missing: {error.message}") from error
-    return replace(work, original=original, matte_png=matte_png)
+    return replace(work, original=original, matte_png=matte_png, backdrop_bytes=backdrop)
 
 
 async def decode(means: Means, work: Work) -> Work:
@@ -79,14 +89,19 @@ async def decode(means: Means, work: Work) -> Work:
     try:
         photo = await asyncio.to_thread(decode_photo, work.original, means.limits)
         matte = await asyncio.to_thread(read_matte, work.matte_png)
-    except InvalidPhoto as error:
+        backdrop = None
+        if work.backdrop_bytes is not None:
+            backdrop = await asyncio.to_thread(decode_backdrop, work.backdrop_bytes, means.limits)
+    except (InvalidPhoto, BackdropUnusable) as error:
         # It was decodable when the client was told so: the blob is at fault, not the client.
         raise StoredPictureUnusable(f"A stored picture cannot be read: {error.message}") from error
     if matte.shape != (photo.height, photo.width):
         raise StoredPictureUnusable(
             f"The matte is {matte.shape[1]} × {matte.shape[0]}, the photo {photo.width} × {photo.height}."
         )
-    return replace(work, photo=photo, matte=matte, original=b"", matte_png=b"")
+    return replace(
+        work, photo=photo, matte=matte, backdrop=backdrop, original=b"", matte_png=b"", backdrop_bytes=None
+    )
 
 
 async def compose_variants(_means: Means, work: Work) -> Work:
@@ -101,8 +116,9 @@ async def compose_variants(_means: Means, work: Work) -> Work:
         resolve_placement(work.recipe.placement),
         resolve_presets(work.recipe.presets),
         seed=int(work.item.meta.get("seed", work.recipe.seed)),
+        backdrop=work.backdrop,
     )
-    return replace(work, variants=tuple(made), photo=None, matte=None)
+    return replace(work, variants=tuple(made), photo=None, matte=None, backdrop=None)
 
 
 async def store_variants(means: Means, work: Work) -> Work:
@@ -153,6 +169,15 @@ async def export_item(means: Means, item: Item) -> None:
     _log.info("item exported", action="item.exported", attempt=item.attempt, variants=len(work.rows))
 
 
+async def _read_backdrop(means: Means, work: Work) -> bytes | None:
+    """The picture of a `backdrop` scene; raises UnknownBackdrop when its row is gone."""
+    if work.recipe.backdrop_id is None:
+        return None
+    async with means.database.read() as connection:
+        backdrop = await backdrops.ready_backdrop(connection, work.item.tenant_id, work.recipe.backdrop_id)
+    return await means.blobs.read("raw", backdrop.raw_path, etag=backdrop.etag)
+
+
 async def _store(blobs: Blobs, item: Item, variant: Variant) -> VariantRow:
     path = blob_path(
         item.tenant_id,
@@ -175,4 +200,10 @@ async def _store(blobs: Blobs, item: Item, variant: Variant) -> VariantRow:
         sha256=variant.sha256,
         compliance=[result.model_dump(mode="json") for result in variant.compliance],
         fidelity=variant.fidelity.model_dump(mode="json"),
+        placed={
+            "scale": round(variant.scale, 4),
+            "upscaled": variant.upscaled,
+            "capped": variant.capped,
+            "straightened_degrees": variant.straightened_degrees,
+        },
     )

@@ -11,6 +11,7 @@ from opal.http.problem import EXAMPLE_INSTANCE, MEDIA_TYPE, Problem
 TAGS: Final = (
     ("jobs", "Photos that are worked on together: create, follow, list, cancel."),
     ("uploads", "Short-lived URLs for photos, and the word that a photo is there."),
+    ("backdrops", "Pictures of your own for products to stand in."),
     ("pictures", "Finished pictures with their reports, one by one or all in one ZIP."),
     ("catalogue", "Scenes and presets to choose from."),
     ("credits", "What a tenant has and what it was spent on."),

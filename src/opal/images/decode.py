@@ -13,6 +13,7 @@ from opal.images.colour import convert_to_srgb
 from opal.images.damage import name_damage
 from opal.images.limits import Header, Limits, check, describe, read_source
 from opal.images.loaders import heic_unsupported, read_header
+from opal.images.metadata import told_source_type
 from opal.images.photo import Photo, SourceInfo
 from opal.images.profile import embedded_profile, profile_name
 from opal.images.sniff import ImageFormat, sniff
@@ -58,6 +59,7 @@ def _source_info(data: bytes, header: Header, image: pyvips.Image, *, halved: bo
         bits=header.bits,
         sha256=hashlib.sha256(data).hexdigest(),
         halved=halved,
+        digital_source_type=told_source_type(image),
     )
 
 

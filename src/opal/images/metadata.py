@@ -21,6 +21,8 @@ class DigitalSourceType(StrEnum):
 
     COMPOSITE = "composite"
     """Several elements, none of which has to be generated: a photographed product on a computed set."""
+    COMPOSITE_CAPTURE = "compositeCapture"
+    """Several elements that are all captures of real life: a photographed product on a photograph."""
     COMPOSITE_WITH_TRAINED_ALGORITHMIC_MEDIA = "compositeWithTrainedAlgorithmicMedia"
     """A real product in a scene that a generative model drew."""
     TRAINED_ALGORITHMIC_MEDIA = "trainedAlgorithmicMedia"
@@ -68,10 +70,16 @@ def xmp_packet(metadata: PictureMetadata) -> bytes:
 def read_digital_source_type(picture: bytes) -> str | None:
     """The DigitalSourceType a JPEG, PNG or WebP carries (its short name), or None.
 
-    Reads attribute, element and resource form, as other programs may have written it. Raises InvalidPhoto
-    for bytes that are no picture.
+    Raises InvalidPhoto for bytes that are no picture.
     """
-    image: pyvips.Image = read_header(picture, sniff(picture), strict=False)
+    return told_source_type(read_header(picture, sniff(picture), strict=False))
+
+
+def told_source_type(image: pyvips.Image) -> str | None:
+    """The DigitalSourceType (its short name) in the XMP of an opened picture, or None.
+
+    Reads attribute, element and resource form, as other programs may have written it.
+    """
     if "xmp-data" not in image.get_fields():
         return None
     packet = bytes(image.get("xmp-data")).decode("utf-8", "replace")

@@ -21,6 +21,8 @@ class SourceInfo:
     sha256: str
     halved: bool = False
     """Its sides were halved while decoding, as it has more pixels than are worked on."""
+    digital_source_type: str | None = None
+    """What the file's own XMP says of how it came to be, as a short name of IPTC's vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)

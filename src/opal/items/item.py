@@ -30,6 +30,8 @@ class Item:
     matte_path: str | None
     error_code: str | None
     error_message: str | None
+    review: bool
+    """The cut-out is doubtful: a person should look at the pictures before they are used."""
     created_at: datetime
     updated_at: datetime
     photo: dict[str, Any] = field(default_factory=dict)
@@ -46,10 +48,22 @@ class Recipe:
     prompt: str
     seed: int
 
+    @property
+    def backdrop_id(self) -> str | None:
+        """The backdrop that the scene names; None for a scene without one."""
+        if isinstance(self.scene, dict) and self.scene.get("kind") == "backdrop":
+            return str(self.scene["picture"])
+        return None
+
 
 def new_id(prefix: str) -> str:
     """A fresh id such as ``job_3f…`` with 96 random bits, unguessable and safe in paths."""
     return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def backdrop_path(tenant_id: str, backdrop_id: str) -> str:
+    """Where a backdrop lies, in the container ``raw``: ``{tenant}/backdrops/{backdrop}/raw/picture``."""
+    return f"{tenant_id}/backdrops/{backdrop_id}/raw/picture"
 
 
 def blob_path(tenant_id: str, job_id: str, item_id: str, kind: str, name: str) -> str:

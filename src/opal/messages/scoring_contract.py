@@ -26,6 +26,9 @@ class ScoreRequest(BaseModel):
     prompt: str = ""
     scene: str | dict[str, Any] | None = None
     placement: dict[str, Any] | None = None
+    backdrop_image_sas: str | None = Field(
+        default=None, description="Where the picture of a `backdrop` scene is read."
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     output_sas: OutputSas | None = None
 
@@ -51,13 +54,24 @@ class ProductBox(BaseModel):
 
 
 class Transform(BaseModel):
-    """Where the original's pixels went: ``x' = scale * x + tx``, ``y' = scale * y + ty``."""
+    """Where the photo's pixels went, once straightened: ``x' = scale * x + tx``, ``y' = scale * y + ty``."""
 
     model_config = ConfigDict(frozen=True)
 
     scale: float
     tx: float
     ty: float
+
+
+class BackdropUsed(BaseModel):
+    """The picture that a product was placed on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str
+    width: int
+    height: int
+    enlargement: float = Field(description="Canvas pixels per pixel of it; above 1 it was enlarged.")
 
 
 class ScoreMeta(BaseModel):
@@ -78,8 +92,15 @@ class ScoreMeta(BaseModel):
     canvas_height: int
     product_box: ProductBox
     transform: Transform
+    straightened_degrees: float = Field(
+        default=0.0, description="Clockwise turn of the photo about its middle before all else; 0: none."
+    )
+    capped: bool = Field(
+        default=False, description="Smaller than asked: the rest needed more enlargement than is allowed."
+    )
     upscaled: bool = False
-    fidelity: dict[str, float | int | None]
+    backdrop: BackdropUsed | None = None
+    fidelity: dict[str, Any]
     confidence: float = Field(ge=0, le=1)
     confidence_reasons: list[str] = []
     timings: dict[str, float] = Field(default={}, description="Seconds per step.")

@@ -52,7 +52,7 @@ def build_worker(parts: Parts, scoring: ScoringClient, heartbeat: Heartbeat) -> 
 
 def build_stage(parts: Parts, scoring: ScoringClient) -> ItemStage[JobMessage]:
     """The stage around the steps of ``process_item.py``."""
-    means = Means(parts.database, parts.blobs, scoring, parts.relay)
+    means = Means(parts.database, parts.blobs, scoring, parts.relay, review_below=parts.settings.review.below)
 
     async def perform(item: Item, message: JobMessage) -> None:
         await process_item(means, item, message)

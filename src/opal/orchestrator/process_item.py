@@ -13,10 +13,11 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from opal.blobs.interface import Blobs, Permission
-from opal.database import items, jobs, ledger, outbox
+from opal.database import backdrops, items, jobs, ledger, outbox
 from opal.database.engine import Database
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, ScoringFailed
 from opal.items.item import Item, Recipe, blob_path
+from opal.items.review import needs_review
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.job_message import JobMessage
@@ -38,6 +39,8 @@ class Means:
     blobs: Blobs
     scoring: ScoringClient
     relay: OutboxRelay
+    review_below: float
+    """Confidence 0..1 below which a person is asked to look at the pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ Step = Callable[[Means, Work], Awaitable[Work]]
 
 
 async def sign_urls(means: Means, work: Work) -> Work:
-    """URLs that can read the photo and create the two outputs, whose names carry the attempt.
+    """URLs that can read the photo (and backdrop) and create the two outputs, whose names carry the attempt.
 
     They keep the full quarter of an hour: a short life for clients' URLs must not cut an attempt short.
     """
@@ -66,6 +69,7 @@ async def sign_urls(means: Means, work: Work) -> Work:
     assert item.raw_path is not None, "an item without a photo is never queued"
     scene_path, matte_path = (_output_path(item, name) for name in ("scene", "matte"))
     sign = means.blobs.signed_url
+    backdrop_path = await _backdrop_path(means, work)
     request = ScoreRequest(
         tenant_id=item.tenant_id,
         job_id=item.job_id,
@@ -74,6 +78,7 @@ async def sign_urls(means: Means, work: Work) -> Work:
         prompt=recipe.prompt,
         scene=recipe.scene,
         placement=recipe.placement,
+        backdrop_image_sas=backdrop_path and sign("raw", backdrop_path, Permission.READ).url,
         seed=recipe.seed,
         output_sas=OutputSas(
             scene=sign("outputs", scene_path, Permission.CREATE).url,
@@ -115,12 +120,16 @@ async def verify_outputs(means: Means, work: Work) -> Work:
 
 
 async def complete_item(means: Means, work: Work) -> Work:
-    """State, charge and next message, in one transaction that only this attempt can commit."""
+    """State, charge and next message, in one transaction that only this attempt can commit.
+
+    A doubtful cut-out is marked for review and goes on like any other.
+    """
     assert work.response is not None
     changes = {
         "scene_path": work.scene_path,
         "matte_path": work.matte_path,
         "meta": work.response.meta.model_dump(mode="json"),
+        "review": needs_review(work.response.meta.confidence, means.review_below),
         # The export is another stage with a budget of its own; the events keep the old figures.
         "failures": 0,
         "interruptions": 0,
@@ -161,7 +170,16 @@ async def process_item(means: Means, item: Item, message: JobMessage) -> None:
         work = await step(means, work)
         seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
         work = replace(work, seconds=seconds)
-    _log.info("item completed", action="item.completed", attempt=item.attempt)
+    _log.info("item completed", action="item.completed", attempt=item.attempt, review=work.item.review)
+
+
+async def _backdrop_path(means: Means, work: Work) -> str | None:
+    """Where the picture of a `backdrop` scene lies; raises UnknownBackdrop when its row is gone."""
+    if work.recipe.backdrop_id is None:
+        return None
+    async with means.database.read() as connection:
+        backdrop = await backdrops.ready_backdrop(connection, work.item.tenant_id, work.recipe.backdrop_id)
+    return backdrop.raw_path
 
 
 def _output_path(item: Item, name: str) -> str:

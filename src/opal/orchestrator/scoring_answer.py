@@ -10,7 +10,16 @@ from email.utils import parsedate_to_datetime
 import httpx
 from pydantic import ValidationError
 
-from opal.errors import OpalError, PhotoRefused, ScoringBusy, ScoringFailed, ScoringUnavailable
+from opal.errors import (
+    NotFound,
+    OpalError,
+    PhotoRefused,
+    ScoringBusy,
+    ScoringFailed,
+    ScoringUnavailable,
+    Unauthorized,
+)
+from opal.http.errors import MethodNotAllowed
 from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreResponse
 
 AWAY: dict[int, type[OpalError]] = {429: ScoringBusy, 502: ScoringUnavailable, 503: ScoringUnavailable}
@@ -21,6 +30,9 @@ TRIED_AND_FAILED = frozenset({408, 424, 500, 504})
 
 MISCONFIGURED = frozenset({401, 403, 404, 405})
 """The key or the address is wrong. No fault of the photo, and asking again at once is no use."""
+
+_TURNED_AWAY = frozenset({Unauthorized.code, NotFound.code, MethodNotAllowed.code})
+"""The same in the endpoint's own words; any other code with such a status is a verdict on the request."""
 
 
 class TryAgain(Exception):
@@ -50,9 +62,10 @@ def read_answer(answer: httpx.Response) -> ScoreResponse:
     reason = own.message if own is not None else f"The endpoint answered HTTP {status}."
     if status in AWAY:
         raise TryAgain(AWAY[status](reason), _retry_after_s(answer))
-    if status in MISCONFIGURED:
+    if status in MISCONFIGURED and (own is None or own.code in _TURNED_AWAY):
         raise ScoringUnavailable(f"{reason} Check the endpoint's address and key (HTTP {status}).")
-    # The endpoint's own verdict outranks the status: Azure ML wraps a refused photo in a 424.
+    # The endpoint's own verdict outranks the status: Azure ML wraps a refused photo in a 424, and a photo
+    # that is gone from its URL is a 404 of ours.
     if own is not None and not own.retryable:
         raise PhotoRefused(own.code, own.message)
     if status in TRIED_AND_FAILED or own is not None:

@@ -6,6 +6,7 @@ Called by `place.py`. A new kind of scene is a new row.
 from collections.abc import Callable
 
 from opal.errors import UnknownEngine
+from opal.placement.backdrop import BackdropEngine
 from opal.placement.interface import PlacementEngine
 from opal.placement.studio import StudioEngine
 
@@ -14,6 +15,7 @@ ENGINES: dict[str, Callable[[], PlacementEngine]] = {
     "solid": StudioEngine,
     "gradient": StudioEngine,
     "studio": StudioEngine,
+    "backdrop": BackdropEngine,
 }
 
 

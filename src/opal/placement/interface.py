@@ -10,8 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opal.images.colour import Linear
+from opal.images.photo import Photo
 from opal.placement.camera import Standing
+from opal.placement.framing import Framing
 from opal.placement.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Backdrop:
+    """A decoded picture and what of it the canvas shows."""
+
+    picture: Photo
+    framing: Framing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,8 @@ class Canvas:
     seed: int
     product: Standing | None = None
     """The product's place across; None, as in a thumbnail of the bare scene, is a middling one."""
+    backdrop: Backdrop | None = None
+    """The picture of a `backdrop` scene. Whoever composes brings it, so that engines stay pure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,8 @@ class Ground:
     """Whether it varies so slowly that 8 bit would show bands, so that it wants dither."""
     catches: NDArray[np.float32] | None = None
     """(H, W) share of each pixel on which the product's shadow can fall; None is everywhere."""
+    blur: NDArray[np.float32] | None = None
+    """(H,) radius in pixels of the disc by which a row, and a shadow cast on it, is out of focus."""
 
 
 class PlacementEngine(Protocol):

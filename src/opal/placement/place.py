@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from opal.errors import NoProductFound, ProductTooSmall
+from opal.errors import BackdropUnusable, NoProductFound, ProductTooSmall
 from opal.images.colour import Linear
 from opal.images.composite import Layer, over_ground, over_nothing
 from opal.images.contact import SOLID, product_box
@@ -19,14 +19,17 @@ from opal.images.foreground import decontaminate
 from opal.images.geometry import Box, Fit, Transform, fit, scale_for_fill, scale_for_margin
 from opal.images.matte import Matte
 from opal.images.photo import Photo
+from opal.images.relight import Relight
 from opal.images.resize import crop_resize_straight
 from opal.images.shadow import Transmittance
 from opal.placement.camera import Standing
-from opal.placement.casting import cast, lift_rows, with_reflection
+from opal.placement.casting import cast, lift_rows, shadow_kind, with_reflection
 from opal.placement.engines import engine_for
-from opal.placement.interface import Canvas, Ground
+from opal.placement.framing import frame, stand_on_line
+from opal.placement.interface import Backdrop, Canvas, Ground
+from opal.placement.light_match import match_light
 from opal.placement.placement import DEFAULT_MARGIN, Placement
-from opal.placement.scene import Scene
+from opal.placement.scene import BackdropScene, Scene
 
 SMALLEST_PRODUCT = 24
 """Shortest product, in photo pixels along its longer side, that is worth placing."""
@@ -54,6 +57,10 @@ class Composition:
     seed: int
     timings: dict[str, float]
     """Seconds per step."""
+    enlargement: float | None = None
+    """Canvas pixels per pixel of the backdrop, above 1 where it was enlarged; None without a backdrop."""
+    relight: Relight | None = None
+    """How the product's light was moved towards the backdrop's; None where it was left alone."""
 
 
 def compose(  # noqa: PLR0917 - every picture has these six, in this order everywhere
@@ -65,33 +72,38 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
     height: int,
     *,
     seed: int,
+    backdrop: Photo | None = None,
 ) -> Composition:
     """Place the product of `photo` (cut out by `matte`, (H, W) at its size) on a canvas.
 
-    Raises NoProductFound for an empty matte and ProductTooSmall for a speck. The product is never cut
-    and never enlarged beyond the placement's limit; `upscaled` and `capped` say what happened.
+    `backdrop` is the picture of a `backdrop` scene. Raises NoProductFound for an empty matte, ProductTooSmall
+    for a speck, and for a backdrop BackdropUnusable and BackdropTooSmall. The product is never cut and never
+    enlarged beyond the placement's limit; `upscaled` and `capped` say what happened.
     """
     timings: dict[str, float] = {}
     with _timed(timings, "fit"):
         box, foot = find_product(matte)
-        placed = _fit(box, foot, placement, width, height)
+        behind = _framed(scene, backdrop, placement, width, height)
+        placed = _fit(box, foot, scene, placement, width, height, behind)
     with _timed(timings, "resize"):
         target = placed.box
         reference, alpha = crop_resize_straight(photo.pixels, matte, box, target.width, target.height)
         alpha[alpha >= OPAQUE] = 1.0
     with _timed(timings, "decontaminate"):
-        layer = Layer(decontaminate(reference, alpha), alpha, target)
+        relight = match_light(scene, backdrop) if backdrop is not None else None
+        product = decontaminate(reference, alpha)
+        layer = Layer(relight.apply(product) if relight else product, alpha, target)
         coverage = np.zeros((height, width), np.float32)
         coverage[target.top : target.bottom, target.left : target.right] = alpha
     with _timed(timings, "scene"):
         ground_row = placed.transform.scale * foot + placed.transform.ty
-        hover = lift_rows(placement, scene, target.height, height - ground_row)
+        hover = _hover(placement, scene, target.height, ground_row, height, behind)
         standing = _standing(coverage, target)
         ground = engine_for(scene.kind).render(
-            scene, Canvas(width, height, ground_row + hover, seed, standing)
+            scene, Canvas(width, height, ground_row + hover, seed, standing, behind)
         )
     with _timed(timings, "shadow"):
-        shade = _caught(cast(coverage, placement, scene, hover), ground)
+        shade = _caught(cast(coverage, placement, scene, hover, ground.blur), ground)
     with _timed(timings, "reflection"):
         ground = with_reflection(ground, layer, coverage, placement)
     with _timed(timings, "composite"):
@@ -106,6 +118,8 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
         capped=placed.capped,
         seed=seed,
         timings=timings,
+        enlargement=behind.framing.scale if behind else None,
+        relight=relight,
     )
 
 
@@ -125,7 +139,31 @@ def find_product(matte: Matte) -> tuple[Box, int]:
     return box, solid.bottom
 
 
-def _fit(box: Box, foot: int, placement: Placement, width: int, height: int) -> Fit:
+def _framed(
+    scene: Scene, picture: Photo | None, placement: Placement, width: int, height: int
+) -> Backdrop | None:
+    if not isinstance(scene, BackdropScene):
+        return None
+    if picture is None:
+        raise BackdropUnusable("The scene is a backdrop, and its picture is missing.")
+    framing = frame(scene, picture.width, picture.height, width, height, wish=placement.ground)
+    return Backdrop(picture, framing)
+
+
+def _fit(  # noqa: PLR0917 - what is placed, how, and where
+    box: Box,
+    foot: int,
+    scene: Scene,
+    placement: Placement,
+    width: int,
+    height: int,
+    behind: Backdrop | None,
+) -> Fit:
+    if behind is not None and isinstance(scene, BackdropScene):
+        lift = placement.lift if shadow_kind(placement, scene) == "floating" else 0.0
+        return stand_on_line(
+            behind.framing, scene, placement, box, foot=foot, width=width, height=height, lift=lift
+        )
     margin = 0.0
     if placement.fill is not None:
         scale = scale_for_fill(box, width, height, placement.fill)
@@ -143,6 +181,21 @@ def _fit(box: Box, foot: int, placement: Placement, width: int, height: int) -> 
         ground=placement.ground,
         ground_row=foot,
     )
+
+
+def _hover(  # noqa: PLR0917 - lift_rows' own arguments, and what decides in its stead
+    placement: Placement,
+    scene: Scene,
+    product_height: int,
+    foot: float,
+    height: int,
+    behind: Backdrop | None,
+) -> float:
+    """Rows between foot and floor. A backdrop's floor is where it is: there the product has been lifted."""
+    if behind is None:
+        return lift_rows(placement, scene, product_height, height - foot)
+    floats = shadow_kind(placement, scene) == "floating"
+    return max(0.0, behind.framing.line - foot) if floats else 0.0
 
 
 def _standing(coverage: NDArray[np.float32], box: Box) -> Standing:

@@ -23,15 +23,15 @@ class PictureClient:
         self._http = httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False)
         self._wait = wait_exponential(multiplier=first_wait_s, max=5)
 
-    def fetch(self, url: str) -> bytes:
-        """The photo's bytes.
+    def fetch(self, url: str, field: str = "input_image_sas") -> bytes:
+        """The bytes of the picture whose URL is the request's ``field``.
 
         Raises PhotoTooLarge, BlobNotFound, InvalidInput for what is no web address, and BlobStoreUnavailable
         (also for a URL that has expired: a new request brings a new one).
         """
         for attempt in self._attempts():
             with attempt:
-                return self._fetch(url)
+                return self._fetch(url, field)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def store(self, url: str, data: bytes) -> None:
@@ -51,7 +51,7 @@ class PictureClient:
             reraise=True,
         )
 
-    def _fetch(self, url: str) -> bytes:
+    def _fetch(self, url: str, field: str) -> bytes:
         try:
             with self._http.stream("GET", url) as answer:
                 if answer.status_code == httpx.codes.NOT_FOUND:
@@ -60,7 +60,7 @@ class PictureClient:
                     raise BlobStoreUnavailable(f"The photo's URL answered HTTP {answer.status_code}.")
                 return b"".join(self._bounded(answer))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise InvalidInput("input_image_sas: not an http or https URL.") from error
+            raise InvalidInput(f"{field}: not an http or https URL.") from error
         except httpx.HTTPError as error:
             raise BlobStoreUnavailable(f"The photo cannot be fetched ({type(error).__name__}).") from error
 

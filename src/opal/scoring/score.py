@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from opal.cutout.engines import load_engine
 from opal.cutout.interface import Cutout, CutoutEngine
+from opal.errors import BackdropUnusable, BlobNotFound, PhotoTooLarge
 from opal.fidelity import Fidelity, measure
 from opal.images.decode import decode_photo
 from opal.images.encode import encode
@@ -24,6 +25,7 @@ from opal.images.matte import encode_matte
 from opal.images.metadata import PictureMetadata
 from opal.images.photo import Photo
 from opal.messages.scoring_contract import (
+    BackdropUsed,
     ModelUsed,
     ProductBox,
     ScoreMeta,
@@ -31,11 +33,13 @@ from opal.messages.scoring_contract import (
     ScoreResponse,
     Transform,
 )
+from opal.placement.backdrop import decode_backdrop
 from opal.placement.engines import engine_for
 from opal.placement.place import Composition, compose
 from opal.placement.placement import resolve_placement
 from opal.placement.provenance import digital_source_type
-from opal.placement.scene import DEFAULT_SCENE, Scene, resolve_scene
+from opal.placement.scene import DEFAULT_SCENE, BackdropScene, Scene, resolve_scene
+from opal.placement.upright import Upright, upright
 from opal.scoring.pictures import PictureClient
 from opal.settings import Settings, load_settings
 
@@ -84,23 +88,62 @@ def run(request: ScoreRequest) -> ScoreResponse:
         source = pictures.fetch(request.input_image_sas)
     with _timed(timings, "decode"):
         photo = decode_photo(source, limits)
+    with _timed(timings, "backdrop"):
+        backdrop = _backdrop(request, scene)
     cutout = engine.cut_out(photo)
+    with _timed(timings, "straighten"):
+        subject = upright(photo, cutout.matte, placement)
     width, height = scene_size(photo)
-    made = compose(photo, cutout.matte, scene, placement, width, height, seed=request.seed)
+    made = compose(
+        subject.photo,
+        subject.matte,
+        scene,
+        placement,
+        width,
+        height,
+        seed=request.seed,
+        backdrop=backdrop,
+    )
     with _timed(timings, "encode"):
-        source_type = digital_source_type(scene)
+        source_type = digital_source_type(scene, backdrop)
         scene_png = encode(made.pixels, "png", metadata=PictureMetadata(digital_source_type=source_type))
         matte_png = encode_matte(cutout.matte)
     with _timed(timings, "fidelity"):
-        fidelity = _measured(read_finished(scene_png).pixels, made, cutout)
+        fidelity = _measured(read_finished(scene_png).pixels, made, subject)
     with _timed(timings, "store"):
         if request.output_sas is not None:
             pictures.store(request.output_sas.scene, scene_png)
             pictures.store(request.output_sas.matte, matte_png)
-    meta = _meta(engine, photo, scene, cutout, made, fidelity, timings | cutout.timings | made.timings)
+    timings |= cutout.timings | made.timings
+    meta = _meta(engine, photo, scene, backdrop, cutout, subject, made, fidelity, timings)
     if request.output_sas is not None:
         return ScoreResponse(meta=meta)
     return ScoreResponse(image_bytes_b64=_base64(scene_png), matte_bytes_b64=_base64(matte_png), meta=meta)
+
+
+def _backdrop(request: ScoreRequest, scene: Scene) -> Photo | None:
+    """The picture of a `backdrop` scene; raises BackdropUnusable, so that the photo is not blamed for it."""
+    assert _Endpoint.loaded is not None
+    if not isinstance(scene, BackdropScene):
+        return None
+    if request.backdrop_image_sas is None:
+        raise BackdropUnusable("backdrop_image_sas: needed for a backdrop scene.")
+    try:
+        data = _Endpoint.loaded.pictures.fetch(request.backdrop_image_sas, "backdrop_image_sas")
+    except (BlobNotFound, PhotoTooLarge) as error:
+        raise BackdropUnusable(f"The backdrop cannot be fetched: {error.message}") from error
+    return decode_backdrop(data, _Endpoint.loaded.limits)
+
+
+def _backdrop_used(backdrop: Photo | None, made: Composition) -> BackdropUsed | None:
+    if backdrop is None or made.enlargement is None:
+        return None
+    return BackdropUsed(
+        sha256=backdrop.source.sha256,
+        width=backdrop.width,
+        height=backdrop.height,
+        enlargement=round(made.enlargement, 4),
+    )
 
 
 def scene_size(photo: Photo) -> tuple[int, int]:
@@ -109,9 +152,15 @@ def scene_size(photo: Photo) -> tuple[int, int]:
     return max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
 
 
-def _measured(pixels: NDArray[np.uint8], made: Composition, cutout: Cutout) -> Fidelity:
+def _measured(pixels: NDArray[np.uint8], made: Composition, subject: Upright) -> Fidelity:
     return measure(
-        pixels, made.reference, made.alpha, made.product_box, matte=cutout.matte, transform=made.transform
+        pixels,
+        made.reference,
+        made.alpha,
+        made.product_box,
+        matte=subject.matte,
+        transform=made.transform,
+        relight=made.relight,
     )
 
 
@@ -119,7 +168,9 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
     engine: CutoutEngine,
     photo: Photo,
     scene: Scene,
+    backdrop: Photo | None,
     cutout: Cutout,
+    subject: Upright,
     made: Composition,
     fidelity: Fidelity,
     timings: dict[str, float],
@@ -144,12 +195,15 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
         canvas_height=height,
         product_box=ProductBox(left=box.left, top=box.top, width=box.width, height=box.height),
         transform=Transform(scale=made.transform.scale, tx=made.transform.tx, ty=made.transform.ty),
+        capped=made.capped,
+        straightened_degrees=subject.degrees,
         upscaled=made.upscaled,
+        backdrop=_backdrop_used(backdrop, made),
         fidelity=fidelity.model_dump(mode="json"),
         confidence=cutout.confidence,
         confidence_reasons=list(cutout.reasons),
         timings=timings,
-        digital_source_type=digital_source_type(scene),
+        digital_source_type=digital_source_type(scene, backdrop),
     )
 
 

@@ -17,10 +17,12 @@ from opal.http.server import run_server
 from opal.http.service import build_service
 from opal.settings import Settings
 from opal.telemetry import configure
-from opal.web_api import archive, blobs, events, jobs, presets, scenes, uploads, variants
+from opal.web_api import archive, backdrops, blobs, events, jobs, presets, scenes, uploads, variants
+from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
+from opal.web_api.scene_thumbnails import SceneThumbnails
 
 # A photo that must be read whole may be 60 MB: two at a time bound the memory.
 _PHOTOS_AT_A_TIME = 2
@@ -67,9 +69,12 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.event_tail = EventTail(parts.database)
+    app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
+    app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
-    for resource in (jobs, uploads, events, variants, archive, presets, scenes):
+    for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes):
         app.include_router(resource.router)
+    app.include_router(scenes.thumbnail_router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))

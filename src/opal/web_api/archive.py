@@ -24,7 +24,7 @@ from opal.items.item import Item
 from opal.web_api.file_names import safe_stem, unique_stems
 from opal.web_api.job_view import ItemError, item_view
 from opal.web_api.parts import JobId, WebParts, find_job
-from opal.web_api.reports import FidelityReport, RuleReport
+from opal.web_api.reports import FidelityReport, PlacedReport, RuleReport
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
@@ -45,6 +45,7 @@ class ArchivedVariant(BaseModel):
     sha256: str
     compliance: list[RuleReport]
     fidelity: FidelityReport | None
+    placed: PlacedReport | None
 
 
 class ArchivedItem(BaseModel):
@@ -56,6 +57,8 @@ class ArchivedItem(BaseModel):
     seconds: float
     error: ItemError | None
     confidence: float | None
+    confidence_reasons: list[str]
+    review: bool
     fidelity: FidelityReport | None
     variants: list[ArchivedVariant]
 
@@ -158,6 +161,8 @@ def _archived_item(item: Item, named: list[tuple[str, VariantRow]]) -> ArchivedI
         seconds=round((item.updated_at - item.created_at).total_seconds(), 3),
         error=view.error,
         confidence=view.confidence,
+        confidence_reasons=view.confidence_reasons,
+        review=view.review,
         fidelity=view.fidelity,
         variants=[
             ArchivedVariant(
@@ -170,6 +175,7 @@ def _archived_item(item: Item, named: list[tuple[str, VariantRow]]) -> ArchivedI
                 sha256=row.sha256,
                 compliance=[RuleReport.model_validate(rule) for rule in row.compliance],
                 fidelity=None if row.fidelity is None else FidelityReport.model_validate(row.fidelity),
+                placed=None if row.placed is None else PlacedReport.model_validate(row.placed),
             )
             for name, row in named
         ],

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from opal.database import events, jobs
@@ -35,6 +35,7 @@ class ItemChange(BaseModel):
     attempt: int
     code: str | None
     message: str | None
+    review: bool = Field(description="The photo is marked for review.")
     at: datetime
 
 
@@ -44,17 +45,18 @@ class JobChange(BaseModel):
     job_id: str
     status: JobStatus
     counts: dict[ItemState, int]
+    review: int = Field(description="Photos marked for review.")
     finished: bool
 
 
 _EXAMPLE = (
     "event: item\n"
     'data: {"item_id": "item_3b0c5c0e9a1f4d5e6a7b8c9d", "state": "exported", "attempt": 1, "code": null, '
-    '"message": null, "at": "2026-03-02T12:00:06Z"}\n'
+    '"message": null, "review": false, "at": "2026-03-02T12:00:06Z"}\n'
     "id: 57\n\n"
     "event: job\n"
     'data: {"job_id": "job_9f1c2d3e4a5b6c7d8e9f0a1b", "status": "finished", "counts": {"exported": 1}, '
-    '"finished": true}\n'
+    '"review": 0, "finished": true}\n'
     "id: 57\n\n"
 )
 
@@ -116,13 +118,13 @@ async def follow_job(start: Annotated[_Start, Depends(_start)]) -> AsyncIterator
     async with start.tail.follow() as changed:
         while not start.tail.stopped:
             changed.clear()
-            page, counts = await _read(start.database, start.job_id, seq, start.tail.settled)
+            page, counts, review = await _read(start.database, start.job_id, seq, start.tail.settled)
             for event in page:
                 seq = event.seq
                 yield ServerSentEvent(event="item", id=str(seq), data=_item_change(event))
             if len(page) == _PAGE:
                 continue
-            change = _job_change(start.job_id, counts)
+            change = _job_change(start.job_id, counts, review)
             if change != told:
                 told = change
                 yield ServerSentEvent(event="job", id=str(seq), data=change)
@@ -133,12 +135,13 @@ async def follow_job(start: Annotated[_Start, Depends(_start)]) -> AsyncIterator
 
 async def _read(
     database: Database, job_id: str, seq: int, settled: int
-) -> tuple[list[ItemEvent], Counter[ItemState]]:
-    """The job's counts, then its events: when nothing more can happen, all of them are there."""
+) -> tuple[list[ItemEvent], Counter[ItemState], int]:
+    """The job's counts and marks, then its events: when nothing more can happen, all of them are there."""
     async with database.read() as connection:
         counts = (await jobs.state_counts(connection, [job_id]))[job_id]
+        review = (await jobs.review_counts(connection, [job_id]))[job_id]
         up_to = None if is_finished(counts) else settled
-        return await events.events_after(connection, job_id, seq, _PAGE, up_to=up_to), counts
+        return await events.events_after(connection, job_id, seq, _PAGE, up_to=up_to), counts, review
 
 
 def _item_change(event: ItemEvent) -> ItemChange:
@@ -148,14 +151,16 @@ def _item_change(event: ItemEvent) -> ItemChange:
         attempt=event.attempt,
         code=event.code,
         message=event.message,
+        review=bool(event.details.get("review")),
         at=event.at,
     )
 
 
-def _job_change(job_id: str, counts: Counter[ItemState]) -> JobChange:
+def _job_change(job_id: str, counts: Counter[ItemState], review: int) -> JobChange:
     return JobChange(
         job_id=job_id,
         status=job_status(counts.elements()),
         counts=dict(counts),
+        review=review,
         finished=is_finished(counts),
     )

@@ -10,7 +10,14 @@ from pydantic import BaseModel, Field
 from opal.database.jobs import Job
 from opal.items.item import Item
 from opal.items.states import TERMINAL, ItemState, JobStatus, job_status
-from opal.web_api.reports import FIDELITY_EXAMPLE, PHOTO_EXAMPLE, FidelityReport, PhotoFacts
+from opal.web_api.reports import (
+    FIDELITY_EXAMPLE,
+    PHOTO_EXAMPLE,
+    PLACED_EXAMPLE,
+    FidelityReport,
+    PhotoFacts,
+    PlacedReport,
+)
 
 
 class ItemError(BaseModel):
@@ -31,8 +38,16 @@ class ItemView(BaseModel):
     photo: PhotoFacts | None = Field(default=None, description="Null before the upload is complete.")
     confidence: float | None = Field(default=None, description="How sure the cut-out is, 0 to 1.")
     confidence_reasons: list[str] = Field(default=[], description="What lowered the confidence.")
+    review: bool = Field(
+        default=False,
+        description="Marked for review: the confidence is below OPAL_REVIEW_BELOW, so a person should look "
+        "at the pictures before they are used. All of them are made all the same.",
+    )
     fidelity: FidelityReport | None = Field(
         default=None, description="Measured proof that the product's pixels were kept in the scene."
+    )
+    placed: PlacedReport | None = Field(
+        default=None, description="Scale and turn of the product in the scene picture."
     )
     created_at: datetime
     updated_at: datetime
@@ -46,6 +61,7 @@ class JobSummary(BaseModel):
     status: JobStatus
     total: int = Field(description="Photos in the job.")
     counts: dict[ItemState, int] = Field(description="Photos per state; states without any are left out.")
+    review: int = Field(default=0, description="Photos marked for review, see `items`.")
     created_at: datetime
     cancelled_at: datetime | None = Field(description="When it was asked to stop; null: never.")
 
@@ -100,6 +116,7 @@ FINISHED_JOB_EXAMPLE = JobDetail(
             photo=PHOTO_EXAMPLE,
             confidence=0.97,
             fidelity=FIDELITY_EXAMPLE,
+            placed=PLACED_EXAMPLE,
             updated_at=_NOON + timedelta(seconds=6),
         )
     ],
@@ -133,7 +150,9 @@ def item_view(item: Item) -> ItemView:
         photo=public_photo(item),
         confidence=item.meta.get("confidence"),
         confidence_reasons=item.meta.get("confidence_reasons", []),
+        review=item.review,
         fidelity=_fidelity(item.meta.get("fidelity")),
+        placed=_placed(item.meta),
         created_at=item.created_at,
         updated_at=item.updated_at,
     )
@@ -148,22 +167,33 @@ def _fidelity(stored: dict[str, Any] | None) -> FidelityReport | None:
     return FidelityReport.model_validate(stored) if stored is not None else None
 
 
-def job_summary(job: Job, counts: Counter[ItemState]) -> JobSummary:
-    """``job`` as it stands in a list."""
+def _placed(meta: dict[str, Any]) -> PlacedReport | None:
+    """As the endpoint reported it; older items lack the newer figures."""
+    if "transform" not in meta:
+        return None
+    told = {name: meta[name] for name in ("upscaled", "capped", "straightened_degrees") if name in meta}
+    return PlacedReport(scale=round(meta["transform"]["scale"], 4), **told)
+
+
+def job_summary(job: Job, counts: Counter[ItemState], review: int) -> JobSummary:
+    """``job`` as it stands in a list, with ``review`` of its photos marked."""
     return JobSummary(
         id=job.id,
         name=job.name,
         status=job_status(counts.elements()),
         total=counts.total(),
         counts=dict(counts),
+        review=review,
         created_at=job.created_at,
         cancelled_at=job.cancelled_at,
     )
 
 
-def job_detail(job: Job, items: Sequence[Item]) -> JobDetail:
-    """``job`` with everything about it."""
-    summary = job_summary(job, Counter(item.state for item in items))
+def job_detail(job: Job, items: Sequence[Item], *, review: bool | None = None) -> JobDetail:
+    """``job`` with everything about it; ``items`` are all it has, ``review`` chooses which are shown."""
+    marked = sum(item.review for item in items)
+    summary = job_summary(job, Counter(item.state for item in items), marked)
+    shown = items if review is None else [item for item in items if item.review is review]
     return JobDetail(
         **summary.model_dump(),
         correlation_id=job.correlation_id,
@@ -172,5 +202,5 @@ def job_detail(job: Job, items: Sequence[Item]) -> JobDetail:
         presets=list(job.recipe.presets),
         prompt=job.recipe.prompt,
         seed=job.recipe.seed,
-        items=[item_view(item) for item in items],
+        items=[item_view(item) for item in shown],
     )

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import idempotency, items, jobs
 from opal.database.jobs import NewItem
 from opal.errors import (
+    BackdropNotReady,
+    BackdropTooSmall,
     IdempotencyKeyInFlight,
     IdempotencyKeyReused,
     InsufficientCredits,
@@ -22,6 +24,7 @@ from opal.errors import (
     LeaseLost,
     NotFound,
     Unauthorized,
+    UnknownBackdrop,
     UnknownPreset,
     UnknownScene,
 )
@@ -41,7 +44,7 @@ from opal.web_api.job_view import (
     job_summary,
 )
 from opal.web_api.parts import JobId, WebParts, find_job
-from opal.web_api.recipe import RecipeRequest
+from opal.web_api.recipe import RecipeRequest, require_backdrop
 
 router = APIRouter(route_class=TenantRoute, tags=["jobs"])
 
@@ -107,11 +110,14 @@ class JobPage(BaseModel):
             Unauthorized,
             InsufficientCredits,
             TenantMismatch,
+            UnknownBackdrop,
+            BackdropNotReady,
             IdempotencyKeyInFlight,
             BodyTooLarge,
             UnsupportedMediaType,
             UnknownScene,
             InvalidScene,
+            BackdropTooSmall,
             InvalidPlacement,
             UnknownPreset,
             IdempotencyKeyReused,
@@ -148,6 +154,7 @@ async def create_job(
             stored = await idempotency.begin(connection, tenant_id, idempotency_key, hashed)
             if stored is not None:
                 return _created(stored.status, stored.body, replayed=True)
+        await require_backdrop(connection, tenant_id, recipe)
         job, new_items = await jobs.create_job(
             connection,
             tenant_id,
@@ -183,8 +190,9 @@ async def list_jobs(
         found = await jobs.list_jobs(connection, tenant_id, limit + 1, cursor)
         page = found[:limit]
         counts = await jobs.state_counts(connection, [job.id for job in page])
+        marked = await jobs.review_counts(connection, [job.id for job in page])
     return JobPage(
-        jobs=[job_summary(job, counts[job.id]) for job in page],
+        jobs=[job_summary(job, counts[job.id], marked[job.id]) for job in page],
         next_cursor=page[-1].id if len(found) > limit else None,
     )
 
@@ -197,11 +205,19 @@ async def list_jobs(
         **problems(Unauthorized, NotFound, *ALWAYS),
     },
 )
-async def read_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDetail:
+async def read_job(
+    parts: WebParts,
+    tenant_id: Tenant,
+    job_id: JobId,
+    review: Annotated[
+        bool | None,
+        Query(description="Show only the photos that are (or are not) marked for review; counts are of all."),
+    ] = None,
+) -> JobDetail:
     """The job's status, counts and items, each with its error or its figures."""
     async with parts.database.read() as connection:
         job = await find_job(connection, tenant_id, job_id)
-        return job_detail(job, await items.list_items(connection, job.id))
+        return job_detail(job, await items.list_items(connection, job.id), review=review)
 
 
 @router.delete(

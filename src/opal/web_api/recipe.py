@@ -3,9 +3,12 @@
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from opal.database import backdrops
 from opal.items.item import Recipe
 from opal.marketplaces.presets import load_presets, resolve_presets
+from opal.placement.framing import check_enlargement
 from opal.placement.looks import LOOKS
 from opal.placement.placement import Placement, resolve_placement
 from opal.placement.scene import DEFAULT_SCENE, SCENES, Scene, resolve_scene
@@ -13,19 +16,28 @@ from opal.placement.scene import DEFAULT_SCENE, SCENES, Scene, resolve_scene
 MAX_SEED: Final = 2**31 - 1
 # Lines and tabs, but no other control characters: PostgreSQL's text cannot hold the first of them.
 _TEXT: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_BACKDROP_ID: Final = "backdrop_4c1d2e3f5a6b7c8d9e0f1a2b"
 
 
-def _scene_schema() -> dict[str, Any]:
+def scene_schema() -> dict[str, Any]:
     """A scene's name, or one of the scene models with its ``kind`` required."""
     models: dict[str, dict[str, Any]] = TypeAdapter(Scene).json_schema()["$defs"]
     for model in models.values():
         model["required"] = [*model.get("required", []), "kind"]
         if "look" in model["properties"]:
             model["properties"]["look"]["enum"] = list(LOOKS)
+        if "picture" in model["properties"]:
+            model["properties"]["picture"] |= {
+                "pattern": f"^{backdrops.ID}$",
+                "description": "The id of a backdrop that is ready, see /v1/backdrops.",
+                "examples": [_BACKDROP_ID],
+            }
+            model["examples"] = [example | {"picture": _BACKDROP_ID} for example in model["examples"]]
     return {"anyOf": [{"type": "string", "enum": list(SCENES)}, *models.values()]}
 
 
-def _placement_schema() -> dict[str, Any]:
+def placement_schema() -> dict[str, Any]:
+    """Every field of a placement, with what it means and examples."""
     schema = Placement.model_json_schema()
     definitions = schema.pop("$defs", {})
     assert not definitions, "the placement's schema is given in one piece"
@@ -48,10 +60,10 @@ class RecipeRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     # Plain data here, so that a wrong one is answered with its own code; the schema still says all.
-    scene: Annotated[str | dict[str, Any], WithJsonSchema(_scene_schema())] = Field(
+    scene: Annotated[str | dict[str, Any], WithJsonSchema(scene_schema())] = Field(
         default=DEFAULT_SCENE, description="A name from /v1/scenes, or a scene of your own."
     )
-    placement: Annotated[dict[str, Any], WithJsonSchema(_placement_schema())] = Field(
+    placement: Annotated[dict[str, Any], WithJsonSchema(placement_schema())] = Field(
         default={}, description="How the product stands in the scene."
     )
     presets: Annotated[list[str], WithJsonSchema(_presets_schema())] = Field(
@@ -82,3 +94,17 @@ class RecipeRequest(BaseModel):
             prompt=self.prompt,
             seed=self.seed,
         )
+
+
+async def require_backdrop(connection: AsyncConnection, tenant_id: str, recipe: Recipe) -> None:
+    """See that the scene's backdrop is there, ready, and large enough for every preset.
+
+    Until ``connection``'s transaction ends nobody can delete it. Raises ``UnknownBackdrop``,
+    ``BackdropNotReady`` and ``BackdropTooSmall``.
+    """
+    if recipe.backdrop_id is None:
+        return
+    backdrop = await backdrops.ready_backdrop(connection, tenant_id, recipe.backdrop_id, keep=True)
+    for preset in resolve_presets(recipe.presets):
+        if preset.ground == "scene" and preset.width is not None and preset.height is not None:
+            check_enlargement(backdrop.width, backdrop.height, preset.width, preset.height)

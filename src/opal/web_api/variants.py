@@ -16,7 +16,14 @@ from opal.items.states import ItemState
 from opal.web_api.file_names import safe_stem
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item
-from opal.web_api.reports import FIDELITY_EXAMPLE, RULE_EXAMPLE, FidelityReport, RuleReport
+from opal.web_api.reports import (
+    FIDELITY_EXAMPLE,
+    PLACED_EXAMPLE,
+    RULE_EXAMPLE,
+    FidelityReport,
+    PlacedReport,
+    RuleReport,
+)
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
@@ -44,6 +51,9 @@ class VariantView(Download):
     )
     fidelity: FidelityReport | None = Field(
         description="Measured proof that the product's pixels were kept in this picture."
+    )
+    placed: PlacedReport | None = Field(
+        default=None, description="Scale and turn of the product; null for pictures of before 0.4."
     )
 
 
@@ -80,6 +90,7 @@ _EXAMPLE = ItemVariants(
             sha256="2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
             compliance=[RULE_EXAMPLE],
             fidelity=FIDELITY_EXAMPLE,
+            placed=PLACED_EXAMPLE,
         )
     ],
 )
@@ -131,6 +142,7 @@ def _variant(parts: Parts, row: VariantRow, stem: str) -> VariantView:
         sha256=row.sha256,
         compliance=[RuleReport.model_validate(rule) for rule in row.compliance],
         fidelity=None if row.fidelity is None else FidelityReport.model_validate(row.fidelity),
+        placed=None if row.placed is None else PlacedReport.model_validate(row.placed),
     )
 
 

@@ -1,0 +1,169 @@
+"""Backdrops: a tenant's own pictures for products to stand in."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from opal.database.engine import utc_now
+from opal.database.tables import backdrops, items, jobs
+from opal.errors import BackdropInUse, BackdropNotReady, UnknownBackdrop
+from opal.items.item import backdrop_path, new_id
+from opal.items.states import TERMINAL
+
+ID = "backdrop_[0-9a-f]{24}"
+"""What a backdrop's id looks like, as a regular expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What an uploaded backdrop was found to be; width and height upright, ``etag`` that of its blob."""
+
+    format: str
+    bytes: int
+    width: int
+    height: int
+    sha256: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backdrop:
+    """A backdrop; ``picture`` is None until it has been uploaded and checked."""
+
+    id: str
+    tenant_id: str
+    name: str
+    raw_path: str
+    picture: PictureFacts | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBackdrop:
+    """What somebody who uses a backdrop has to know."""
+
+    raw_path: str
+    etag: str
+    width: int
+    height: int
+
+
+async def create_backdrop(connection: AsyncConnection, tenant_id: str, name: str) -> Backdrop:
+    """A new backdrop that waits for its picture."""
+    backdrop_id = new_id("backdrop")
+    path = backdrop_path(tenant_id, backdrop_id)
+    created = Backdrop(backdrop_id, tenant_id, name, path, None, utc_now(), None)
+    await connection.execute(
+        insert(backdrops).values(
+            id=created.id,
+            tenant_id=tenant_id,
+            name=name,
+            raw_path=path,
+            created_at=created.created_at,
+        )
+    )
+    return created
+
+
+async def tenant_backdrop(connection: AsyncConnection, tenant_id: str, backdrop_id: str) -> Backdrop:
+    """The tenant's backdrop. Raises ``UnknownBackdrop`` for ids that are unknown, foreign or none at all."""
+    return _backdrop(await _one(connection, _of(tenant_id, backdrop_id)))
+
+
+async def ready_backdrop(
+    connection: AsyncConnection, tenant_id: str, backdrop_id: str, *, keep: bool = False
+) -> ReadyBackdrop:
+    """The tenant's backdrop for use; with ``keep`` nobody can delete it before the transaction ends.
+
+    Raises ``UnknownBackdrop`` and ``BackdropNotReady``.
+    """
+    query = _of(tenant_id, backdrop_id)
+    # A shared lock: jobs may be created side by side. SQLite needs none, a transaction there is alone.
+    found = _backdrop(await _one(connection, query.with_for_update(read=True) if keep else query))
+    if found.picture is None:
+        raise BackdropNotReady
+    picture = found.picture
+    return ReadyBackdrop(found.raw_path, picture.etag, picture.width, picture.height)
+
+
+async def list_backdrops(
+    connection: AsyncConnection, tenant_id: str, limit: int, before: str | None = None
+) -> Sequence[Backdrop]:
+    """The tenant's newest ``limit`` backdrops, or those older than backdrop ``before``."""
+    query = select(backdrops).where(backdrops.c.tenant_id == tenant_id)
+    if before is not None:
+        edge = await tenant_backdrop(connection, tenant_id, before)
+        same_time = and_(backdrops.c.created_at == edge.created_at, backdrops.c.id < edge.id)
+        query = query.where(or_(backdrops.c.created_at < edge.created_at, same_time))
+    query = query.order_by(backdrops.c.created_at.desc(), backdrops.c.id.desc()).limit(limit)
+    return [_backdrop(row) for row in await connection.execute(query)]
+
+
+async def complete_backdrop(
+    connection: AsyncConnection, tenant_id: str, backdrop_id: str, picture: PictureFacts
+) -> Backdrop:
+    """Note what the picture is; the first one who does so counts. Raises ``UnknownBackdrop``."""
+    await connection.execute(
+        update(backdrops)
+        .where(backdrops.c.id == backdrop_id, backdrops.c.completed_at.is_(None))
+        .values(
+            format=picture.format,
+            bytes=picture.bytes,
+            width=picture.width,
+            height=picture.height,
+            sha256=picture.sha256,
+            etag=picture.etag,
+            completed_at=utc_now(),
+        )
+    )
+    return await tenant_backdrop(connection, tenant_id, backdrop_id)
+
+
+async def delete_backdrop(connection: AsyncConnection, tenant_id: str, backdrop_id: str) -> Backdrop:
+    """Forget the backdrop; its blob is the caller's to delete after the commit.
+
+    Raises ``UnknownBackdrop``, and ``BackdropInUse`` while an item that may still be worked on needs it.
+    """
+    found = _backdrop(await _one(connection, _of(tenant_id, backdrop_id).with_for_update()))
+    used = await connection.scalar(select(exists().where(_needs(tenant_id, backdrop_id))))
+    if used:
+        raise BackdropInUse
+    await connection.execute(delete(backdrops).where(backdrops.c.id == backdrop_id))
+    return found
+
+
+def _needs(tenant_id: str, backdrop_id: str) -> ColumnElement[bool]:
+    """Items that have not ended, of jobs whose scene names the backdrop."""
+    return and_(
+        jobs.c.tenant_id == tenant_id,
+        jobs.c.scene["picture"].as_string() == backdrop_id,
+        items.c.job_id == jobs.c.id,
+        items.c.state.not_in(TERMINAL),
+    )
+
+
+def _of(tenant_id: str, backdrop_id: str) -> Select[Any]:
+    # Also keeps what a database's text type cannot hold away from it.
+    if not re.fullmatch(ID, backdrop_id):
+        raise UnknownBackdrop
+    return select(backdrops).where(backdrops.c.id == backdrop_id, backdrops.c.tenant_id == tenant_id)
+
+
+async def _one(connection: AsyncConnection, query: Select[Any]) -> Row[Any]:
+    row: Row[Any] | None = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownBackdrop
+    return row
+
+
+def _backdrop(row: Row[Any]) -> Backdrop:
+    picture = None
+    if row.completed_at is not None:
+        picture = PictureFacts(row.format, row.bytes, row.width, row.height, row.sha256, row.etag)
+    return Backdrop(row.id, row.tenant_id, row.name, row.raw_path, picture, row.created_at, row.completed_at)

