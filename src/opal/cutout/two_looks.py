@@ -16,7 +16,7 @@ _Floats = NDArray[np.float32]
 GRID = 64
 """A network that takes any size takes multiples of this: it halves its input six times."""
 FIRST_PIXELS = 448 * 448
-"""Of the first look: enough to find every part of a product, thin ones too, and to know it from a neighbour."""
+"""Of the first look: enough to find every part of a product, and to know it from a neighbour."""
 _LIKELY = 0.3
 # Room left around the product, as a share of its longer side: what surrounds it tells what it is.
 _ROOM = 0.1

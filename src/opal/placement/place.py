@@ -4,7 +4,7 @@ Called by scoring (the scene picture) and export-worker (every preset).
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from opal.images.contact import SOLID, product_box
 from opal.images.foreground import decontaminate
 from opal.images.geometry import Box, Fit, Transform, fit, scale_for_fill, scale_for_margin
 from opal.images.matte import Matte
+from opal.images.native import lay_native
 from opal.images.photo import Photo
 from opal.images.relight import Relight
 from opal.images.resize import crop_resize_straight
@@ -29,7 +30,7 @@ from opal.placement.framing import frame, stand_on_line
 from opal.placement.interface import Backdrop, Canvas, Ground
 from opal.placement.light_match import match_light
 from opal.placement.placement import DEFAULT_MARGIN, Placement
-from opal.placement.scene import BackdropScene, Scene
+from opal.placement.scene import BackdropScene, Scene, TransparentScene
 
 SMALLEST_PRODUCT = 24
 """Shortest product, in photo pixels along its longer side, that is worth placing."""
@@ -47,8 +48,8 @@ class Composition:
     """(H, W, 3) sRGB, or (H, W, 4) with straight alpha for a transparent scene."""
     alpha: NDArray[np.float32]
     """(H, W) coverage by the product, 0..1."""
-    reference: Linear
-    """The photo itself under the same transform: (h, w, 3) linear light over `product_box`."""
+    refer: Callable[[], Linear]
+    """Makes `reference`, which only the fidelity report asks for."""
     product_box: Box
     transform: Transform
     upscaled: bool
@@ -61,6 +62,11 @@ class Composition:
     """Canvas pixels per pixel of the backdrop, above 1 where it was enlarged; None without a backdrop."""
     relight: Relight | None = None
     """How the product's light was moved towards the backdrop's; None where it was left alone."""
+
+    @property
+    def reference(self) -> Linear:
+        """The photo itself under the same transform: (h, w, 3) linear light over `product_box`."""
+        return self.refer()
 
 
 def compose(  # noqa: PLR0917 - every picture has these six, in this order everywhere
@@ -85,6 +91,8 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
         box, foot = find_product(matte)
         behind = _framed(scene, backdrop, placement, width, height)
         placed = _fit(box, foot, scene, placement, width, height, behind)
+    if _is_native(photo, scene, placement, placed):
+        return _laid_native(photo, matte, box, placed, width, height, seed=seed, timings=timings)
     with _timed(timings, "resize"):
         target = placed.box
         reference, alpha = crop_resize_straight(photo.pixels, matte, box, target.width, target.height)
@@ -111,7 +119,7 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
     return Composition(
         pixels=pixels,
         alpha=coverage,
-        reference=reference,
+        refer=lambda: reference,
         product_box=target,
         transform=placed.transform,
         upscaled=placed.upscaled,
@@ -120,6 +128,44 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
         timings=timings,
         enlargement=behind.framing.scale if behind else None,
         relight=relight,
+    )
+
+
+def _is_native(photo: Photo, scene: Scene, placement: Placement, placed: Fit) -> bool:
+    """Whether the picture is the product's own pixels and nothing else."""
+    bare = isinstance(scene, TransparentScene) and shadow_kind(placement, scene) == "none"
+    return bare and placed.transform.scale == 1.0 and photo.pixels.format == "uchar"
+
+
+def _laid_native(  # noqa: PLR0917 - compose's own arguments, and what it has found out
+    photo: Photo,
+    matte: Matte,
+    box: Box,
+    placed: Fit,
+    width: int,
+    height: int,
+    *,
+    seed: int,
+    timings: dict[str, float],
+) -> Composition:
+    """The same composition as the general way's, to the bit, without its steps through linear light."""
+    target = placed.box
+    with _timed(timings, "composite"):
+        coverage = np.zeros((height, width), np.float32)
+        alpha = coverage[target.top : target.bottom, target.left : target.right]
+        np.copyto(alpha, matte[box.top : box.bottom, box.left : box.right])
+        alpha[alpha >= OPAQUE] = 1.0
+        pixels = lay_native(photo, alpha, box, target, (width, height))
+    return Composition(
+        pixels=pixels,
+        alpha=coverage,
+        refer=lambda: crop_resize_straight(photo.pixels, matte, box, target.width, target.height)[0],
+        product_box=target,
+        transform=placed.transform,
+        upscaled=placed.upscaled,
+        capped=placed.capped,
+        seed=seed,
+        timings=timings,
     )
 
 
