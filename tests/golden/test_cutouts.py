@@ -26,15 +26,15 @@ BARS = {
     "canvas-tote": (0.985, 0.006),
     "glass-bottle": (0.985, 0.005),
     "gold-ring": (0.95, 0.008),
-    "moka-pot": (0.96, 0.012),
+    "moka-pot": (0.985, 0.004),
     "soap-dispenser": (0.975, 0.006),
     "stoneware-mug": (0.99, 0.004),
     "tea-tin": (0.985, 0.004),
 }
 
 
-# The network does not see all of these. Whoever mends that takes the name out here.
-INCOMPLETE = {"moka-pot"}
+# The network hesitates about these, and says so. Whoever mends that takes the name out here.
+DOUBTED = {"gold-ring"}
 
 
 @cache
@@ -59,10 +59,9 @@ def test_the_matte_is_close_to_the_exact_alpha(name: str) -> None:
     found, true = matte > 0.5, alpha > 0.5
     assert (found & true).sum() / (found | true).sum() > overlap
     assert float(np.abs(matte - alpha).mean()) < difference
-    # A picture that misses a part of its product must say so: the moka pot loses its knob.
-    assert (cutout.confidence >= 0.8) == (name not in INCOMPLETE)
+    assert (cutout.confidence >= 0.8) == (name not in DOUBTED)
     lost = ((alpha > 0.95) & (matte < 0.05)).sum() / (alpha > 0.5).sum()
-    assert (lost < 0.003) == (name not in INCOMPLETE)
+    assert lost < 0.003
 
 
 def test_every_sample_has_a_bar() -> None:
