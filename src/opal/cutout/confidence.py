@@ -8,7 +8,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from opal.cutout.refine import Refined
-from opal.cutout.regions import label
+from opal.cutout.regions import count_large, label
 from opal.cutout.sight import Sight
 from opal.cutout.working_grid import blur, lowest
 from opal.images.resize import resize_to
@@ -95,12 +95,8 @@ def _frame(shape: _Floats, sight: Sight) -> tuple[float, str]:
 
 
 def _subjects(shape: _Floats) -> tuple[float, str]:
-    solid = shape > 0.5
-    if not solid.any():
-        return 1.0, ""
-    _, areas = label(solid)
-    large = int((areas[1:] >= _SECOND * areas[1:].max()).sum())
-    return (1.0, "") if large == 1 else (0.85, f"There are {large} separate subjects.")
+    large = count_large(shape > 0.5, _SECOND)
+    return (1.0, "") if large <= 1 else (0.85, f"There are {large} separate subjects.")
 
 
 def _focus(refined: Refined) -> tuple[float, str]:
@@ -112,9 +108,11 @@ def _left_beside(prediction: _Floats) -> tuple[float, str]:
     low, high = _HALF_SEEN
     # Only what is at least as wide as the window is left of it.
     wide = lowest((prediction > low) & (prediction < high), _WIDER_THAN_EDGE)
+    if not wide.any():
+        return 1.0, ""
     product = prediction > 0.5
     labels, areas = label(product)
-    if areas.size == 1 or not wide.any():
+    if areas.size == 1:
         return 1.0, ""
     main = (labels == int(areas[1:].argmax()) + 1).astype(np.float32)
     regions, sizes = label(wide)

@@ -32,6 +32,9 @@ def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
     `prediction` (h, w) 0..1 and `guide` (h, w, 3) sRGB codes. Pixels that the network is sure of come
     back unchanged, and so do edges.
     """
+    unsure = _broad(np.abs(prediction - 0.5) < _HESITATION)
+    if not unsure.any():
+        return prediction
     product, ground = prediction > _SURE, prediction < 1.0 - _SURE
     near = _near(prediction > 0.5)
     if (ground & near).sum() >= _FEWEST:
@@ -42,7 +45,6 @@ def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
     code = (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
     ratio = np.log(_density(code[product])) - np.log(_density(code[ground]))
     evidence = blur(np.clip(ratio, -_STRONGEST, _STRONGEST)[code].astype(np.float32), _SMOOTHING)
-    unsure = _broad(np.abs(prediction - 0.5) < _HESITATION)
     before = prediction[unsure]
     # Full weight at 0.5, none where the network has all but decided.
     weight = 1.0 - np.abs(before - 0.5) / _HESITATION

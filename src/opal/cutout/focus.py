@@ -8,7 +8,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from opal.cutout.regions import label
+from opal.cutout.regions import count_large, label
 from opal.cutout.working_grid import highest, lowest
 
 _Floats = NDArray[np.float32]
@@ -29,6 +29,8 @@ def leave_out_blurred(shape: _Floats, guide: NDArray[np.uint8]) -> tuple[_Floats
     anything was left out. The main region is the one with most area times sharpness; regions whose
     outlines are too faint to judge stay.
     """
+    if count_large(shape > 0.5, 0.0) <= 1:
+        return shape, False
     labels, areas = label(shape > 0.5)
     if areas.size <= 2:
         return shape, False

@@ -114,17 +114,33 @@ def _distance(shape: _Floats, photo: NDArray[np.uint8] | NDArray[np.uint16]) -> 
     normal = np.stack([down[rows, columns], across[rows, columns]]) / steepness[rows, columns]
     places = np.stack([rows, columns]) - distance[rows, columns] * normal
     reading = _read(photo, places.astype(np.float32), normal.astype(np.float32), shape.shape)
-    gathered, weight = np.zeros((*shape.shape, 4), np.float32), reading.weight
-    gathered[rows, columns] = np.stack(
-        [weight * reading.move, weight * reading.sigma, weight, np.ones_like(weight)], axis=-1
+    move, sigma = _agree(reading, rows, columns, shape.shape)
+    return distance - move, np.maximum(sigma, least)
+
+
+def _agree(
+    reading: _Reading, rows: _Index, columns: _Index, shape: tuple[int, int]
+) -> tuple[_Floats, _Floats]:
+    """Move and sigma everywhere near the outline, (h, w) each: what neighbouring readings agree on."""
+    # Gathered in cells of two by two: averaging over several pixels needs no finer grid.
+    cells = (-(-shape[0] // 2), -(-shape[1] // 2))
+    cell = (rows // 2) * cells[1] + columns // 2
+    weight = reading.weight
+    gathered = [
+        np.bincount(cell, weights=each, minlength=cells[0] * cells[1]).reshape(cells)
+        for each in (weight * reading.move, weight * reading.sigma, weight, np.ones_like(weight))
+    ]
+    moved, softened, spoken, count = np.moveaxis(
+        blur(np.stack(gathered, axis=-1).astype(np.float32), _TANGENT / 2), -1, 0
     )
-    moved, softened, spoken, count = np.moveaxis(blur(gathered, _TANGENT), -1, 0)
     count = count + np.float32(1e-6)
     assumed = _ASSUMED * np.clip(count - spoken, 0.02 * count, None)
     move = (moved + _TOO_WIDE * assumed) / (spoken + assumed)
     typical = min(_WIDEST_TYPICAL, float(np.average(reading.sigma, weights=weight + 1e-6)))
     sigma = (softened + _TYPICAL * typical * count) / (spoken + _TYPICAL * count)
-    return (distance - move).astype(np.float32), np.maximum(sigma, least).astype(np.float32)
+    both = pyvips.Image.new_from_array(np.dstack([move, sigma]).astype(np.float32))
+    fine = resize_to(both, 2 * cells[1], 2 * cells[0], "linear").numpy()[: shape[0], : shape[1]]
+    return fine[..., 0], fine[..., 1]
 
 
 def _read(

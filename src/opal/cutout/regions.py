@@ -50,17 +50,23 @@ def close_specks(matte: _Floats) -> _Floats:
     return np.where(speck[labels] & ~solid, np.float32(1.0), matte)
 
 
-def label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Number the connected regions of a mask from 1; 0 is outside. Returns labels and areas by label."""
     image = pyvips.Image.new_from_array(mask.astype(np.uint8))
     # libvips numbers regions of equal value, so the outside gets numbers too: renumber the inside.
     numbers = image.labelregions().numpy()
     counts = np.bincount(numbers.reshape(-1))
     inside = np.zeros(counts.size, bool)
-    inside[numbers[mask]] = True
-    renumber = np.where(inside, np.cumsum(inside), 0)
-    labels = renumber[numbers]
-    return labels, np.concatenate([[counts[~inside].sum()], counts[inside]])
+    # A region lies wholly inside or outside, so any one of its pixels tells.
+    inside[numbers.reshape(-1)] = mask.reshape(-1)
+    renumber = np.where(inside, np.cumsum(inside), 0).astype(np.int32)
+    return renumber[numbers], np.concatenate([[counts[~inside].sum()], counts[inside]])
+
+
+def count_large(mask: NDArray[np.bool_], share: float) -> int:
+    """How many connected regions have at least `share` of the largest one's area; seen at half size."""
+    _, areas = label(mask[::2, ::2])
+    return int((areas[1:] >= share * areas[1:].max()).sum()) if areas.size > 1 else 0
 
 
 def _grow(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
