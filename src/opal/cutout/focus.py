@@ -47,7 +47,7 @@ def leave_out_blurred(shape: _Floats, guide: NDArray[np.uint8]) -> tuple[_Floats
     return np.where(left > kept, np.float32(0.0), shape), True
 
 
-def _sharpness(labels: NDArray[np.intp], count: int, guide: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _sharpness(labels: NDArray[np.int32], count: int, guide: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Per region the median of steepest step over contrast along its outline; NaN where too faint to say.
 
     About 0.5 for an edge as sharp as pixels allow; a Gaussian blur of sigma s gives 1 / (2.5 s).

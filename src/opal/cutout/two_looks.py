@@ -23,7 +23,7 @@ _ROOM = 0.1
 # Pixels of the second look: as many as a plain outline needs, up to what wires and straps do.
 _PLAIN, _INTRICATE = 640_000, 1_000_000
 # Length of the outline over the root of the area: 3.5 for a disc, 4 to 5 for boxes and mugs, 15 for a basket.
-_PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 9.0
+_PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 8.0
 _LONGEST = 1280
 _LEAST = 4 * GRID
 # Networks are trained on photos squeezed into a square; half way there serves better than the true aspect.
