@@ -67,7 +67,7 @@ class PhotoTooLarge(InvalidPhoto):
 class TooManyPixels(InvalidPhoto):
     """The photo has more pixels than allowed.
 
-    The limit is `OPAL_PHOTO_MAX_PIXELS`; send a smaller export.
+    The limit is `OPAL_PHOTO_MAX_PIXELS`; send a smaller export, or set `OPAL_PHOTO_OVERSIZE` to `halve`.
     """
 
     code = "image_too_many_pixels"
