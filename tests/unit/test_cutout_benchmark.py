@@ -213,7 +213,7 @@ def test_a_maker_in_its_own_process_cuts_a_photo_out_and_tells_of_one_it_cannot(
         made = maker.make(tin, truth.shape)
         lost = maker.make(Case("broken", "tin", broken, tin.mask, 1), truth.shape)
     assert measure(made.matte, truth).iou > 0.98
-    assert set(made.steps) == {"decode", "prepare", "network", "refine", "compose", "encode"}
+    assert set(made.steps) == {"decode", "network", "refine", "compose", "encode"}
     assert sum(made.steps.values()) == pytest.approx(made.seconds, rel=0.05)
     assert made.peak_mib > 100
     assert lost.failed is not None

@@ -69,3 +69,12 @@ def test_wires_are_looked_at_with_more_pixels_than_a_box() -> None:
 def test_a_product_cut_by_its_part_is_noticed_unless_the_photo_ends_there(part: Box, left: bool) -> None:
     seen = glance((slice(50, 150), slice(0, 120)), shape=(200, 200))
     assert leaves(seen, part, 1000, 1000) is left
+
+
+def test_even_a_thin_pole_that_leaves_its_part_is_noticed() -> None:
+    seen = glance((slice(400, 700), slice(200, 600)), shape=(832, 832))
+    part = Box(100, 100, 600, 600)
+    assert not leaves(seen, part, 1000, 1000)
+    seen[:400, 400:408] = 1.0  # an aerial, 1 % of the side
+    assert leaves(seen, part, 1000, 1000)
+    assert not leaves(seen, Box(100, 0, 600, 600), 1000, 1000)

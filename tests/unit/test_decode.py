@@ -266,6 +266,12 @@ def test_a_photo_with_too_many_pixels_is_halved_where_the_limits_say_so() -> Non
         assert (halved.width, halved.height) == size
         assert halved.source.halved
         assert (halved.source.width, halved.source.height) == (300, 200)
+    for shown, kept in ((255, False), (0, False), (np.arange(300) % 256, True)):  # opaque, unused, useful
+        alpha = np.broadcast_to(np.uint8(shown), (200, 300))[..., None]
+        with_alpha = decode_photo(image(np.dstack([codes, alpha])).pngsave_buffer(), limits)
+        assert (with_alpha.width, with_alpha.height) == (150, 100)
+        assert (with_alpha.alpha is not None) is kept
+        assert with_alpha.alpha is None or with_alpha.alpha.width == 150
     small = decode_photo(image(codes).pngsave_buffer(), limits).pixels.numpy()
     assert np.abs(small[20:80, 10:70].astype(int) - 188).max() <= 1  # 0.5 in linear light
     assert np.abs(small[20:80, 90:140].astype(int) - (200, 60, 30)).max() <= 1

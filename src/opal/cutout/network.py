@@ -24,12 +24,15 @@ from opal.cutout.sight import Sight
 from opal.cutout.two_looks import first_size, leaves, part_to_look_at, second_size
 from opal.errors import NoProductFound
 from opal.images.geometry import Box
+from opal.images.matte import Matte
 from opal.images.photo import Photo
 from opal.images.resize import resize_to
 
 VERSION = "2"
 """Raised whenever the same photo would get another matte."""
 
+# Below this confidence the whole photo is looked at again, and the surer of both cut-outs is taken.
+_DOUBT = 0.8
 # Below this share of the frame there is no product, only a few pixels that the network liked.
 _LEAST_SHARE = 2e-4
 
@@ -161,22 +164,16 @@ class NetworkEngine:
         started = time.perf_counter()
         clock = _Clock()
         sight = self._look(photo, clock)
-        seen = time.perf_counter()
-        if (sight.prediction > 0.5).mean() * sight.share < _LEAST_SHARE:
+        drawn = _draw(sight, photo)
+        if drawn.confidence < _DOUBT and sight.share < 1.0 and self._form.any_size:
+            # A part taken out of its surroundings can be misread: the whole, just as closely, may say more.
+            whole = self._look_at(Box(0, 0, photo.width, photo.height), None, photo, clock)
+            drawn = max(drawn, _draw(whole, photo), key=lambda each: each.confidence)
+        if not (drawn.matte > 0.5).any():
             raise NoProductFound
-        part = sight.part
-        refined = refine(sight.prediction, photo.pixels.crop(part.left, part.top, part.width, part.height))
-        if not (refined.matte > 0.5).any():
-            raise NoProductFound
-        confidence, reasons = judge(sight, refined)
-        matte = sight.framed(refined.matte)
         done = time.perf_counter()
-        timings = {
-            "prepare": round(seen - started - clock.seconds, 4),
-            "network": round(clock.seconds, 4),
-            "refine": round(done - seen, 4),
-        }
-        return Cutout(matte, confidence, reasons, timings)
+        timings = {"network": round(clock.seconds, 4), "refine": round(done - started - clock.seconds, 4)}
+        return Cutout(drawn.matte, drawn.confidence, drawn.reasons, timings)
 
     def predict(
         self, pixels: pyvips.Image, size: tuple[int, int] | None = None, clock: _Clock | None = None
@@ -207,6 +204,24 @@ class NetworkEngine:
             closely = self._look_at(whole, first, photo, clock)
         return closely
 
-    def _look_at(self, part: Box, first: NDArray[np.float32], photo: Photo, clock: _Clock) -> Sight:
+    def _look_at(self, part: Box, first: NDArray[np.float32] | None, photo: Photo, clock: _Clock) -> Sight:
         pixels = photo.pixels.crop(part.left, part.top, part.width, part.height)
         return Sight(self.predict(pixels, second_size(part, first), clock), part, photo.width, photo.height)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A matte in the photo's frame, and how far it can be trusted."""
+
+    matte: Matte
+    confidence: float
+    reasons: tuple[str, ...] = ()
+
+
+def _draw(sight: Sight, photo: Photo) -> _Drawn:
+    """The matte of what was seen; an empty one where there is next to nothing."""
+    if (sight.prediction > 0.5).mean() * sight.share < _LEAST_SHARE:
+        return _Drawn(np.zeros((photo.height, photo.width), np.float32), 0.0)
+    part = sight.part
+    refined = refine(sight.prediction, photo.pixels.crop(part.left, part.top, part.width, part.height))
+    return _Drawn(sight.framed(refined.matte), *judge(sight, refined))

@@ -43,9 +43,9 @@ def refine(prediction: _Floats, pixels: pyvips.Image) -> Refined:
     guide, mask = _to_working_size(prediction, pixels)
     shape = close_specks(remove_islands(weigh_colours(mask, guide)))
     shape, left_out = leave_out_blurred(_harden(shape), guide)
-    if left_out:
-        # What was worth keeping beside a large neighbour may be a speck beside the product.
-        shape = remove_islands(shape)
+    # What hung together by a thread may be crumbs by now, and what was worth keeping beside a large neighbour
+    # a speck beside the product.
+    shape = remove_islands(shape, joined_by=0.5)
     return Refined(draw_outline(shape, pixels), shape, left_out)
 
 

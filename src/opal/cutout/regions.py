@@ -17,17 +17,17 @@ _CUT_ISLAND = 0.25
 _SPECK = 0.0004
 
 
-def remove_islands(matte: _Floats) -> _Floats:
+def remove_islands(matte: _Floats, joined_by: float = 0.25) -> _Floats:
     """Clear regions much smaller than the largest one: reflections, dust, labels on the wall.
 
     A pair of shoes stays a pair; an aerial cut off by one weak pixel stays too, since regions are
     joined across small gaps first. What leaves the picture beside a product that does not must be a good
-    part of its size to stay. (h, w) 0..1 in and out.
+    part of its size to stay. (h, w) 0..1 in and out; what is above `joined_by` joins its neighbours.
     """
     if not (matte > 0.5).any():
         return matte
     # Growing loses a lone pixel or two; they are dust like the rest, so they are labelled as they are.
-    weak = matte > 0.25
+    weak = matte > joined_by
     labels, areas = label(_grow(weak, 2.0) | weak)
     body = np.bincount(labels.reshape(-1), weights=(matte > 0.5).reshape(-1), minlength=areas.size)
     body[0] = 0

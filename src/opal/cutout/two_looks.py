@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from opal.cutout.regions import label
 from opal.images.geometry import Box
 
 _Floats = NDArray[np.float32]
@@ -17,20 +18,21 @@ GRID = 64
 """A network that takes any size takes multiples of this: it halves its input six times."""
 FIRST_PIXELS = 448 * 448
 """Of the first look: enough to find every part of a product, and to know it from a neighbour."""
-_LIKELY = 0.3
+# What is this likely product, and how faintly seen what hangs on it may be: aerials are hardly more.
+_LIKELY, _FAINT = 0.3, 0.02
 # Room left around the product, as a share of its longer side: what surrounds it tells what it is.
 _ROOM = 0.1
 # Pixels of the second look: as many as a plain outline needs, up to what wires and straps do.
 _PLAIN, _INTRICATE = 640_000, 1_000_000
 # Length of the outline over the root of the area: 3.5 for a disc, 4 to 5 for boxes and mugs, 15 for a basket.
-_PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 8.0
+_PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 9.0
 _LONGEST = 1280
 _LEAST = 4 * GRID
 # Networks are trained on photos squeezed into a square; half way there serves better than the true aspect.
 _SQUEEZE = 0.5
 _MOST_ENLARGED = 1.5
-# Share of a side of the part, inside the photo, along which the product may leave it.
-_CUT = 0.02
+# Pixels of the second look, side by side on an edge of the part, at which the product goes on beyond it.
+_CUT = 3
 
 
 def first_size(width: int, height: int) -> tuple[int, int]:
@@ -45,8 +47,11 @@ def part_to_look_at(prediction: _Floats, width: int, height: int) -> Box:
     `prediction` (h, w) 0..1 is the first look at the whole photo of `width` × `height`. The whole photo where
     the first look saw nothing.
     """
-    likely = prediction > _LIKELY
-    rows, columns = np.flatnonzero(likely.any(axis=1)), np.flatnonzero(likely.any(axis=0))
+    regions, _ = label(prediction > _FAINT)
+    likely = np.zeros(regions.max() + 1, bool)
+    likely[regions[prediction > _LIKELY]] = True
+    seen = likely[regions]
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if rows.size == 0:
         return Box(0, 0, width, height)
     down, across = height / prediction.shape[0], width / prediction.shape[1]
@@ -58,12 +63,14 @@ def part_to_look_at(prediction: _Floats, width: int, height: int) -> Box:
     return Box(x, y, x_end - x, y_end - y)
 
 
-def second_size(part: Box, prediction: _Floats) -> tuple[int, int]:
+def second_size(part: Box, prediction: _Floats | None) -> tuple[int, int]:
     """Width and height at which to look at `part`, pixels.
 
-    More for an outline that is intricate in the first look, `prediction` (h, w).
+    More for an outline that is intricate in the first look, `prediction` (h, w), or where that is not to be
+    trusted (None).
     """
-    pixels = min(_pixels(prediction), _MOST_ENLARGED**2 * part.width * part.height)
+    wanted = _INTRICATE if prediction is None else _pixels(prediction)
+    pixels = min(wanted, _MOST_ENLARGED**2 * part.width * part.height)
     aspect = (part.width / part.height) ** (1.0 - _SQUEEZE)
     width, height = math.sqrt(pixels * aspect), math.sqrt(pixels / aspect)
     scale = min(1.0, _LONGEST / max(width, height))
@@ -79,7 +86,13 @@ def leaves(prediction: _Floats, part: Box, width: int, height: int) -> bool:
         (product[:, 0], part.left > 0),
         (product[:, -1], part.right < width),
     )
-    return any(cut and float(side.mean()) > _CUT for side, cut in inside)
+    return any(cut and _longest_run(side) >= _CUT for side, cut in inside)
+
+
+def _longest_run(line: NDArray[np.bool_]) -> int:
+    """The most neighbours in a row that are set."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
+    return int((ends[1::2] - ends[::2]).max()) if ends.size else 0
 
 
 def _pixels(prediction: _Floats) -> float:

@@ -68,15 +68,15 @@ def _to_memory(
 ) -> tuple[pyvips.Image, pyvips.Image | None]:
     """Upright sRGB pixels and the useful alpha, both computed and in memory."""
     if halved and not image.hasalpha():
-        image = _halve(convert_to_srgb(image)).copy_memory()
+        image, halved = _halve(convert_to_srgb(image)).copy_memory(), False
     if orientation != 1 or image.hasalpha():
         # Both need pixels out of order; the decoder gives them in order only.
         image = image.copy_memory().autorot()
     colours = 4 if image.interpretation == "cmyk" else 1 if image.bands < 3 else 3
     alpha = _useful_alpha(image[colours]) if image.bands > colours else None
     pixels = convert_to_srgb(image[:colours].copy(interpretation=image.interpretation))
-    if halved and alpha is not None:
-        return _plain(_halve(pixels)), _plain(alpha.shrink(2, 2))
+    if halved:
+        return _plain(_halve(pixels)), None if alpha is None else _plain(alpha.shrink(2, 2))
     return _plain(pixels), alpha
 
 
