@@ -5,7 +5,6 @@ import pytest
 from tests.unit.drawn_products import GREEN, ball, box_with_label, mug, product
 
 from opal.errors import NoProductFound, ProductTooSmall
-from opal.images.colour import to_srgb8
 from opal.images.shadow import ShadowKind
 from opal.placement.casting import lift_rows, light_of, shadow_kind
 from opal.placement.place import compose, find_product

@@ -68,7 +68,7 @@ _HOVER_SIZE = 0.86
 _REACH = 3.0
 """Blurs are cut at this many standard deviations."""
 _LYING = 0.45
-"""Blur down the canvas as a share of that across: a penumbra lies on the floor and is seen as flat as that."""
+"""Blur down the canvas as a share of that across: a penumbra lies on the floor and is seen flat."""
 _FLATNESS = (0.14, 0.40)
 """Bounds on how flat the discs are seen, whatever the foot looks like."""
 
@@ -216,7 +216,7 @@ class _Work:
         middle, half = 0.5 * (starts + ends)[rows, columns], 0.5 * (ends - starts)[rows, columns]
         across = (columns + 0.5 - middle) / half
         thick = shrink * half * self.flatness * np.sqrt(np.maximum(1.0 - across * across, 0.0))
-        # A slice is seen as a whole, so it is not much deeper than the product is high there: no cable is a disc.
+        # All of a slice is seen, so it is not much deeper than the product is high there: no cable is a disc.
         upper, lower = _runs(self.solid.T)
         thick = np.minimum(thick, (lower - upper).T[rows, columns])
         base = self.foot - self.flatness * _foot_half_width(self.solid, self.foot, self.flatness)
