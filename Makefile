@@ -18,8 +18,9 @@ DATA ?= opal-data
 TESTS ?= tests
 TEST_WORKERS ?= 2
 SAMPLES_ARGS ?=
+GALLERY_ARGS ?=
 
-.PHONY: help demo up test check format docs bench samples clean
+.PHONY: help demo up test check format docs gallery bench samples clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +47,10 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 
 docs: $(VENV)/.runtime ## Renew the generated parts of docs/*.md
 	@$(BIN)/python -m docs.generate
+
+gallery: $(VENV)/.runtime ## Renew docs/gallery: every cut-out, every scene with every shadow (first: make samples)
+	@$(BIN)/opal models pull
+	@PYTHONPATH=samples $(BIN)/python -m docs.generate.gallery $(GALLERY_ARGS)
 
 bench: $(VENV)/.bench ## Every benchmark; figures in benchmarks/results/
 	@$(BIN)/opal models pull

@@ -86,6 +86,17 @@ def test_between_the_legs_of_a_table_no_crease_appears() -> None:
     assert shade[241, 200] > 0.85
 
 
+def test_what_lies_behind_a_cable_is_in_the_light() -> None:
+    cable = np.zeros((300, 400), np.float32)
+    cable[200:206, 50:350] = 1.0
+    # A cup above it makes the whole as large as a product is.
+    cable[20:120, 250:350] = 1.0
+    shade = contact_shadow(_contact(cable), 400, 300, intensity=0.8, softness=0.5)
+    assert shade[207, 200] < 0.75, "it touches"
+    assert shade[185, 200] > 0.9
+    assert _contact(cable).thickness[100] == pytest.approx(6.0, abs=0.5)
+
+
 def test_intensity_and_softness_do_what_they_say() -> None:
     contact = _contact(ball(300, 300).matte)
     none = contact_shadow(contact, 300, 300, intensity=0.0, softness=0.5)

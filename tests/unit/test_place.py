@@ -5,7 +5,6 @@ import pytest
 from tests.unit.drawn_products import GREEN, ball, box_with_label, mug, product
 
 from opal.errors import NoProductFound, ProductTooSmall
-from opal.images.colour import to_srgb8
 from opal.images.shadow import ShadowKind
 from opal.placement.casting import lift_rows, light_of, shadow_kind
 from opal.placement.place import compose, find_product
@@ -69,15 +68,21 @@ def test_a_shadow_on_transparency_is_black_of_partial_alpha() -> None:
     assert (shadow[:, :3] == 0).all()
 
 
-def test_laying_a_transparent_picture_on_white_equals_composing_on_white() -> None:
+@pytest.mark.parametrize("kind", ["contact", "hard"])
+def test_laid_on_a_white_page_a_transparent_picture_has_the_shadow_of_the_white_scene(
+    kind: ShadowKind,
+) -> None:
+    """Pages mix codes, not light; so the shadow's alpha has to be what dims codes."""
     drawn = mug()
-    placement = Placement(shadow="contact")
+    placement = Placement(shadow=kind, shadow_intensity=1.0)
     clear = compose(drawn.photo, drawn.matte, TransparentScene(), placement, 300, 300, seed=1)
     white = compose(drawn.photo, drawn.matte, WHITE, placement, 300, 300, seed=1)
     alpha = clear.pixels[..., 3:].astype(np.float32) / 255
-    linear = (clear.pixels[..., :3].astype(np.float32) / 255) ** 2.2
-    laid = to_srgb8((linear * alpha + (1 - alpha)).astype(np.float32)).astype(int)
-    assert np.percentile(np.abs(laid - white.pixels), 99) <= 3
+    laid = clear.pixels[..., :3] * alpha + 255.0 * (1.0 - alpha)
+    whole = (clear.alpha == 0.0) | (clear.alpha == 1.0)
+    assert np.percentile(np.abs(laid - white.pixels)[whole], 99) <= 2
+    # On the product's own edge the two ways of mixing differ, but neither leaves a rim.
+    assert np.abs(laid - white.pixels).max() <= 40
 
 
 @pytest.mark.parametrize(("width", "height"), [(300, 300), (400, 300), (216, 384), (512, 128)])

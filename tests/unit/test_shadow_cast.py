@@ -127,7 +127,40 @@ def test_the_shadow_scales_with_the_picture() -> None:
     small, large = _bottle(300), _bottle(1200)
     light = Light(60.0, 0.5)
     shrunk = _soft(large, light).reshape(300, 4, 300, 4).mean(axis=(1, 3))
-    assert np.abs(shrunk - _soft(small, light)).max() < 0.08
+    seen = small < 0.5
+    assert np.abs(shrunk - _soft(small, light))[seen].max() < 0.08
+
+
+def test_a_soft_shadow_pales_without_rings() -> None:
+    """Along its axis it never brightens much faster than on the whole."""
+    shade = _soft(_bottle(1000), Light(90.0, 0.6))[round(0.75 * 1000 - 14), 650:900]
+    rise = np.diff(shade)
+    assert rise.max() < 2.5 * rise.mean()
+
+
+def _loop() -> NDArray[np.float32]:
+    """A cable laid in a loop, 0.6 wide, 0.12 high and 0.015 thick, its nearest part at 0.8 of the canvas."""
+
+    def shape(x: Field, y: Field) -> NDArray[np.bool_]:
+        u, v = (x / SIDE - 0.5) / 0.3, (y / SIDE - 0.74) / 0.06
+        outer = u * u + v * v < 1.0
+        inner = (u / 0.95) ** 2 + (v / 0.75) ** 2 < 1.0
+        return np.asarray(outer & ~inner)
+
+    return coverage(shape, SIDE, SIDE)
+
+
+def test_the_shadow_of_a_cable_is_no_pool() -> None:
+    shade = _hard(_loop(), Light(90.0, 0.3))
+    inside = shade[round(0.70 * SIDE) : round(0.78 * SIDE), SIDE // 3 : 2 * SIDE // 3]
+    assert (inside < 0.9).mean() < 0.5
+
+
+def test_what_is_slim_throws_a_clear_shadow_when_it_floats() -> None:
+    """Its blur lies on the floor as flat as the shadow does, and does not wash it away."""
+    alpha = _bottle()
+    shade = floating_shadow(alpha, _contact(alpha), 40.0, intensity=1.0, softness=0.5)
+    assert shade[round(0.75 * SIDE) :, SIDE // 2].min() < 0.55
 
 
 def test_a_shadow_that_leaves_the_picture_does_not_end_before_its_border() -> None:

@@ -54,18 +54,21 @@ class _Penumbra:
     """Standard deviation at foot and top, as shares of the product's size."""
     strength: tuple[float, float]
     """Share of the light lost at foot and top."""
+    steps: int
+    """Heights at which it is computed; between them the darker of two neighbours counts. Where the shadow
+    pales with height, few steps would show as rings."""
 
 
-_SOFT = _Penumbra(work_side=280, blur=(0.012, 0.070), strength=(0.70, 0.34))
-_HARD = _Penumbra(work_side=560, blur=(0.0022, 0.012), strength=(0.58, 0.58))
+_SOFT = _Penumbra(work_side=280, blur=(0.012, 0.070), strength=(0.70, 0.34), steps=24)
+_HARD = _Penumbra(work_side=560, blur=(0.0022, 0.012), strength=(0.58, 0.58), steps=5)
 # The core under a floating thing, and the loss of sky light around it.
 _HOVER = ((0.040, 0.34), (0.100, 0.34))
 _HOVER_SIZE = 0.86
 """The core of a shadow from above is smaller than the thing: light reaches in under its rim."""
 _REACH = 3.0
 """Blurs are cut at this many standard deviations."""
-_STEPS = 5
-"""Heights at which the penumbra is computed; between them the darker of two neighbours counts."""
+_LYING = 0.45
+"""Blur down the canvas as a share of that across: a penumbra lies on the floor and is seen flat."""
 _FLATNESS = (0.14, 0.40)
 """Bounds on how flat the discs are seen, whatever the foot looks like."""
 
@@ -106,14 +109,13 @@ def _cast(
     alpha: Coverage, contact: Contact, light: Light, penumbra: _Penumbra, *, intensity: float, softness: float
 ) -> Transmittance:
     work = _Work.of(alpha, contact, penumbra.work_side)
-    share = [(step + 0.5) / _STEPS for step in range(_STEPS)]
+    steps = penumbra.steps
+    share = [(step + 0.5) / steps for step in range(steps)]
     scale = contact.size / work.factor * 4.0 ** (softness - 0.5)
     sigmas = [(penumbra.blur[0] + (penumbra.blur[1] - penumbra.blur[0]) * at) * scale for at in share]
     strokes = work.discs(light)
     area = _Area.around(strokes, _REACH * sigmas[-1], work.solid.shape)
-    step_of = np.minimum(
-        (strokes.rise / max(1.0, float(strokes.rise.max())) * _STEPS).astype(int), _STEPS - 1
-    )
+    step_of = np.minimum((strokes.rise / max(1.0, float(strokes.rise.max())) * steps).astype(int), steps - 1)
     below = np.zeros((area.height, area.width), np.float32)
     lost = np.zeros_like(below)
     for step, sigma in enumerate(sigmas):
@@ -214,6 +216,9 @@ class _Work:
         middle, half = 0.5 * (starts + ends)[rows, columns], 0.5 * (ends - starts)[rows, columns]
         across = (columns + 0.5 - middle) / half
         thick = shrink * half * self.flatness * np.sqrt(np.maximum(1.0 - across * across, 0.0))
+        # All of a slice is seen, so it is not much deeper than the product is high there: no cable is a disc.
+        upper, lower = _runs(self.solid.T)
+        thick = np.minimum(thick, (lower - upper).T[rows, columns])
         base = self.foot - self.flatness * _foot_half_width(self.solid, self.foot, self.flatness)
         rise = np.maximum(base - rows - 0.5, 0.0)
         centre = base + drop - rise * light.up
@@ -280,8 +285,11 @@ def _runs(solid: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def _blurred(coverage: Coverage, sigma: float) -> Coverage:
-    if sigma < 0.3:
-        return coverage
+    """A Gaussian that lies on the floor: `sigma` across the canvas, and `_LYING` of that down it."""
     image = pyvips.Image.new_from_array(coverage)
-    blurred: NDArray[np.float32] = image.gaussblur(sigma, min_ampl=0.03, precision="float").numpy()
+    for spread, turns in ((sigma, "d0"), (_LYING * sigma, "d90")):
+        if spread >= 0.3:
+            line = pyvips.Image.gaussmat(spread, 0.03, separable=True, precision="float")
+            image = image.conv(line.rot(turns), precision="float")
+    blurred: NDArray[np.float32] = image.numpy()
     return blurred

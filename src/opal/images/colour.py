@@ -44,16 +44,21 @@ def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Linear:
     return table[pixels]
 
 
+def to_codes(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear light of any shape to sRGB codes that are not rounded yet, 0..255; the rest is clipped."""
+    index = np.clip(linear, 0.0, 1.0)
+    index *= 65535.0
+    index += 0.5
+    return _CODE_OF_LINEAR[index.astype(np.uint16)]
+
+
 def to_srgb8(linear: NDArray[np.float32], *, dither_seed: int | None = None) -> NDArray[np.uint8]:
     """Linear light of any shape to 8-bit sRGB codes; out-of-range values are clipped.
 
     With `dither_seed` rounding is by triangular noise of one code (the same seed gives the same
     picture), which keeps smooth gradients free of bands.
     """
-    index = np.clip(linear, 0.0, 1.0)
-    index *= 65535.0
-    index += 0.5
-    codes = _CODE_OF_LINEAR[index.astype(np.uint16)]
+    codes = to_codes(linear)
     if dither_seed is not None:
         random = np.random.default_rng(dither_seed)
         codes += random.random(codes.shape, dtype=np.float32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from opal.images.colour import Linear, to_srgb8
+from opal.images.colour import Linear, to_codes, to_srgb8
 from opal.images.geometry import Box
 from opal.images.shadow import Transmittance
 
@@ -59,23 +59,25 @@ def over_nothing(width: int, height: int, shade: Transmittance | None, layer: La
     """The product on transparent pixels, with its shadow as black of partial alpha: (H, W, 4) sRGB.
 
     Straight alpha, as PNG and WebP want it. Colour under alpha 0 is black, so nothing of the photo's
-    old ground travels along unseen.
+    old ground travels along unseen. Whoever lays the picture on a page mixes codes and not light, so the
+    shadow's alpha is what dims a white page's code as the shadow dims its light.
     """
     result = np.zeros((height, width, 4), np.uint8)
     if shade is not None:
+        shade = to_codes(shade) / np.float32(255.0)
         result[..., 3] = np.rint((1.0 - shade) * 255.0)
     box = layer.box
     area = (slice(box.top, box.bottom), slice(box.left, box.right))
-    alpha, pixels = layer.alpha, layer.pixels
+    alpha, colours = layer.alpha, to_codes(layer.pixels)
     if shade is not None:
         # Black shadow under a soft edge: the product's colour counts by its share of what is there.
         alpha = np.asarray(1.0 - shade[area] * (1.0 - layer.alpha), np.float32)
         share = layer.alpha / np.maximum(alpha, np.float32(1e-6))
-        pixels = np.asarray(pixels * share[..., None], np.float32)
+        colours *= share[..., None]
     codes = np.rint(alpha * 255.0).astype(np.uint8)
-    colours = to_srgb8(pixels)
-    colours[codes == 0] = 0
-    result[area] = np.concatenate([colours, codes[..., None]], axis=2)
+    colours += np.float32(0.5)
+    colours[codes == 0] = 0.0
+    result[area] = np.concatenate([colours.astype(np.uint8), codes[..., None]], axis=2)
     return result
 
 

@@ -37,6 +37,9 @@ class Contact:
     """Rows of air between the product's lower edge and that line."""
     rest: NDArray[np.float32]
     """0 nothing above or too steep to rest here .. 1 the line runs level under the product."""
+    thickness: NDArray[np.float32]
+    """Rows of unbroken product above that lower edge, evened out over 4 % of the product: much for what
+    stands, little for a cable or a rim that lies on the ground."""
     ground_row: float
     """Lowest row of the line: the product's foot."""
     size: float
@@ -82,11 +85,20 @@ def estimate_contact(alpha: NDArray[np.float32]) -> Contact | None:
     rise_fade = _RISE_FADE[0] + (_RISE_FADE[1] - _RISE_FADE[0]) * straight
     level = _smooth(np.exp(-((slope / slope_fade) ** 4) - (rise / rise_fade) ** 2), size)
     columns = slice(box.left, box.right)
-    support, air, rest = (np.zeros(alpha.shape[1], np.float32) for _ in range(3))
+    support, air, rest, thickness = (np.zeros(alpha.shape[1], np.float32) for _ in range(4))
     support[columns] = line
     air[columns] = np.where(present, clearance * size, 0.0)
     rest[columns] = np.where(present, level, 0.0)
-    return Contact(support, air, rest, float(line.max()), size)
+    thickness[columns] = _smooth(_lowest_run(part), size)
+    return Contact(support, air, rest, thickness, float(line.max()), size)
+
+
+def _lowest_run(part: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Length of each column's lowest run of True, 0 where there is none: (W,)."""
+    upwards = part[::-1]
+    begun = np.logical_or.accumulate(upwards, axis=0)
+    ended = np.logical_or.accumulate(begun & ~upwards, axis=0)
+    return np.asarray((begun & ~ended).sum(axis=0), np.float64)
 
 
 def _lower_hull(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,7 +28,8 @@ class _Layer:
     along: float
     """Spread down the canvas; smaller than across, because the floor is seen at a low angle."""
     lift: float
-    """How far the footprint reaches up the canvas, behind the product's front edge."""
+    """How far the footprint reaches up the canvas, behind the product's front edge, and how thick the product
+    must be there to dim the ground in full: what lies behind a cable can be seen, and lies in the light."""
     clearance: float
     """Air under the product at which this layer has faded to 1/e."""
     strength: float
@@ -69,12 +70,14 @@ def _darken(left: Transmittance, contact: Contact, layer: _Layer, size: float, s
     """Multiply `left` in place by one layer, touching only the rows and columns it reaches."""
     height, width = left.shape
     sigma_x, sigma_y = max(0.7, layer.across * size), max(0.7, layer.along * size)
+    deep = np.minimum(contact.thickness, layer.lift * contact.size)
     weight = contact.rest * np.exp(-((contact.clearance / (layer.clearance * contact.size)) ** 2))
+    weight *= deep / np.float32(layer.lift * contact.size)
     touching = np.flatnonzero(weight > 0.002)
     if touching.size == 0:
         return
     bottoms = contact.support[touching]
-    tops = bottoms - contact.clearance[touching] - layer.lift * contact.size
+    tops = bottoms - contact.clearance[touching] - deep[touching]
     top = _within(float(tops.min()) - _REACH * sigma_y, height)
     bottom = _within(float(bottoms.max()) + _REACH * sigma_y + 1, height)
     start = _within(touching[0] - _REACH * sigma_x, width)

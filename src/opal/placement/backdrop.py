@@ -51,7 +51,7 @@ class BackdropEngine:
     """Paints a backdrop: crop, resize in linear light, depth of field."""
 
     name: str = "backdrop"
-    version: str = "1"
+    version: str = "2"
 
     def render(self, scene: Scene, canvas: Canvas) -> Ground:
         """Paint one scene; raises InvalidScene for another kind, BackdropUnusable without its picture."""

@@ -22,7 +22,7 @@ class StudioEngine:
     """Paints every procedural scene."""
 
     name: str = "studio"
-    version: str = "1"
+    version: str = "2"
 
     def render(self, scene: Scene, canvas: Canvas) -> Ground:
         """Paint one scene; raises InvalidScene for a kind that is not procedural."""
