@@ -19,8 +19,8 @@ def test_two_photos_become_a_report_and_a_contact_sheet(tmp_path: Path) -> None:
     assert len(report["items"]) == 2
     for item in report["items"]:
         assert set(item) == {
-            "source", "status", "seconds", "error", "matte", "scene", "confidence", "confidence_reasons",
-            "review", "fidelity", "variants",
+            "source", "status", "seconds", "error", "halved", "matte", "scene", "confidence",
+            "confidence_reasons", "review", "fidelity", "variants",
         }  # fmt: skip
         assert (item["status"], item["error"]) == ("exported", None)
         assert (out / item["matte"]).exists()

@@ -73,6 +73,7 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         (folder / _name(variant)).write_bytes(variant.data)
     reported = [_reported(variant, work.folder) for variant in variants]
     return {
+        "halved": photo.source.halved,
         "matte": f"{work.folder}/matte.png",
         "confidence": cutout.confidence,
         "confidence_reasons": list(cutout.reasons),

@@ -71,6 +71,8 @@ class ReportItem(BaseModel):
     status: str
     seconds: float
     error: ReportError | None = None
+    halved: bool = False
+    """Worked on at half its sides, as OPAL_PHOTO_OVERSIZE says."""
     matte: str | None = None
     scene: str | None = None
     confidence: float | None = None

@@ -31,8 +31,8 @@ from opal.images.resize import resize_to
 VERSION = "2"
 """Raised whenever the same photo would get another matte."""
 
-# Below this confidence the whole photo is looked at again, and the surer of both cut-outs is taken.
-_DOUBT = 0.8
+# Below this confidence the whole photo is looked at again; what comes of that is taken if so much surer.
+_DOUBT, _CLEARLY_SURER = 0.8, 0.2
 # Below this share of the frame there is no product, only a few pixels that the network liked.
 _LEAST_SHARE = 2e-4
 
@@ -168,7 +168,8 @@ class NetworkEngine:
         if drawn.confidence < _DOUBT and sight.share < 1.0 and self._form.any_size:
             # A part taken out of its surroundings can be misread: the whole, just as closely, may say more.
             whole = self._look_at(Box(0, 0, photo.width, photo.height), None, photo, clock)
-            drawn = max(drawn, _draw(whole, photo), key=lambda each: each.confidence)
+            again = _draw(whole, photo)
+            drawn = again if again.confidence > drawn.confidence + _CLEARLY_SURER else drawn
         if not (drawn.matte > 0.5).any():
             raise NoProductFound
         done = time.perf_counter()

@@ -27,7 +27,9 @@ _PLAIN, _INTRICATE = 640_000, 1_000_000
 # Length of the outline over the root of the area: 3.5 for a disc, 4 to 5 for boxes and mugs, 15 for a basket.
 _PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 9.0
 _LONGEST = 1280
-_LEAST = 4 * GRID
+_LEAST = 256
+# Sides of the second look are multiples of this: the network keeps memory for every size that it has met.
+_STEP = 128
 # Networks are trained on photos squeezed into a square; half way there serves better than the true aspect.
 _SQUEEZE = 0.5
 _MOST_ENLARGED = 1.5
@@ -38,7 +40,7 @@ _CUT = 3
 def first_size(width: int, height: int) -> tuple[int, int]:
     """Width and height of the first look at a photo of this size, pixels."""
     scale = min(1.0, math.sqrt(FIRST_PIXELS / (width * height)))
-    return _within(width * scale, GRID), _within(height * scale, GRID)
+    return _within(width * scale, GRID, GRID), _within(height * scale, GRID, GRID)
 
 
 def part_to_look_at(prediction: _Floats, width: int, height: int) -> Box:
@@ -73,8 +75,9 @@ def second_size(part: Box, prediction: _Floats | None) -> tuple[int, int]:
     pixels = min(wanted, _MOST_ENLARGED**2 * part.width * part.height)
     aspect = (part.width / part.height) ** (1.0 - _SQUEEZE)
     width, height = math.sqrt(pixels * aspect), math.sqrt(pixels / aspect)
-    scale = min(1.0, _LONGEST / max(width, height))
-    return _within(width * scale, _LEAST), _within(height * scale, _LEAST)
+    longer = _within(max(width, height), _LEAST, _STEP)
+    shorter = min(longer, _within(min(pixels / longer, 1.2 * min(width, height)), _LEAST, _STEP))
+    return (longer, shorter) if width >= height else (shorter, longer)
 
 
 def leaves(prediction: _Floats, part: Box, width: int, height: int) -> bool:
@@ -107,6 +110,6 @@ def _pixels(prediction: _Floats) -> float:
     return _PLAIN + min(1.0, max(0.0, share)) * (_INTRICATE - _PLAIN)
 
 
-def _within(length: float, least: int) -> int:
-    """The nearest multiple of the grid that is neither too small nor too long to look at."""
-    return min(_LONGEST, max(least, round(length / GRID) * GRID))
+def _within(length: float, least: int, step: int) -> int:
+    """The nearest multiple of `step` that is neither too small nor too long to look at."""
+    return min(_LONGEST, max(least, round(length / step) * step))

@@ -88,6 +88,9 @@ class ScoreMeta(BaseModel):
     prompt_used: str
     photo_width: int
     photo_height: int
+    photo_halved: bool = Field(
+        default=False, description="Worked on at half its sides, as it has more pixels than are worked on."
+    )
     canvas_width: int
     canvas_height: int
     product_box: ProductBox

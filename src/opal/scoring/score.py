@@ -191,6 +191,7 @@ def _meta(  # noqa: PLR0917 - everything that is known about one picture comes t
         prompt_used="",
         photo_width=photo.width,
         photo_height=photo.height,
+        photo_halved=photo.source.halved,
         canvas_width=width,
         canvas_height=height,
         product_box=ProductBox(left=box.left, top=box.top, width=box.width, height=box.height),
