@@ -23,10 +23,19 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     for place in (case.path_parameters, case.body):
         if isinstance(place, dict):
             _give_ids(place, always=case.operation.path.endswith("/events"))
+    if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
+        _fit_presets(case.body)
     key = (case.headers or {}).get("idempotency-key")
     # Two examples with one key and different bodies are rightly refused; that has tests of its own.
     if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(key, str) and _KEY.fullmatch(key):
         case.headers["idempotency-key"] = uuid.uuid4().hex
+
+
+def _fit_presets(body: dict[str, Any]) -> None:
+    """A transparent scene is rightly refused for presets that make a JPEG; that has tests of its own."""
+    scene = body.get("scene")
+    if (scene.get("kind") if isinstance(scene, dict) else scene) == "transparent":
+        body["presets"] = ["cutout-png"]
 
 
 def _give_ids(place: dict[str, Any], *, always: bool) -> None:

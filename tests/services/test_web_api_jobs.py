@@ -106,6 +106,8 @@ async def test_a_refused_post_does_not_use_up_its_key(api: WebApi) -> None:
     [
         ({"scene": "moon"}, 422, "unknown_scene"),
         ({"scene": {"kind": "solid", "colour": "red"}}, 422, "invalid_scene"),
+        ({"scene": "transparent"}, 422, "invalid_scene"),
+        ({"scene": {"kind": "transparent"}, "presets": ["square-1x1"]}, 422, "invalid_scene"),
         ({"placement": {"fill": 0.9, "margin": 0.1}}, 422, "invalid_placement"),
         ({"presets": ["square-1x1", "etsy"]}, 422, "unknown_preset"),
         ({"presets": []}, 422, "invalid_request"),

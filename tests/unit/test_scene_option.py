@@ -95,6 +95,13 @@ def test_a_name_that_is_none_is_told_with_the_known_ones() -> None:
         choose("moon")
 
 
+@pytest.mark.parametrize("option", ["transparent", '{"kind": "transparent"}'])
+def test_a_transparent_scene_is_refused_for_a_jpeg_before_any_work(option: str) -> None:
+    with pytest.raises(InvalidScene, match="preset square-1x1 makes; use preset cutout-png"):
+        choose(option)
+    assert choose_scene(option, Limits(), PRESETS[1:]).backdrop is None
+
+
 def test_a_preset_too_large_for_the_backdrop_is_refused_before_any_work(tmp_path: Path) -> None:
     path = scene_file(tmp_path)
     large = [PRESETS[0].model_copy(update={"width": 4000, "height": 4000})]

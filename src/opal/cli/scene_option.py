@@ -13,6 +13,7 @@ from opal.errors import BackdropTooSmall, BackdropUnusable, InvalidScene
 from opal.images.limits import Limits
 from opal.images.photo import Photo
 from opal.marketplaces.presets import Preset
+from opal.marketplaces.scene_fit import check_scene_fits
 from opal.placement.backdrop import decode_backdrop
 from opal.placement.framing import check_enlargement
 from opal.placement.scene import BackdropScene, Scene, resolve_scene
@@ -36,6 +37,7 @@ def choose_scene(option: str, limits: Limits, presets: Sequence[Preset]) -> Chos
     """
     told, folder = _told(option)
     scene = resolve_scene(told)
+    check_scene_fits(scene, presets)
     if not isinstance(scene, BackdropScene):
         return ChosenScene(scene, None, told)
     path = folder / Path(scene.picture).expanduser()

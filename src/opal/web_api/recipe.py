@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import backdrops
 from opal.items.item import Recipe
 from opal.marketplaces.presets import load_presets, resolve_presets
+from opal.marketplaces.scene_fit import check_scene_fits
 from opal.placement.framing import check_enlargement
 from opal.placement.looks import LOOKS
 from opal.placement.placement import Placement, resolve_placement
@@ -84,9 +85,10 @@ class RecipeRequest(BaseModel):
         scene = self.scene
         if isinstance(scene, dict):
             scene = {name: _whole(value) for name, value in scene.items()}
-        resolve_scene(scene)
+        resolved = resolve_scene(scene)
         resolve_placement(self.placement)
         presets = resolve_presets(self.presets)
+        check_scene_fits(resolved, presets)
         return Recipe(
             scene=scene,
             placement=self.placement,
