@@ -90,6 +90,22 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("option", "kind", "said"),
+    [
+        ('{"kind": ' + "[" * 20_000 + "]" * 20_000 + "}", InvalidScene, "nested too deeply"),
+        ('{"kind": "studio", "seed": ' + "7" * 5000 + "}", InvalidScene, "too many digits"),
+        ('{"kind": "studio", "seed": ' + "7" * 4000 + "}", InvalidScene, "seed"),
+        ('{"kind": "backdrop", "picture": "~nouser/x.jpg"}', BackdropUnusable, "~nouser/x.jpg: there is no"),
+    ],
+    ids=["deep", "many digits", "digits", "no user"],
+)
+def test_inline_nonsense_is_one_line_too(option: str, kind: type[OpalError], said: str) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        choose(option)
+    assert "\n" not in caught.value.message
+
+
 def test_a_name_that_is_none_is_told_with_the_known_ones() -> None:
     with pytest.raises(UnknownScene, match="studio-white"):
         choose("moon")

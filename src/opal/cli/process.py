@@ -33,10 +33,14 @@ from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
 from opal.images.limits import Limits
 from opal.marketplaces.presets import resolve_presets
-from opal.placement.scene import DEFAULT_SCENE
+from opal.placement.scene import DEFAULT_SCENE, MAX_SEED
 from opal.settings import load_settings
 
 app = command_app()
+
+_SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=MAX_SEED, help="The same seed gives the same picture.")
+]
 
 # A killed run loses at most this much of its report, and so at most as much work.
 _SAVE_EVERY_S = 5.0
@@ -57,7 +61,7 @@ def process(  # noqa: PLR0917 - one parameter per option
     preset: Annotated[
         list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same picture.")] = 0,
+    seed: _SeedOption = 0,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Photos in work at a time; each takes up to 1 GB.")
     ] = None,

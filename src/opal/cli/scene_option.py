@@ -3,12 +3,12 @@
 Used by `process`.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opal.cli.json_option import parse_json_object
 from opal.errors import BackdropTooSmall, BackdropUnusable, InvalidScene
 from opal.images.limits import Limits
 from opal.images.photo import Photo
@@ -40,8 +40,7 @@ def choose_scene(option: str, limits: Limits, presets: Sequence[Preset]) -> Chos
     check_scene_fits(scene, presets)
     if not isinstance(scene, BackdropScene):
         return ChosenScene(scene, None, told)
-    path = folder / Path(scene.picture).expanduser()
-    backdrop = _picture(path, limits)
+    backdrop = _picture(_path(folder, scene.picture), limits)
     for preset in presets:
         if preset.ground == "scene" and preset.width is not None and preset.height is not None:
             check_enlargement(backdrop.width, backdrop.height, preset.width, preset.height)
@@ -52,7 +51,7 @@ def choose_scene(option: str, limits: Limits, presets: Sequence[Preset]) -> Chos
 def _told(option: str) -> tuple[str | dict[str, Any], Path]:
     """The scene as data, and the folder where its relative paths begin."""
     if option.lstrip().startswith("{"):
-        return _parsed(option, "The scene"), Path()
+        return parse_json_object(option, "The scene", InvalidScene), Path()
     if not option.lower().endswith(".json"):
         return option, Path()
     path = Path(option)
@@ -60,17 +59,14 @@ def _told(option: str) -> tuple[str | dict[str, Any], Path]:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidScene(f"{path}: {_reason(error)}.") from error
-    return _parsed(text, str(path)), path.parent
+    return parse_json_object(text, str(path), InvalidScene), path.parent
 
 
-def _parsed(text: str, where: str) -> dict[str, Any]:
+def _path(folder: Path, picture: str) -> Path:
     try:
-        parsed = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidScene(f"{where} is not valid JSON: {error}.") from error
-    if not isinstance(parsed, dict):
-        raise InvalidScene(f"{where} is not a JSON object.")
-    return parsed
+        return folder / Path(picture).expanduser()
+    except RuntimeError as error:
+        raise BackdropUnusable(f"{picture}: there is no such user, or no home folder.") from error
 
 
 def _picture(path: Path, limits: Limits) -> Photo:

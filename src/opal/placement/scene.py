@@ -250,6 +250,8 @@ NAMED_SCENES: tuple[NamedScene, ...] = (
 
 SCENES: dict[str, Scene] = {named.name: named.scene for named in NAMED_SCENES}
 DEFAULT_SCENE = "studio-white"
+MAX_SEED = 2**31 - 1
+"""Largest seed of a job, or of a run of `opal process`."""
 
 _SCENE_ADAPTER: TypeAdapter[Scene] = TypeAdapter(Scene)
 

@@ -12,9 +12,8 @@ from opal.marketplaces.scene_fit import check_scene_fits
 from opal.placement.framing import check_enlargement
 from opal.placement.looks import LOOKS
 from opal.placement.placement import Placement, resolve_placement
-from opal.placement.scene import DEFAULT_SCENE, SCENES, Scene, resolve_scene
+from opal.placement.scene import DEFAULT_SCENE, MAX_SEED, SCENES, Scene, resolve_scene
 
-MAX_SEED: Final = 2**31 - 1
 # Lines and tabs, but no other control characters: PostgreSQL's text cannot hold the first of them.
 _TEXT: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _BACKDROP_ID: Final = "backdrop_4c1d2e3f5a6b7c8d9e0f1a2b"
