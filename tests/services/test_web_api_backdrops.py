@@ -79,10 +79,17 @@ async def test_completing_at_once_gets_one_answer(api: WebApi) -> None:
     assert len({answer.text for answer in answers}) == 1
 
 
+def damaged_jpeg() -> bytes:
+    data = photo(1000, 800)
+    middle = len(data) // 2
+    return data[:middle] + b"\xff" * 200 + data[middle + 200 :]
+
+
 BAD: list[tuple[str, Callable[[], bytes], str]] = [
     ("no bytes", lambda: b"", "backdrop_unusable"),
     ("a document", lambda: b"%PDF-1.7 " + b"x" * 200, "backdrop_unusable"),
     ("pixels cut short", lambda: photo(1000, 800, ".png")[:1500], "backdrop_unusable"),
+    ("a JPEG damaged inside", damaged_jpeg, "backdrop_unusable"),
     ("too many pixels", lambda: photo(1600, 1500), "backdrop_unusable"),
     ("transparent", see_through, "backdrop_unusable"),
     ("too small", lambda: photo(511, 900), "backdrop_too_small"),

@@ -98,6 +98,20 @@ def test_damage_inside_is_called_corrupt() -> None:
         decode_photo(bytes(data))
 
 
+def test_damage_that_a_jpegs_decoder_steps_over_is_refused_where_it_matters() -> None:
+    data = file_of("jpeg", image(codes(1000, 800)))
+    middle = len(data) // 2
+    damaged = data[:middle] + b"\xff" * 300 + data[middle + 300 :]
+    assert decode_photo(damaged).width == 1000
+    with pytest.raises(PhotoCorrupt):
+        decode_photo(damaged, unblemished=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_whole_is_unblemished(kind: str) -> None:
+    assert decode_photo(file_of(kind), unblemished=True).width == 160
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(KINDS),

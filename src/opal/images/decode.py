@@ -23,18 +23,18 @@ _LEAST_HIDDEN = 0.01
 _LEAST_SHOWN = 0.001
 
 
-def decode_photo(source: bytes | Path, limits: Limits | None = None) -> Photo:
+def decode_photo(source: bytes | Path, limits: Limits | None = None, *, unblemished: bool = False) -> Photo:
     """Decode a photo from bytes or a file.
 
     Steps: size, format by bytes, header limits, allow-listed strict decoder, EXIF orientation, ICC
     to sRGB once (16 bit kept), own alpha set apart; a photo above `limits.max_pixels` is halved on the way
-    where the limits allow it. Raises the InvalidPhoto subclass that names
-    what is wrong.
+    where the limits allow it. `unblemished` also refuses a JPEG with damage that its decoder steps over.
+    Raises the InvalidPhoto subclass that names what is wrong.
     """
     limits = limits or Limits()
     data = read_source(source, limits)
     image_format = sniff(data)
-    image = read_header(data, image_format, strict=True)
+    image = read_header(data, image_format, strict=True, unblemished=unblemished)
     header = describe(data, image_format, image)
     check(header, limits)
     halved = header.width * header.height > limits.max_pixels

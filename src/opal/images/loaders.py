@@ -44,17 +44,23 @@ def harden_libvips() -> None:
     pyvips.cache_set_max(0)
 
 
-def read_header(data: bytes, image_format: ImageFormat, *, strict: bool) -> pyvips.Image:
+def read_header(
+    data: bytes, image_format: ImageFormat, *, strict: bool, unblemished: bool = False
+) -> pyvips.Image:
     """Open `data` with exactly the loader of `image_format`; pixels are decoded only when asked for.
 
-    `strict` makes decoding fail on damaged or missing data instead of inventing grey pixels.
+    `strict` makes decoding fail on damaged or missing data instead of inventing grey pixels;
+    `unblemished`, which is stricter, also where a JPEG's decoder only warns: it goes on after damage, with
+    pixels that nobody photographed. (Other formats carry sums, or fail; their warnings tell of metadata.)
     Raises UnsupportedFormat (HEIC without a decoder in this build), PhotoTruncated or PhotoCorrupt.
     """
     operation = _LOADER_OF[image_format]
+    if unblemished and image_format is ImageFormat.JPEG:
+        fail_on = "warning"
+    else:
+        fail_on = "error" if strict or unblemished else "none"
     try:
-        image: pyvips.Image = getattr(pyvips.Image, operation)(
-            data, access="sequential", fail_on="error" if strict else "none"
-        )
+        image: pyvips.Image = getattr(pyvips.Image, operation)(data, access="sequential", fail_on=fail_on)
     except pyvips.Error as error:
         if image_format is ImageFormat.HEIC:
             raise heic_unsupported() from error

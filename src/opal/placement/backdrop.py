@@ -32,9 +32,12 @@ _SOFT_END = 0.01
 
 
 def decode_backdrop(source: bytes | Path, limits: Limits) -> Photo:
-    """Decode a backdrop by the same door as photos; raises BackdropUnusable and BackdropTooSmall."""
+    """Decode a backdrop by the same door as photos, and refuse any damage: it would stand in every picture.
+
+    Raises BackdropUnusable, with the sentence of what is wrong, and BackdropTooSmall.
+    """
     try:
-        picture = decode_photo(source, limits)
+        picture = decode_photo(source, limits, unblemished=True)
     except InvalidPhoto as error:
         raise BackdropUnusable(f"The backdrop cannot be used: {error.message}") from error
     if picture.alpha is not None:
