@@ -85,6 +85,18 @@ def test_what_cannot_be_fetched_is_told_without_the_signature(
     assert SECRET not in str(caught.value)
 
 
+def test_a_backdrop_is_called_a_backdrop() -> None:
+    field = "backdrop_image_sas"
+    with store(404) as (url, _), pytest.raises(BlobNotFound, match="There is no backdrop at"):
+        client().fetch(url, field)
+    with store(503) as (url, _), pytest.raises(BlobStoreUnavailable, match="The backdrop's URL answered"):
+        client().fetch(url, field)
+    with store(200, body=b"x" * 1001) as (url, _), pytest.raises(PhotoTooLarge, match="The backdrop has"):
+        client(1000).fetch(url, field)
+    with pytest.raises(BlobStoreUnavailable, match="The backdrop cannot be fetched"):
+        client().fetch("http://127.0.0.1:9/picture", field)
+
+
 def test_a_redirect_is_not_followed() -> None:
     with store(302, body=b"") as (url, received), pytest.raises(BlobStoreUnavailable):
         client().fetch(url)

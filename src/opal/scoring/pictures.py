@@ -1,4 +1,4 @@
-"""Fetching the photo from its signed URL and storing pictures at theirs. Called by ``score.py``.
+"""Fetching photo and backdrop from their signed URLs and storing pictures at theirs. Called by ``score.py``.
 
 The URLs carry signatures: neither they nor what they answer may appear in a log or an error message.
 """
@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from opal.errors import BlobNotFound, BlobStoreUnavailable, InvalidInput, PhotoTooLarge
 
 _TRIES = 3
+_NAMES = {"input_image_sas": "photo", "backdrop_image_sas": "backdrop"}
 _PUT_HEADERS = {"x-ms-blob-type": "BlockBlob", "Content-Type": "image/png"}
 
 
@@ -52,24 +53,25 @@ class PictureClient:
         )
 
     def _fetch(self, url: str, field: str) -> bytes:
+        name = _NAMES[field]
         try:
             with self._http.stream("GET", url) as answer:
                 if answer.status_code == httpx.codes.NOT_FOUND:
-                    raise BlobNotFound("There is no photo at the signed URL.")
+                    raise BlobNotFound(f"There is no {name} at the signed URL.")
                 if answer.status_code != httpx.codes.OK:
-                    raise BlobStoreUnavailable(f"The photo's URL answered HTTP {answer.status_code}.")
-                return b"".join(self._bounded(answer))
+                    raise BlobStoreUnavailable(f"The {name}'s URL answered HTTP {answer.status_code}.")
+                return b"".join(self._bounded(answer, name))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise InvalidInput(f"{field}: not an http or https URL.") from error
         except httpx.HTTPError as error:
-            raise BlobStoreUnavailable(f"The photo cannot be fetched ({type(error).__name__}).") from error
+            raise BlobStoreUnavailable(f"The {name} cannot be fetched ({type(error).__name__}).") from error
 
-    def _bounded(self, answer: httpx.Response) -> Iterator[bytes]:
+    def _bounded(self, answer: httpx.Response, name: str) -> Iterator[bytes]:
         total = 0
         for piece in answer.iter_bytes():
             total += len(piece)
             if total > self._max_bytes:
-                raise PhotoTooLarge(f"The photo has more than {self._max_bytes:,} bytes.")
+                raise PhotoTooLarge(f"The {name} has more than {self._max_bytes:,} bytes.")
             yield piece
 
     def _store(self, url: str, data: bytes) -> None:
