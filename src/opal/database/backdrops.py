@@ -93,14 +93,17 @@ async def ready_backdrop(
 
 
 async def list_backdrops(
-    connection: AsyncConnection, tenant_id: str, limit: int, before: str | None = None
+    connection: AsyncConnection, tenant_id: str, limit: int, before: tuple[datetime, str] | None = None
 ) -> Sequence[Backdrop]:
-    """The tenant's newest ``limit`` backdrops, or those older than backdrop ``before``."""
+    """The tenant's newest ``limit`` backdrops, or those older than ``before``: a time of creation and an id.
+
+    The backdrop that was created then may be gone.
+    """
     query = select(backdrops).where(backdrops.c.tenant_id == tenant_id)
     if before is not None:
-        edge = await tenant_backdrop(connection, tenant_id, before)
-        same_time = and_(backdrops.c.created_at == edge.created_at, backdrops.c.id < edge.id)
-        query = query.where(or_(backdrops.c.created_at < edge.created_at, same_time))
+        created_at, backdrop_id = before
+        same_time = and_(backdrops.c.created_at == created_at, backdrops.c.id < backdrop_id)
+        query = query.where(or_(backdrops.c.created_at < created_at, same_time))
     query = query.order_by(backdrops.c.created_at.desc(), backdrops.c.id.desc()).limit(limit)
     return [_backdrop(row) for row in await connection.execute(query)]
 

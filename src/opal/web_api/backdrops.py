@@ -26,6 +26,7 @@ from opal.http.problem import ALWAYS, problems
 from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.file_names import safe_stem
 from opal.web_api.jobs import PRINTABLE
+from opal.web_api.page_cursor import CURSOR, cursor_after, place_of
 from opal.web_api.parts import WebParts
 
 router = APIRouter(route_class=TenantRoute, tags=["backdrops"])
@@ -212,22 +213,22 @@ async def complete_backdrop(
     summary="List backdrops",
     responses={
         **answer("One page of backdrops.", BackdropPage(backdrops=[_view(_READY)], next_cursor=None)),
-        **problems(Unauthorized, UnknownBackdrop, *ALWAYS),
+        **problems(Unauthorized, *ALWAYS),
     },
 )
 async def list_backdrops(
     parts: WebParts,
     tenant_id: Tenant,
     limit: Annotated[int, Query(ge=1, le=200, description="Backdrops per page.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=64, description="From `next_cursor`.")] = None,
+    cursor: Annotated[str | None, Query(pattern=CURSOR, description="From `next_cursor`.")] = None,
 ) -> BackdropPage:
     """The tenant's backdrops, newest first, also those whose picture never came."""
+    before = None if cursor is None else place_of(cursor)
     async with parts.database.read() as connection:
-        found = await backdrops.list_backdrops(connection, tenant_id, limit + 1, cursor)
+        found = await backdrops.list_backdrops(connection, tenant_id, limit + 1, before)
     page = found[:limit]
-    return BackdropPage(
-        backdrops=[_view(each) for each in page], next_cursor=page[-1].id if len(found) > limit else None
-    )
+    more = cursor_after(page[-1].created_at, page[-1].id) if len(found) > limit else None
+    return BackdropPage(backdrops=[_view(each) for each in page], next_cursor=more)
 
 
 @router.get(
