@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 import pyvips
-from tests.services.http_services import CREDITS, WebApi, photo, running_web_api
+from tests.services.http_services import CREDITS, TENANT, WebApi, photo, running_web_api
 
+from opal.errors import BlobNotFound
 from opal.settings import PhotoSettings
 
 UNKNOWN = "backdrop_" + "0" * 24
@@ -171,6 +172,19 @@ async def test_a_job_keeps_its_backdrop_until_it_ends(api: WebApi) -> None:
     assert (await api.client.delete(f"/v1/backdrops/{backdrop_id}")).status_code == 204
     assert problem(await api.anonymous.get(url)) == (404, "blob_not_found")
     assert problem(await api.client.get(f"/v1/backdrops/{backdrop_id}")) == (404, "unknown_backdrop")
+
+
+async def test_a_picture_that_came_after_its_backdrop_was_deleted_is_removed(api: WebApi) -> None:
+    made = await created(api)
+    assert (await api.client.delete(f"/v1/backdrops/{made['id']}")).status_code == 204
+    assert (await api.put(made["upload"], photo(1000, 800))).status_code == 201
+    path = f"{TENANT}/backdrops/{made['id']}/raw/picture"
+    # Nobody else's completion reaches it.
+    assert problem(await api.other.post(f"/v1/backdrops/{made['id']}/complete")) == (404, "unknown_backdrop")
+    assert (await api.parts.blobs.info("raw", path)).size > 0
+    assert problem(await complete(api, made["id"])) == (404, "unknown_backdrop")
+    with pytest.raises(BlobNotFound):
+        await api.parts.blobs.info("raw", path)
 
 
 async def test_a_refused_job_does_not_use_up_its_key_and_a_repeat_outlives_the_backdrop(

@@ -1,5 +1,6 @@
 """``/v1/backdrops``: pictures of the tenant's own for products to stand in."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
+from opal.items.item import backdrop_path
 from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.file_names import safe_stem
 from opal.web_api.jobs import PRINTABLE
@@ -198,8 +200,12 @@ async def complete_backdrop(
     Saying it again gets the same answer, also for a picture that cannot be used: its URL writes once, so
     another picture needs a backdrop of its own.
     """
-    async with parts.database.read() as connection:
-        found = await backdrops.tenant_backdrop(connection, tenant_id, backdrop_id)
+    try:
+        async with parts.database.read() as connection:
+            found = await backdrops.tenant_backdrop(connection, tenant_id, backdrop_id)
+    except UnknownBackdrop:
+        await _remove_late_picture(parts, tenant_id, backdrop_id)
+        raise
     if found.picture is None:
         check: BackdropCheck = request.app.state.backdrop_check
         picture = await check.inspect(found.raw_path)
@@ -264,6 +270,13 @@ async def delete_backdrop(parts: WebParts, tenant_id: Tenant, backdrop_id: Backd
         deleted = await backdrops.delete_backdrop(connection, tenant_id, backdrop_id)
     # After the commit: a blob without a row is only litter, a row without its blob a broken promise.
     await parts.blobs.delete("raw", deleted.raw_path)
+
+
+async def _remove_late_picture(parts: Parts, tenant_id: str, backdrop_id: str) -> None:
+    """Remove what was uploaded after the backdrop was deleted: its URL works until it expires."""
+    if re.fullmatch(backdrops.ID, backdrop_id):
+        # Only the tenant's own folder: a foreign backdrop has nothing there.
+        await parts.blobs.delete("raw", backdrop_path(tenant_id, backdrop_id))
 
 
 def _download(parts: Parts, backdrop: Backdrop) -> PictureDownload | None:
