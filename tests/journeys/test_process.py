@@ -108,6 +108,9 @@ def test_a_product_stands_on_a_picture_of_ones_own_until_that_picture_changes(tm
     assert "unchanged" not in changed.stdout
     assert "light matched to the backdrop" in " ".join(changed.stdout.split())
     assert picture.stat().st_mtime_ns > made_at
+    # Photos are taken otherwise under another limit, so what was made under the old one says nothing.
+    halved = opal(*again, cwd=tmp_path, changes={"OPAL_PHOTO_OVERSIZE": "halve"})
+    assert (halved.returncode, "unchanged" in halved.stdout) == (0, False)
 
 
 def test_a_lost_backdrop_is_one_line_and_bad_usage(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.services.http_services import WebApi, running_web_api
 from tests.unit.drawn_backdrops import picture_bytes, room_codes
 
 from opal.blobs.interface import Permission
-from opal.cutout.network import VERSION
+from opal.cutout.version import VERSION
 from opal.errors import (
     BackdropUnusable,
     BlobNotFound,

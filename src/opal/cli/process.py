@@ -28,13 +28,13 @@ from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, su
 from opal.cli.scene_option import choose_scene
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
-from opal.cutout.engines import load_engine
+from opal.cutout.engines import engine_identity, load_engine
 from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
 from opal.images.limits import Limits
 from opal.marketplaces.presets import resolve_presets
 from opal.placement.scene import DEFAULT_SCENE, MAX_SEED
-from opal.settings import load_settings
+from opal.settings import Settings, load_settings
 
 app = command_app()
 
@@ -91,9 +91,8 @@ def process(  # noqa: PLR0917 - one parameter per option
     if not found:
         raise InvalidInput("There are no photos in the places named.")
     out.mkdir(parents=True, exist_ok=True)
-    folder = ResultFolder(
-        out, _recipe_key(chosen.key, recipe, settings.scoring.engine), review_below=settings.review.below
-    )
+    key = _recipe_key(chosen.key, recipe, settings)
+    folder = ResultFolder(out, key, review_below=settings.review.below)
     works = folder.plan(found)
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
@@ -170,14 +169,16 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
         typer.echo(line)
 
 
-def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, engine: str) -> dict[str, object]:
+def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Settings) -> dict[str, object]:
     return {
         "opal": __version__,
         "scene": scene,
         "placement": recipe.placement.model_dump(mode="json"),
         "presets": [preset.model_dump(mode="json") for preset in recipe.presets],
         "seed": recipe.seed,
-        "engine": engine,
+        "engine": engine_identity(settings.scoring.engine, settings.models_dir),
+        # A photo above the limit is halved or refused by them.
+        "photo": {"max_pixels": recipe.limits.max_pixels, "halve": recipe.limits.halve},
     }
 
 

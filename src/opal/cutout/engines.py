@@ -5,10 +5,13 @@ Beside the rows any ONNX file is an engine, named by its path.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from opal.cutout.interface import CutoutEngine
 from opal.cutout.models import ModelSpec, model_spec
-from opal.errors import UnknownEngine
+from opal.cutout.quantised import read_record
+from opal.cutout.version import VERSION
+from opal.errors import ModelMissing, UnknownEngine
 
 DEFAULT_ENGINE = "isnet"
 
@@ -29,7 +32,14 @@ def _quantised(_name: str, models_dir: Path, threads: int) -> CutoutEngine:
 def _onnx_file(name: str, models_dir: Path, threads: int) -> CutoutEngine:
     from opal.cutout.onnx_file import load_onnx_file  # noqa: PLC0415
 
-    return load_onnx_file(Path(name).expanduser(), models_dir, threads)
+    return load_onnx_file(_file(name), models_dir, threads)
+
+
+def _file(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise ModelMissing(f"The engine's file {name} has no place: there is no such home folder.") from error
 
 
 ENGINES: dict[str, Callable[[str, Path, int], CutoutEngine]] = {
@@ -64,3 +74,22 @@ def engine_weights(name: str) -> ModelSpec | None:
     Raises UnknownEngine.
     """
     return None if names_a_file(name) or ENGINES.get(name) is _quantised else model_spec(name)
+
+
+def engine_identity(name: str, models_dir: Path) -> dict[str, Any]:
+    """What makes an engine's mattes the same: name, version, sha256 of the weights, a file's description.
+
+    Loads no network; weights that were not made yet have no hash. Raises UnknownEngine, ModelMissing,
+    ModelCorrupt and EngineFileInvalid.
+    """
+    identity: dict[str, Any] = {"name": name, "version": VERSION}
+    if names_a_file(name):
+        from opal.cutout.onnx_file import file_hash, read_description  # noqa: PLC0415
+
+        path = _file(name)
+        described = read_description(path).model_dump(mode="json")
+        return {**identity, "sha256": file_hash(path), "description": described}
+    if ENGINES.get(name) is _quantised:
+        record = read_record(models_dir)
+        return {**identity, "sha256": None if record is None else record.sha256}
+    return {**identity, "sha256": model_spec(name).sha256}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from opal.cutout.interface import EngineInfo
 from opal.cutout.models import ModelSpec, verify_model
-from opal.cutout.network import VERSION, NetworkEngine, NetworkForm, open_network
+from opal.cutout.network import NetworkEngine, NetworkForm, open_network
 from opal.cutout.quantised import NAME, files, verify_quantised
+from opal.cutout.version import VERSION
 
 # How the published weights want their input: codes less 128, over 256.
 FORM = NetworkForm(side=1024, mean=(128 / 255,) * 3, std=(256 / 255,) * 3, any_size=True)

@@ -28,9 +28,6 @@ from opal.images.matte import Matte
 from opal.images.photo import Photo
 from opal.images.resize import resize_to
 
-VERSION = "2"
-"""Raised whenever the same photo would get another matte."""
-
 # Below this confidence the whole photo is looked at again; what comes of that is taken if so much surer.
 _DOUBT, _CLEARLY_SURER = 0.8, 0.2
 # Below this share of the frame there is no product, only a few pixels that the network liked.

@@ -14,7 +14,8 @@ import openvino
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from opal.cutout.interface import EngineInfo
-from opal.cutout.network import VERSION, NetworkEngine, NetworkForm, open_network
+from opal.cutout.network import NetworkEngine, NetworkForm, open_network
+from opal.cutout.version import VERSION
 from opal.errors import InvalidInput, ModelCorrupt, ModelMissing
 
 
