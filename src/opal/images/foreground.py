@@ -3,6 +3,8 @@
 Called by placement at output resolution. Without it a cut-out carries a rim of its old background.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
@@ -30,17 +32,21 @@ def decontaminate(linear_rgb: Linear, alpha: _Floats) -> Linear:
     rows, columns = np.nonzero((alpha > 0.0) & (alpha < 1.0))
     if rows.size:
         image = pyvips.Image.new_from_array(result)
-        result[rows, columns] = edge_colours(image, alpha, rows, columns, result[rows, columns])
+        result[rows, columns] = edge_colours(image, alpha, rows, columns, lambda r, c: linear_rgb[r, c])
     return result
 
 
 def edge_colours(
-    image: pyvips.Image, alpha: _Floats, rows: _Index, columns: _Index, observed: _Floats
+    image: pyvips.Image,
+    alpha: _Floats,
+    rows: _Index,
+    columns: _Index,
+    read: Callable[[_Index, _Index], _Floats],
 ) -> _Floats:
     """The product's own colours at the N pixels of its edge, (N, 3) linear light, 0..1.
 
-    `image` has 3 bands of linear light, float, and may be lazy; `observed` (N, 3) are its pixels at `rows`
-    and `columns`, where 0 < `alpha` < 1.
+    `image` has 3 bands of linear light, float, and may be lazy; `read` gives its pixels at rows and columns,
+    (..., 3). The edge is where 0 < `alpha` < 1.
 
     Blur-Fusion foreground estimation in two passes, wide then narrow (M. Forte, "Approximate Fast
     Foreground Colour Estimation", ICIP 2021): with F' and B' the local means of product and ground
@@ -48,7 +54,8 @@ def edge_colours(
     are taken over cells and sampled only where an edge is, which makes it fast.
     """
     edge_alpha = alpha[rows, columns][:, None]
-    product, ground = _cell_sums(image, alpha)
+    observed = read(rows, columns)
+    product, ground = _cell_sums(image, alpha, read)
     wide_product, wide_ground = _shrink(product, _WIDE), _shrink(ground, _WIDE)
     # The wide mean of the ground serves both passes: close to the product a narrow window holds too
     # little ground, and what it holds is mixed with product.
@@ -68,13 +75,22 @@ def _fuse(observed: _Floats, product: _Floats, ground: _Floats, alpha: _Floats) 
     return fused
 
 
-def _cell_sums(image: pyvips.Image, alpha: _Floats) -> tuple[_Floats, _Floats]:
+def _cell_sums(
+    image: pyvips.Image, alpha: _Floats, read: Callable[[_Index, _Index], _Floats]
+) -> tuple[_Floats, _Floats]:
     """Per cell the means of alpha × colour and alpha, and of (1 − alpha) × colour and 1 − alpha."""
+    colour = image.shrink(_CELL, _CELL, ceil=True).numpy()
     share = pyvips.Image.new_from_array(np.ascontiguousarray(alpha))
-    stacked = (image * share).bandjoin([share, image]).shrink(_CELL, _CELL, ceil=True).numpy()
-    product = stacked[..., :4].copy()
-    ground = np.dstack([stacked[..., 4:], np.ones_like(product[..., :1])]) - product
-    return product, np.maximum(ground, 0.0)
+    weight = share.shrink(_CELL, _CELL, ceil=True).numpy().reshape(colour.shape[:2])
+    product = np.dstack([colour * weight[..., None], weight])
+    # The mean of a product is the product of the means only where alpha is the same all over the cell.
+    down, across = np.nonzero((weight > 0.0) & (weight < 1.0))
+    step = np.arange(_CELL)
+    rows = np.minimum(down[:, None] * _CELL + np.repeat(step, _CELL), alpha.shape[0] - 1)
+    columns = np.minimum(across[:, None] * _CELL + np.tile(step, _CELL), alpha.shape[1] - 1)
+    product[down, across, :3] = (read(rows, columns) * alpha[rows, columns][..., None]).mean(axis=1)
+    ground = np.dstack([colour, np.ones_like(weight)]) - product
+    return product.astype(np.float32), np.maximum(ground, 0.0).astype(np.float32)
 
 
 def _shrink(sums: _Floats, factor: int) -> _Floats:

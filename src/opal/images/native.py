@@ -25,14 +25,14 @@ def lay_native(
     part = photo.pixels.crop(source.left, source.top, source.width, source.height)
     codes = part.numpy()
     rows, columns = np.nonzero((alpha > 0.0) & (alpha < 1.0))
-    observed = codes[rows, columns]
     canvas = np.zeros((size[1], size[0], 4), np.uint8)
     laid = canvas[target.top : target.bottom, target.left : target.right]
     shares = np.rint(alpha * np.float32(255.0)).astype(np.uint8)
     laid[..., 3] = shares
     np.multiply(codes, (shares > 0)[..., None], out=laid[..., :3])
     if rows.size:
-        cleaned = edge_colours(to_linear_light(part), alpha, rows, columns, LINEAR_OF_8_BIT[observed])
+        light = to_linear_light(part)
+        cleaned = edge_colours(light, alpha, rows, columns, lambda r, c: LINEAR_OF_8_BIT[codes[r, c]])
         shown = shares[rows, columns] > 0
         laid[rows[shown], columns[shown], :3] = to_srgb8(cleaned[shown])
     return canvas
