@@ -6,7 +6,7 @@ takes any size looks twice (`two_looks.py`), one of a fixed size once at the who
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -24,7 +24,6 @@ from opal.cutout.sight import Sight
 from opal.cutout.two_looks import first_size, leaves, part_to_look_at, second_size
 from opal.errors import NoProductFound
 from opal.images.geometry import Box
-from opal.images.matte import Matte
 from opal.images.photo import Photo
 from opal.images.resize import resize_to
 
@@ -162,7 +161,7 @@ class NetworkEngine:
         clock = _Clock()
         sight = self._look(photo, clock)
         drawn = _draw(sight, photo)
-        if drawn.confidence < _DOUBT and sight.share < 1.0 and self._form.any_size:
+        if drawn.confidence < _DOUBT and sight.share < 1.0:
             # A part taken out of its surroundings can be misread: the whole, just as closely, may say more.
             whole = self._look_at(Box(0, 0, photo.width, photo.height), None, photo, clock)
             again = _draw(whole, photo)
@@ -171,7 +170,7 @@ class NetworkEngine:
             raise NoProductFound
         done = time.perf_counter()
         timings = {"network": round(clock.seconds, 4), "refine": round(done - started - clock.seconds, 4)}
-        return Cutout(drawn.matte, drawn.confidence, drawn.reasons, timings)
+        return replace(drawn, timings=timings)
 
     def predict(
         self, pixels: pyvips.Image, size: tuple[int, int] | None = None, clock: _Clock | None = None
@@ -186,8 +185,7 @@ class NetworkEngine:
             answer = self._network(tensor)[0]
             if clock is not None:
                 clock.seconds += time.perf_counter() - started
-            # Copied while it is ours: the next call writes its answer into the same memory.
-            return self._form.prediction(answer, size)
+        return self._form.prediction(answer, size)
 
     def _look(self, photo: Photo, clock: _Clock) -> Sight:
         """Once at the whole photo; twice where the network takes any size."""
@@ -207,19 +205,10 @@ class NetworkEngine:
         return Sight(self.predict(pixels, second_size(part, first), clock), part, photo.width, photo.height)
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """A matte in the photo's frame, and how far it can be trusted."""
-
-    matte: Matte
-    confidence: float
-    reasons: tuple[str, ...] = ()
-
-
-def _draw(sight: Sight, photo: Photo) -> _Drawn:
+def _draw(sight: Sight, photo: Photo) -> Cutout:
     """The matte of what was seen; an empty one where there is next to nothing."""
     if (sight.prediction > 0.5).mean() * sight.share < _LEAST_SHARE:
-        return _Drawn(np.zeros((photo.height, photo.width), np.float32), 0.0)
+        return Cutout(np.zeros((photo.height, photo.width), np.float32), confidence=0.0)
     part = sight.part
     refined = refine(sight.prediction, photo.pixels.crop(part.left, part.top, part.width, part.height))
-    return _Drawn(sight.framed(refined.matte), *judge(sight, refined))
+    return Cutout(sight.framed(refined.matte), *judge(sight, refined))

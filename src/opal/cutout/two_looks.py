@@ -24,7 +24,7 @@ _LIKELY, _FAINT = 0.3, 0.02
 _ROOM = 0.1
 # Pixels of the second look: as many as a plain outline needs, up to what wires and straps do.
 _PLAIN, _INTRICATE = 640_000, 1_000_000
-# Length of the outline over the root of the area: 3.5 for a disc, 4 to 5 for boxes and mugs, 15 for a basket.
+# Length of the outline over the root of the area: 3.5 for a disc, 4 to 6 for boxes and pots, 76 for a basket.
 _PLAIN_OUTLINE, _INTRICATE_OUTLINE = 6.0, 9.0
 _LONGEST = 1280
 _LEAST = 256

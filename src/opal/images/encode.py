@@ -64,8 +64,8 @@ def _options(format: OutputFormat, quality: int, chroma: str) -> dict[str, Any]:
             subsample = "off" if chroma == "4:4:4" else "on"
             return {"Q": quality, "subsample_mode": subsample, "optimize_coding": True}
         case "png":
-            # Level 2 with rows as differences: as small as level 3 with a filter chosen row by row, in a
-            # third of its time; level 1 is half as large again.
+            # Level 2 with rows as differences: about as small as level 3 with a filter chosen row by row,
+            # in half its time; level 1 is half as large again.
             return {"compression": 2, "filter": "up"}
         case "webp":
             return {"Q": quality, "lossless": quality >= 100, "effort": 4, "smart_subsample": True}
