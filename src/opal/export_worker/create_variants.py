@@ -96,6 +96,9 @@ def scene_for(preset: Preset, scene: Scene) -> Scene:
     match preset.ground:
         case "white":
             return SolidScene(colour="#ffffff")
+        case "colour":
+            assert preset.colour is not None, "presets are checked for it"
+            return SolidScene(colour=preset.colour)
         case "transparent":
             return TransparentScene()
         case "scene" if isinstance(scene, BackdropScene) and preset.fill is not None:

@@ -1,4 +1,4 @@
-"""Finished pixels to files: JPEG, PNG, WebP with an embedded sRGB profile and Opal's metadata.
+"""Finished pixels to files: JPEG, PNG, WebP, AVIF, TIFF with an embedded sRGB profile and Opal's metadata.
 
 Called by scoring (scene pictures) and export-worker (variants).
 """
@@ -12,12 +12,24 @@ from numpy.typing import NDArray
 
 from opal.images.metadata import PictureMetadata, xmp_packet
 
-OutputFormat: TypeAlias = Literal["jpeg", "png", "webp"]
+OutputFormat: TypeAlias = Literal["jpeg", "png", "webp", "avif", "tiff"]
 
-EXTENSION: dict[OutputFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+EXTENSION: dict[OutputFormat, str] = {
+    "jpeg": "jpg",
+    "png": "png",
+    "webp": "webp",
+    "avif": "avif",
+    "tiff": "tif",
+}
 """File name extension per format, without dot; some marketplaces refuse any other."""
 
-MEDIA_TYPE: dict[OutputFormat, str] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+MEDIA_TYPE: dict[OutputFormat, str] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "tiff": "image/tiff",
+}
 
 _MM_PER_INCH = 25.4
 
@@ -33,9 +45,9 @@ def encode(
 ) -> bytes:
     """Encode (H, W, 3) or (H, W, 4) sRGB codes; straight (not premultiplied) alpha.
 
-    `quality` 1..100 is for JPEG and WebP; 100 makes WebP lossless. `chroma` is JPEG's: 4:4:4 keeps
-    red labels sharp. JPEG has no alpha: four bands raise ValueError, as the caller has to choose
-    a ground.
+    `quality` 1..100 is for JPEG, WebP and AVIF; 100 makes the latter two lossless. `chroma` is JPEG's:
+    4:4:4 keeps red labels sharp. JPEG has no alpha: four bands raise ValueError, as the caller has to
+    choose a ground.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in {3, 4}:
         raise ValueError(f"encode takes uint8 (H, W, 3 or 4), got {pixels.dtype} {pixels.shape}")
@@ -55,6 +67,8 @@ _SAVER: dict[OutputFormat, str] = {
     "jpeg": "jpegsave_buffer",
     "png": "pngsave_buffer",
     "webp": "webpsave_buffer",
+    "avif": "heifsave_buffer",
+    "tiff": "tiffsave_buffer",
 }
 
 
@@ -69,6 +83,10 @@ def _options(format: OutputFormat, quality: int, chroma: str) -> dict[str, Any]:
             return {"compression": 2, "filter": "up"}
         case "webp":
             return {"Q": quality, "lossless": quality >= 100, "effort": 4, "smart_subsample": True}
+        case "avif":
+            return {"Q": quality, "lossless": quality >= 100, "compression": "av1", "effort": 4}
+        case "tiff":
+            return {"compression": "deflate", "predictor": "horizontal"}
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from opal.errors import InvalidPreset, UnknownPreset
+from opal.images.encode import EXTENSION, OutputFormat
 from opal.images.geometry import Alignment
 from opal.images.shadow import ShadowKind
 
@@ -29,16 +30,27 @@ RuleName: TypeAlias = Literal[
     "bits_per_channel",
     "has_alpha",
     "dpi",
+    "megapixels",
+    "side_sum",
+    "frames",
+    "extension",
     "background_border",
     "background_outside",
     "fill_share",
+    "product_longest_side",
     "clearance",
+    "margin_share",
+    "safe_area",
     "upscaling",
+    "ai_marking",
 ]
 """What can be measured on a finished file; `compliance.py` says how."""
 
 Authority: TypeAlias = Literal["official", "second-hand", "own"]
 Limit: TypeAlias = int | float | str | bool
+
+Level: TypeAlias = Literal["required", "advised"]
+"""Whether a channel refuses a picture that breaks the rule, or only recommends otherwise."""
 
 
 class _PresetModel(BaseModel):
@@ -55,6 +67,7 @@ class Rule(_PresetModel):
     one_of: tuple[str, ...] | None = None
     tolerance: float = Field(default=0.0, ge=0.0, description="Allowed distance to `equals`.")
     unit: str = ""
+    level: Level = "required"
     authority: Authority = "own"
     source: str | None = Field(default=None, description="Web address of the rule's text.")
     checked: date | None = Field(default=None, description="Day the source was last read.")
@@ -69,6 +82,15 @@ class Rule(_PresetModel):
         return self
 
 
+class SafeArea(_PresetModel):
+    """Shares of the canvas that the product keeps free, as the channel lays its own buttons over them."""
+
+    top: float = Field(default=0.0, ge=0.0, le=0.45)
+    right: float = Field(default=0.0, ge=0.0, le=0.45)
+    bottom: float = Field(default=0.0, ge=0.0, le=0.45)
+    left: float = Field(default=0.0, ge=0.0, le=0.45)
+
+
 class Preset(_PresetModel):
     """One picture to export: canvas, ground, how the product sits, format and rules."""
 
@@ -78,29 +100,41 @@ class Preset(_PresetModel):
     channel: str = ""
     width: int | None = Field(default=None, ge=64, le=10_000, description="None: native size.")
     height: int | None = Field(default=None, ge=64, le=10_000)
-    format: Literal["jpeg", "png", "webp"]
+    format: OutputFormat
     quality: int = Field(
         default=95,
         ge=60,
         le=100,
-        description="JPEG and WebP; 95 keeps most of the product within CIEDE2000 1 of the photo.",
+        description="JPEG, WebP and AVIF; 95 keeps most of the product within CIEDE2000 1 of the photo.",
+    )
+    lowest_quality: int = Field(
+        default=70, ge=40, le=100, description="A byte budget lowers `quality` no further than this."
     )
     max_bytes: int | None = Field(default=None, gt=0)
+    min_bytes: int | None = Field(default=None, gt=0)
+    chroma: Literal["auto", "4:4:4", "4:2:0"] = Field(
+        default="auto", description="`auto` takes 4:4:4 wherever saturated edges would smear."
+    )
+    progressive: bool = Field(default=False, description="JPEG that appears coarse to fine; smaller.")
     dpi: int = Field(default=72, ge=72, le=600)
-    ground: Literal["scene", "white", "transparent"] = Field(
+    ground: Literal["scene", "white", "transparent", "colour"] = Field(
         description="`scene` keeps the chosen scene, the others replace it."
+    )
+    colour: str | None = Field(
+        default=None, pattern=r"^#[0-9a-f]{6}$", description="The ground's, where `ground` is `colour`."
     )
     shadow: ShadowKind | None = Field(default=None, description="None keeps the placement's.")
     fill: float | None = Field(default=None, gt=0.0, le=1.0)
     margin: float | None = Field(default=None, ge=0.0, le=0.45)
     alignment: Alignment | None = Field(default=None, description="None keeps the placement's.")
+    safe_area: SafeArea | None = None
     upscale_limit: float = Field(default=1.0, ge=1.0, le=4.0)
     rules: tuple[Rule, ...] = ()
 
     @property
     def extension(self) -> str:
         """File name extension without a dot."""
-        return "jpg" if self.format == "jpeg" else self.format
+        return EXTENSION[self.format]
 
     @property
     def native(self) -> bool:
@@ -115,6 +149,12 @@ class Preset(_PresetModel):
             raise ValueError("give `fill` or `margin`, not both")
         if self.ground == "transparent" and self.format == "jpeg":
             raise ValueError("JPEG has no transparency")
+        if (self.ground == "colour") != (self.colour is not None):
+            raise ValueError("give `colour` where `ground` is `colour`, and only there")
+        if self.lowest_quality > self.quality:
+            raise ValueError("`lowest_quality` is above `quality`")
+        if self.min_bytes is not None and self.max_bytes is not None and self.min_bytes > self.max_bytes:
+            raise ValueError("`min_bytes` is above `max_bytes`")
         if self.native and (self.ground != "transparent" or self.fill is not None):
             raise ValueError("a native-size preset is transparent and takes a `margin`")
         return self
