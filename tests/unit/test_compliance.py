@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from opal.images.encode import OutputFormat, encode
+from opal.images.encode import EXTENSION, OutputFormat, encode
 from opal.images.finished import read_finished
-from opal.marketplaces.compliance import Placed, RuleResult, check, limit_text
+from opal.marketplaces.compliance import RuleResult, check, limit_text
+from opal.marketplaces.measurements import Placed
 from opal.marketplaces.presets import Preset, Rule, load_presets
 
 AMAZON = load_presets()["amazon-main"]
@@ -34,7 +35,7 @@ def _check(
     scale: float = 1.0,
 ) -> Mapping[str, RuleResult]:
     data = encode(pixels, format_, 92)
-    rows = check(read_finished(data), preset, Placed(alpha, scale))
+    rows = check(read_finished(data), preset, Placed(alpha, scale, extension=EXTENSION[format_]))
     assert [row.rule for row in rows] == [rule.rule for rule in preset.rules]
     return {row.rule: row for row in rows}
 

@@ -5,6 +5,7 @@ import pytest
 from tests.unit.drawn_products import GREEN, ball, box_with_label, mug, product
 
 from opal.errors import NoProductFound, ProductTooSmall
+from opal.images.geometry import Box
 from opal.images.shadow import ShadowKind
 from opal.placement.casting import lift_rows, light_of, shadow_kind
 from opal.placement.place import compose, find_product
@@ -182,3 +183,17 @@ def test_the_stand_is_under_the_foot_and_not_under_what_leans_out() -> None:
     assert lit[0] < foot[0]
     assert lit[-1] > foot[-1]
     assert abs((lit[0] + lit[-1]) / 2 - middle) < 25
+
+
+@pytest.mark.parametrize("ground", [None, 0.5, 0.99])
+def test_the_product_keeps_to_the_part_of_the_canvas_that_it_is_given(ground: float | None) -> None:
+    thing = box_with_label()
+    clear = Box(0, 200, 540, 500)
+    placement = Placement(margin=0.0, upscale_limit=4.0, ground=ground)
+    made = compose(thing.photo, thing.matte, SolidScene(), placement, 540, 960, seed=1, clear=clear)
+    box = made.product_box
+    assert clear.left <= box.left
+    assert clear.top <= box.top
+    assert box.right <= clear.right
+    assert box.bottom <= clear.bottom
+    assert max(box.width / clear.width, box.height / clear.height) == pytest.approx(1.0, abs=0.01)

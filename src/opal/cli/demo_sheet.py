@@ -65,7 +65,7 @@ def _row(out: Path, photo: DemoPhoto, item: ReportItem) -> Row:
 
 
 def _variant_tile(out: Path, variant: ReportVariant) -> Tile:
-    broken = [rule.rule for rule in variant.compliance if not rule.passed]
+    broken = [rule.rule for rule in variant.compliance if rule.failed]
     total = len(variant.compliance)
     words = f"not met: {', '.join(broken)}" if broken else f"{total}/{total}"
     kept = variant.fidelity.get("share_within_de1")

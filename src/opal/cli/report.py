@@ -18,7 +18,11 @@ class ReportError(BaseModel):
 
 
 class ReportRule(BaseModel):
-    """One rule of the preset: what was measured, the limit, and whether it passed."""
+    """One rule of the preset: what was measured, the limit, and whether it passed.
+
+    `fixed` is what was done automatically to keep it. A channel refuses what breaks a `required` rule; an
+    `advised` one is only its recommendation.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -26,6 +30,13 @@ class ReportRule(BaseModel):
     measured: Any
     limit: Any
     passed: bool
+    level: str = "required"
+    fixed: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the channel would refuse the picture for it."""
+        return not self.passed and self.level == "required"
 
 
 class ReportPlaced(BaseModel):
@@ -94,8 +105,8 @@ class ReportItem(BaseModel):
 
     @property
     def rules_passed(self) -> tuple[int, int]:
-        """Rules that passed, and rules in all."""
-        results = [rule.passed for variant in self.variants for rule in variant.compliance]
+        """Rules that are not broken, and rules in all; advice that is not followed breaks none."""
+        results = [not rule.failed for variant in self.variants for rule in variant.compliance]
         return sum(results), len(results)
 
 
@@ -165,7 +176,7 @@ def _remark(item: ReportItem) -> str:
         f"{variant.preset}: {rule.rule} {rule.measured} ({rule.limit})"
         for variant in item.variants
         for rule in variant.compliance
-        if not rule.passed
+        if rule.failed
     ]
     doubts = [doubt.rstrip(".") for doubt in item.confidence_reasons]
     match = item.fidelity.get("light_match")

@@ -11,22 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from opal.fidelity import Fidelity, measure
-from opal.images.encode import EXTENSION, MEDIA_TYPE, OutputFormat, encode
+from opal.images.budget import Budget, Encoded, encode_within
+from opal.images.encode import MEDIA_TYPE, OutputFormat
 from opal.images.finished import read_finished
 from opal.images.matte import Matte
-from opal.images.metadata import PictureMetadata
+from opal.images.metadata import DigitalSourceType, PictureMetadata
 from opal.images.photo import Photo
-from opal.marketplaces.compliance import Placed, RuleResult, check
-from opal.marketplaces.presets import Preset
+from opal.marketplaces.compliance import RuleResult, check
+from opal.marketplaces.measurements import Placed
+from opal.marketplaces.presets import Preset, RuleName, clear_box
 from opal.placement.place import Composition, compose, find_product
 from opal.placement.placement import Placement
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import BackdropScene, Scene, SolidScene, TransparentScene
 from opal.placement.upright import Upright, upright
-
-LOWEST_QUALITY = 70
-"""Below it a JPEG shows blocks; a picture still too large then fails its `bytes` rule instead."""
-_QUALITY_STEP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +132,22 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
     subject, backdrop = source.subject, source.backdrop
     ground = scene_for(preset, source.scene)
     width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
+    clear = clear_box(preset, width, height) if preset.safe_area else None
     composition = compose(
-        subject.photo, subject.matte, ground, placed_as, width, height, seed=seed, backdrop=backdrop
+        *(subject.photo, subject.matte, ground, placed_as, width, height),
+        seed=seed,
+        backdrop=backdrop,
+        clear=clear,
     )
     source_type = digital_source_type(ground, backdrop)
     timings = dict(composition.timings)
     started = time.perf_counter()
-    data = _encode_within(preset, composition, PictureMetadata(digital_source_type=source_type))
+    made = _encoded(preset, composition, source_type)
+    data = made.data
     encoded = time.perf_counter()
     finished = read_finished(data)
-    compliance = check(finished, preset, Placed(composition.alpha, composition.transform.scale))
+    placed = Placed(composition.alpha, composition.transform.scale, preset.extension, source_type)
+    compliance = check(finished, preset, placed, _fixed(preset, made, subject.photo))
     checked = time.perf_counter()
     fidelity = measure(
         finished.pixels,
@@ -163,7 +167,7 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
     return Variant(
         preset=preset.name,
         format=preset.format,
-        extension=EXTENSION[preset.format],
+        extension=preset.extension,
         media_type=MEDIA_TYPE[preset.format],
         data=data,
         width=finished.width,
@@ -194,12 +198,33 @@ def _canvas(preset: Preset, placement: Placement, matte: Matte) -> tuple[int, in
     return box.width + 2 * pad, box.height + 2 * pad, native
 
 
-def _encode_within(preset: Preset, composition: Composition, metadata: PictureMetadata) -> bytes:
-    """Encode at the preset's quality, lower only as far as its byte budget needs."""
-    quality = preset.quality
-    while True:
-        data = encode(composition.pixels, preset.format, quality, dpi=preset.dpi, metadata=metadata)
-        fits = preset.max_bytes is None or len(data) <= preset.max_bytes
-        if fits or preset.format == "png" or quality <= LOWEST_QUALITY:
-            return data
-        quality = max(LOWEST_QUALITY, quality - _QUALITY_STEP)
+def _encoded(preset: Preset, composition: Composition, source_type: DigitalSourceType | None) -> Encoded:
+    return encode_within(
+        composition.pixels,
+        preset.format,
+        _budget(preset),
+        dpi=preset.dpi,
+        progressive=preset.progressive,
+        metadata=PictureMetadata(digital_source_type=source_type),
+    )
+
+
+def _budget(preset: Preset) -> Budget:
+    return Budget(
+        quality=preset.quality,
+        lowest_quality=preset.lowest_quality,
+        max_bytes=preset.max_bytes,
+        min_bytes=preset.min_bytes,
+        chroma=preset.chroma,
+    )
+
+
+def _fixed(preset: Preset, encoded: Encoded, photo: Photo) -> dict[RuleName, str]:
+    """What was done automatically to keep a rule, by rule."""
+    done: dict[RuleName, str] = {}
+    if (note := encoded.note(_budget(preset))) is not None:
+        done["bytes"] = note
+    profile = photo.source.profile
+    if profile is not None and "srgb" not in profile.lower():
+        done["colour_space"] = f"converted from {profile}"
+    return done

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from opal.images.metadata import PictureMetadata, xmp_packet
 
+Chroma: TypeAlias = Literal["4:4:4", "4:2:0"]
+
 OutputFormat: TypeAlias = Literal["jpeg", "png", "webp", "avif", "tiff"]
 
 EXTENSION: dict[OutputFormat, str] = {
@@ -40,14 +42,15 @@ def encode(
     quality: int = 92,
     *,
     dpi: int = 72,
-    chroma: Literal["4:4:4", "4:2:0"] = "4:4:4",
+    chroma: Chroma = "4:4:4",
+    progressive: bool = False,
     metadata: PictureMetadata | None = None,
 ) -> bytes:
     """Encode (H, W, 3) or (H, W, 4) sRGB codes; straight (not premultiplied) alpha.
 
-    `quality` 1..100 is for JPEG, WebP and AVIF; 100 makes the latter two lossless. `chroma` is JPEG's:
-    4:4:4 keeps red labels sharp. JPEG has no alpha: four bands raise ValueError, as the caller has to
-    choose a ground.
+    `quality` 1..100 is for JPEG, WebP and AVIF; 100 makes the latter two lossless. `chroma` is that of JPEG
+    and AVIF: 4:4:4 keeps red labels sharp. `progressive` is JPEG's. JPEG has no alpha: four bands raise
+    ValueError, as the caller has to choose a ground.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in {3, 4}:
         raise ValueError(f"encode takes uint8 (H, W, 3 or 4), got {pixels.dtype} {pixels.shape}")
@@ -59,7 +62,9 @@ def encode(
     # libvips would write 65535, "uncalibrated", and some shops believe EXIF before the profile.
     image.set_type(pyvips.GValue.gstr_type, "exif-ifd2-ColorSpace", "1")
     image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp_packet(metadata or PictureMetadata()))
-    data: bytes = getattr(image, _SAVER[format])(keep="exif:icc:xmp", **_options(format, quality, chroma))
+    data: bytes = getattr(image, _SAVER[format])(
+        keep="exif:icc:xmp", **_options(format, quality, chroma, progressive)
+    )
     return data
 
 
@@ -72,11 +77,21 @@ _SAVER: dict[OutputFormat, str] = {
 }
 
 
-def _options(format: OutputFormat, quality: int, chroma: str) -> dict[str, Any]:  # noqa: A002
+def _options(
+    format: OutputFormat,  # noqa: A002
+    quality: int,
+    chroma: Chroma,
+    progressive: bool,
+) -> dict[str, Any]:
+    subsample = "off" if chroma == "4:4:4" else "on"
     match format:
         case "jpeg":
-            subsample = "off" if chroma == "4:4:4" else "on"
-            return {"Q": quality, "subsample_mode": subsample, "optimize_coding": True}
+            return {
+                "Q": quality,
+                "subsample_mode": subsample,
+                "optimize_coding": True,
+                "interlace": progressive,
+            }
         case "png":
             # Level 2 with rows as differences: about as small as level 3 with a filter chosen row by row,
             # in half its time; level 1 is half as large again.
@@ -84,7 +99,14 @@ def _options(format: OutputFormat, quality: int, chroma: str) -> dict[str, Any]:
         case "webp":
             return {"Q": quality, "lossless": quality >= 100, "effort": 4, "smart_subsample": True}
         case "avif":
-            return {"Q": quality, "lossless": quality >= 100, "compression": "av1", "effort": 4}
+            lossless = quality >= 100
+            return {
+                "Q": quality,
+                "lossless": lossless,
+                "compression": "av1",
+                "effort": 4,
+                "subsample_mode": subsample,
+            }
         case "tiff":
             return {"compression": "deflate", "predictor": "horizontal"}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from opal.images.damage import name_damage
 from opal.images.limits import describe
 from opal.images.loaders import read_header
+from opal.images.metadata import told_source_type
 from opal.images.profile import embedded_profile, equals_srgb, profile_name
 from opal.images.sniff import ImageFormat, sniff
 
@@ -32,6 +33,11 @@ class FinishedPicture:
     colour_space: str
     """`srgb` when the embedded profile is sRGB in effect or there is none on an RGB picture; else the
     profile's name or the colour model."""
+
+    frames: int = 1
+    """Pictures in the file; above 1 for an animation or a file of several pages."""
+    digital_source_type: str | None = None
+    """What its XMP says of its making, as a short name of IPTC's vocabulary."""
 
     @property
     def width(self) -> int:
@@ -67,6 +73,8 @@ def read_finished(data: bytes) -> FinishedPicture:
         bits=bits,
         dpi=_dpi(image, image_format),
         colour_space=_colour_space(image),
+        frames=int(image.get("n-pages")) if "n-pages" in image.get_fields() else 1,
+        digital_source_type=told_source_type(image),
     )
 
 

@@ -3,7 +3,7 @@
 No pixels here. Called by `placement/place.py` before any pixel is touched; y grows downwards.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 Alignment: TypeAlias = Literal[
@@ -80,6 +80,15 @@ class Fit:
     """More pixels than the photo had: each photo pixel covers more than one canvas pixel."""
     capped: bool
     """The wanted size needed more enlargement than allowed, so the product stayed smaller."""
+
+    def moved(self, x: int, y: int) -> "Fit":
+        """The same fit, `x` canvas pixels to the right and `y` down."""
+        box, way = self.box, self.transform
+        return replace(
+            self,
+            box=Box(box.left + x, box.top + y, box.width, box.height),
+            transform=Transform(way.scale, way.tx + x, way.ty + y),
+        )
 
 
 def scale_for_fill(product: Box, width: int, height: int, fill: float) -> float:

@@ -9,13 +9,14 @@ from datetime import date
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from math import ceil, floor
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from opal.errors import InvalidPreset, UnknownPreset
-from opal.images.encode import EXTENSION, OutputFormat
-from opal.images.geometry import Alignment
+from opal.images.encode import EXTENSION, Chroma, OutputFormat
+from opal.images.geometry import Alignment, Box
 from opal.images.shadow import ShadowKind
 
 RuleName: TypeAlias = Literal[
@@ -44,7 +45,7 @@ RuleName: TypeAlias = Literal[
     "upscaling",
     "ai_marking",
 ]
-"""What can be measured on a finished file; `compliance.py` says how."""
+"""What can be measured on a finished file; `measurements.py` says how."""
 
 Authority: TypeAlias = Literal["official", "second-hand", "own"]
 Limit: TypeAlias = int | float | str | bool
@@ -112,8 +113,9 @@ class Preset(_PresetModel):
     )
     max_bytes: int | None = Field(default=None, gt=0)
     min_bytes: int | None = Field(default=None, gt=0)
-    chroma: Literal["auto", "4:4:4", "4:2:0"] = Field(
-        default="auto", description="`auto` takes 4:4:4 wherever saturated edges would smear."
+    chroma: Chroma | None = Field(
+        default=None,
+        description="Of JPEG and AVIF. None keeps all colour (4:4:4) unless `max_bytes` asks for less.",
     )
     progressive: bool = Field(default=False, description="JPEG that appears coarse to fine; smaller.")
     dpi: int = Field(default=72, ge=72, le=600)
@@ -170,6 +172,14 @@ class _Channel(_PresetModel):
     presets: tuple[Preset, ...] = Field(min_length=1)
 
 
+def clear_box(preset: Preset, width: int, height: int) -> Box:
+    """The part of a canvas of this size that the preset's safe area leaves to the product."""
+    area = preset.safe_area or SafeArea()
+    left, top = ceil(area.left * width), ceil(area.top * height)
+    right, bottom = floor((1.0 - area.right) * width), floor((1.0 - area.bottom) * height)
+    return Box(left, top, right - left, bottom - top)
+
+
 @lru_cache(maxsize=1)
 def load_presets() -> dict[str, Preset]:
     """All presets shipped with Opal, by name, in file order.
@@ -217,10 +227,12 @@ def _read_channel(file: Traversable) -> _Channel:
 def _inherit(document: dict[str, Any]) -> dict[str, Any]:
     """Give presets their channel, and rules the file's source unless they state their own.
 
-    A rule marked `authority = "own"` inherits nothing: it is Opal's standard, not the channel's.
+    A rule marked `authority = "own"` inherits nothing: it is Opal's standard, not the channel's. What a
+    preset promises by itself (its size, a product that is whole) becomes rules of our own where it has none.
     """
     document = dict(document)
-    defaults = {key: document[key] for key in ("source", "checked", "authority") if key in document}
+    inherited = ("source", "checked", "authority")
+    defaults: dict[str, Any] = {key: document[key] for key in inherited if key in document}
     presets = document.get("presets")
     if not isinstance(presets, list):
         return document
@@ -228,12 +240,34 @@ def _inherit(document: dict[str, Any]) -> dict[str, Any]:
         {
             "channel": document.get("channel", ""),
             **preset,
-            "rules": [
-                rule if rule.get("authority") == "own" else {**defaults, **rule}
-                for rule in preset.get("rules", [])
-            ],
+            "rules": [*_sourced(preset.get("rules", []), defaults), *_promised(preset)],
         }
         for preset in presets
         if isinstance(preset, dict)
     ]
     return document
+
+
+def _sourced(rules: list[dict[str, Any]], defaults: dict[str, Any]) -> list[dict[str, Any]]:
+    return [rule if rule.get("authority") == "own" else {**defaults, **rule} for rule in rules]
+
+
+def _promised(preset: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rules that follow from a preset's own keys, but for those it states."""
+    told = {rule.get("rule") for rule in preset.get("rules", [])}
+    promises: list[dict[str, Any]] = [
+        {"rule": "width", "equals": preset.get("width"), "unit": "px"},
+        {"rule": "height", "equals": preset.get("height"), "unit": "px"},
+        {"rule": "format", "equals": preset.get("format")},
+        {"rule": "extension", "equals": True},
+        {"rule": "colour_space", "equals": "srgb"},
+        {"rule": "has_alpha", "equals": preset.get("ground") == "transparent"},
+        {"rule": "bytes", "maximum": preset.get("max_bytes"), "unit": "bytes"},
+        {"rule": "clearance", "minimum": 1, "unit": "px"},
+        {"rule": "safe_area", "equals": True if "safe_area" in preset else None},
+        {"rule": "upscaling", "maximum": preset.get("upscale_limit", 1.0), "unit": "x"},
+        {"rule": "ai_marking", "equals": True},
+    ]
+    limits = ("minimum", "maximum", "equals")
+    said = [rule for rule in promises if any(rule.get(limit) is not None for limit in limits)]
+    return [rule for rule in said if rule["rule"] not in told]

@@ -79,18 +79,19 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
     *,
     seed: int,
     backdrop: Photo | None = None,
+    clear: Box | None = None,
 ) -> Composition:
     """Place the product of `photo` (cut out by `matte`, (H, W) at its size) on a canvas.
 
-    `backdrop` is the picture of a `backdrop` scene. Raises NoProductFound for an empty matte, ProductTooSmall
-    for a speck, and for a backdrop BackdropUnusable and BackdropTooSmall. The product is never cut and never
-    enlarged beyond the placement's limit; `upscaled` and `capped` say what happened.
+    `backdrop` is the picture of a `backdrop` scene, where the product has its own place; elsewhere it keeps
+    to `clear`, a part of the canvas. Raises NoProductFound for an empty matte, ProductTooSmall for a speck,
+    BackdropUnusable and BackdropTooSmall. The product is never cut, and not enlarged beyond its limit.
     """
     timings: dict[str, float] = {}
     with _timed(timings, "fit"):
         box, foot = find_product(matte)
         behind = _framed(scene, backdrop, placement, width, height)
-        placed = _fit(box, foot, scene, placement, width, height, behind)
+        placed = _fit(box, foot, scene, placement, Box(0, 0, width, height), clear, behind)
     if _is_native(photo, scene, placement, placed):
         return _laid_native(photo, matte, box, placed, width, height, seed=seed, timings=timings)
     with _timed(timings, "resize"):
@@ -107,9 +108,8 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
         ground_row = placed.transform.scale * foot + placed.transform.ty
         hover = _hover(placement, scene, target.height, ground_row, height, behind)
         standing = _standing(coverage, target)
-        ground = engine_for(scene.kind).render(
-            scene, Canvas(width, height, ground_row + hover, seed, standing, behind)
-        )
+        canvas = Canvas(width, height, ground_row + hover, seed, standing, behind)
+        ground = engine_for(scene.kind).render(scene, canvas)
     with _timed(timings, "shadow"):
         shade = _caught(cast(coverage, placement, scene, hover, ground.blur), ground)
     with _timed(timings, "reflection"):
@@ -201,32 +201,45 @@ def _fit(  # noqa: PLR0917 - what is placed, how, and where
     foot: int,
     scene: Scene,
     placement: Placement,
-    width: int,
-    height: int,
+    canvas: Box,
+    clear: Box | None,
     behind: Backdrop | None,
 ) -> Fit:
     if behind is not None and isinstance(scene, BackdropScene):
         lift = placement.lift if shadow_kind(placement, scene) == "floating" else 0.0
         return stand_on_line(
-            behind.framing, scene, placement, box, foot=foot, width=width, height=height, lift=lift
+            behind.framing,
+            scene,
+            placement,
+            box,
+            foot=foot,
+            width=canvas.width,
+            height=canvas.height,
+            lift=lift,
         )
+    area = clear or canvas
     margin = 0.0
     if placement.fill is not None:
-        scale = scale_for_fill(box, width, height, placement.fill)
+        scale = scale_for_fill(box, area.width, area.height, placement.fill)
     else:
         margin = DEFAULT_MARGIN if placement.margin is None else placement.margin
-        scale = scale_for_margin(box, width, height, margin)
-    return fit(
+        scale = scale_for_margin(box, area.width, area.height, margin)
+    ground = placement.ground
+    if ground is not None and clear is not None:
+        # A ground line is meant on the canvas; where it lies outside the area, the area's edge holds.
+        ground = (ground * canvas.height - area.top) / area.height
+    fitted = fit(
         box,
-        width,
-        height,
+        area.width,
+        area.height,
         scale=scale,
         upscale_limit=placement.upscale_limit,
         alignment=placement.alignment,
         margin=margin,
-        ground=placement.ground,
+        ground=ground,
         ground_row=foot,
     )
+    return fitted.moved(area.left, area.top)
 
 
 def _hover(  # noqa: PLR0917 - lift_rows' own arguments, and what decides in its stead

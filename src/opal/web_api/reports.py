@@ -92,6 +92,16 @@ class RuleReport(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     passed: bool
+    level: str = Field(
+        default="required",
+        description="`required`: the channel refuses what breaks it; `advised`: it only recommends.",
+        examples=["required"],
+    )
+    fixed: str | None = Field(
+        default=None,
+        description="What was done automatically to keep the rule.",
+        examples=["quality lowered from 95 to 88"],
+    )
     unit: str = ""
     authority: str = Field(
         default="own", description="Whose rule: `official`, `second-hand` or `own`.", examples=["official"]
