@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from opal.cutout.regions import close_specks, label, remove_islands
+from opal.cutout.regions import label, remove_islands
 
 Floats = NDArray[np.float32]
 
@@ -39,23 +39,11 @@ def test_a_part_behind_a_weak_pixel_stays() -> None:
     assert np.array_equal(remove_islands(matte), matte)
 
 
-def test_specks_close_and_holes_stay_open() -> None:
-    matte = plate()
-    matte[100, 100] = matte[120:123, 180:183] = 0.2
-    matte[150:180, 150:180] = 0.0  # the hole in a handle
-    closed = close_specks(matte)
-    assert closed[100, 100] == 1.0
-    assert (closed[120:123, 180:183] == 1.0).all()
-    assert (closed[150:180, 150:180] == 0.0).all()
-    assert (closed[:50] == 0.0).all()
-
-
 def test_nothing_to_hold_on_to_is_left_as_it_is() -> None:
     faint = np.full((40, 50), 0.45, np.float32)
     assert np.array_equal(remove_islands(faint), faint)
-    assert np.array_equal(close_specks(faint), faint)
     full = np.ones((40, 50), np.float32)
-    assert np.array_equal(close_specks(remove_islands(full)), full)
+    assert np.array_equal(remove_islands(full), full)
 
 
 @settings(deadline=None, max_examples=60)
@@ -66,11 +54,10 @@ def test_nothing_to_hold_on_to_is_left_as_it_is() -> None:
         elements=st.sampled_from([0.0, 0.3, 0.6, 1.0]),
     )
 )
-def test_islands_only_lower_and_specks_only_raise_and_the_input_is_kept(matte: Floats) -> None:
+def test_removing_islands_only_lowers_and_the_input_is_kept(matte: Floats) -> None:
     before = matte.copy()
-    fewer, more = remove_islands(matte), close_specks(matte)
+    fewer = remove_islands(matte)
     assert (fewer <= matte).all()
-    assert (more >= matte).all()
     assert set(np.unique(fewer)) <= {0.0, *np.unique(matte)}
     assert np.array_equal(matte, before)
 

@@ -35,16 +35,10 @@ def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
     unsure = _broad(np.abs(prediction - 0.5) < _HESITATION)
     if not unsure.any():
         return prediction
-    product, ground = prediction > _SURE, prediction < 1.0 - _SURE
-    near = _near(prediction > 0.5)
-    if (ground & near).sum() >= _FEWEST:
-        ground &= near
-    if product.sum() < _FEWEST or ground.sum() < _FEWEST:
+    ratio = colour_evidence(prediction, guide)
+    if ratio is None:
         return prediction
-    bins = (guide // (256 // _BINS)).astype(np.intp)
-    code = (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
-    ratio = np.log(_density(code[product])) - np.log(_density(code[ground]))
-    evidence = blur(np.clip(ratio, -_STRONGEST, _STRONGEST)[code].astype(np.float32), _SMOOTHING)
+    evidence = blur(np.clip(ratio, -_STRONGEST, _STRONGEST), _SMOOTHING)
     before = prediction[unsure]
     # Full weight at 0.5, none where the network has all but decided.
     weight = 1.0 - np.abs(before - 0.5) / _HESITATION
@@ -52,6 +46,25 @@ def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
     weighed = prediction.copy()
     weighed[unsure] = 1.0 / (1.0 + np.exp(-odds))
     return weighed
+
+
+def colour_evidence(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats | None:
+    """How much likelier each pixel's colour is on the product than on the ground around it, as a logarithm.
+
+    `prediction` (h, w) 0..1 says what is sure to be either, `guide` (h, w, 3) are sRGB codes. (h, w); None
+    where too little is sure of one of them.
+    """
+    product, ground = prediction > _SURE, prediction < 1.0 - _SURE
+    near = _near(prediction > 0.5)
+    if (ground & near).sum() >= _FEWEST:
+        ground &= near
+    if product.sum() < _FEWEST or ground.sum() < _FEWEST:
+        return None
+    bins = (guide // (256 // _BINS)).astype(np.intp)
+    code = (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
+    ratio = np.log(_density(code[product])) - np.log(_density(code[ground]))
+    evidence: _Floats = ratio.astype(np.float32)[code]
+    return evidence
 
 
 def _density(codes: NDArray[np.intp]) -> NDArray[np.float64]:

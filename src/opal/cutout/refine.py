@@ -9,10 +9,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from opal.cutout.evidence import weigh_colours
+from opal.cutout.evidence import colour_evidence, weigh_colours
 from opal.cutout.focus import leave_out_blurred
+from opal.cutout.holes import close_false_holes
 from opal.cutout.outline import draw_outline
-from opal.cutout.regions import close_specks, remove_islands
+from opal.cutout.regions import remove_islands
 from opal.images.matte import Matte
 from opal.images.resize import resize_to
 
@@ -41,7 +42,8 @@ def refine(prediction: _Floats, pixels: pyvips.Image) -> Refined:
     `prediction` (h, w) 0..1 is the network's answer, `pixels` squeezed to any size.
     """
     guide, mask = _to_working_size(prediction, pixels)
-    shape = close_specks(remove_islands(weigh_colours(mask, guide)))
+    shape = remove_islands(weigh_colours(mask, guide))
+    shape = close_false_holes(shape, mask, lambda: colour_evidence(mask, guide))
     shape, left_out = leave_out_blurred(_harden(shape), guide)
     # What hung together by a thread may be crumbs by now, and what was worth keeping beside a large neighbour
     # a speck beside the product.

@@ -1,6 +1,6 @@
-"""Connected regions of a low-resolution matte: stray islands removed, specks of holes closed.
+"""Connected regions of a low-resolution matte, and the removal of stray ones.
 
-Called by `refine.py`.
+Called by `refine.py` and `holes.py`.
 """
 
 import numpy as np
@@ -14,7 +14,6 @@ _ISLAND = 0.015
 # Of a region that leaves the picture beside a largest one that does not: a floor's gap, a table's edge, a
 # neighbour. A photographer keeps what is for sale in the frame.
 _CUT_ISLAND = 0.25
-_SPECK = 0.0004
 
 
 def remove_islands(matte: _Floats, joined_by: float = 0.25) -> _Floats:
@@ -37,17 +36,6 @@ def remove_islands(matte: _Floats, joined_by: float = 0.25) -> _Floats:
     stray = body < least * body.max()
     stray[0] = False
     return np.where(stray[labels], np.float32(0.0), matte)
-
-
-def close_specks(matte: _Floats) -> _Floats:
-    """Fill holes too small to be part of the product's shape; real holes stay open."""
-    solid = matte > 0.5
-    if not solid.any():
-        return matte
-    labels, areas = label(~solid)
-    speck = areas < _SPECK * solid.sum()
-    speck[0] = False
-    return np.where(speck[labels] & ~solid, np.float32(1.0), matte)
 
 
 def label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
