@@ -9,6 +9,7 @@ from opal.blobs.folder import FolderBlobs
 from opal.blobs.interface import Blobs
 from opal.blobs.signing import UrlSigner
 from opal.database.engine import Database
+from opal.marketplaces.presets import use_presets_of
 from opal.outbox_relay import OutboxRelay
 from opal.queues.interface import Queues
 from opal.queues.local import LocalQueues
@@ -36,7 +37,8 @@ class Parts:
 
 
 def build_parts(settings: Settings) -> Parts:
-    """All parts that ``settings`` ask for."""
+    """All parts that ``settings`` ask for. Raises InvalidPreset for a bad file in the folder of presets."""
+    use_presets_of(settings.presets_folder)
     database = build_database(settings)
     queues = build_queues(settings)
     return Parts(

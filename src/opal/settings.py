@@ -198,6 +198,9 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         default_factory=_default_models_dir, description="Where model weights are cached."
     )
+    presets_folder: Path | None = Field(
+        default=None, description="Folder of your own presets (`*.toml`), read at start; see docs/presets.md."
+    )
 
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     queue: QueueSettings = Field(default_factory=QueueSettings)

@@ -1,12 +1,13 @@
 """Preset files: what ships is sound, and a bad file is named with key and reason."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from opal.errors import InvalidPreset, UnknownPreset
-from opal.marketplaces.presets import Preset, load_presets, read_presets, resolve_presets
+from opal.marketplaces.presets import Preset, load_presets, read_presets, resolve_presets, use_presets_of
 
 GOOD = """
 channel = "shop"
@@ -81,6 +82,7 @@ def test_rules_inherit_the_files_source_unless_they_name_their_own(tmp_path: Pat
         ('ground = "white"', 'ground = "white"\nmax_bytes = 9\nmin_bytes = 10', "`min_bytes` is above"),
         ('ground = "white"', 'ground = "white"\nwidth = 20000', "shop.toml: not valid TOML"),
         ("width = 800", "width = nan", "presets.0.width: "),
+        ("minimum = 0.8", "minimum = 0.8, maximum = 0.5", "presets.0.rules.0: a rule's `minimum` is above"),
         ("[[presets]]", "[[presets", "shop.toml: not valid TOML"),
         ('source = "https://shop.example/images"\n', "", "needs `source` and `checked`"),
     ],
@@ -125,3 +127,65 @@ def test_names_resolve_in_order_without_repeats() -> None:
     assert [preset.name for preset in resolve_presets(names)] == ["story-9x16", "amazon-main"]
     with pytest.raises(UnknownPreset, match=r"'ebay' is not known. Known: about-you"):
         resolve_presets(["square-1x1", "ebay"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (
+            "equals = 800",
+            "equals = 900",
+            r"shop-main: its rule `width` can never be kept, as the picture is made with 800",
+        ),
+        ('ground = "white"', 'ground = "white"\nfill = 0.7', "its rule `fill_share` can never be kept"),
+        ('ground = "white"', 'ground = "white"\nfill = 0.9\nsafe_area = { top = 0.2 }', "`fill` reaches out"),
+        ('ground = "white"', 'ground = "white"\nfill = 0.01', "a product would be 8 pixels long"),
+        (
+            'ground = "white"',
+            'ground = "white"\nmargin = 0.45\nsafe_area = { top = 0.45, bottom = 0.45 }',
+            "a product would be 8 pixels long",
+        ),
+    ],
+)
+def test_a_preset_that_cannot_work_is_refused_with_its_reason(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    assert old in GOOD
+    (tmp_path / "shop.toml").write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(InvalidPreset, match=reason):
+        read_presets(tmp_path)
+
+
+def test_advice_may_differ_from_the_preset(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(GOOD.replace("equals = 800", 'equals = 900, level = "advised"'))
+    assert list(read_presets(tmp_path)) == ["shop-main"]
+
+
+@pytest.fixture
+def shipped_again() -> Iterator[None]:
+    """Leave the process with shipped presets alone."""
+    yield
+    use_presets_of(None)
+
+
+@pytest.mark.usefixtures("shipped_again")
+def test_presets_of_the_users_folder_stand_beside_the_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(GOOD)
+    use_presets_of(tmp_path)
+    assert [preset.name for preset in resolve_presets(["shop-main", "square-1x1"])] == [
+        "shop-main",
+        "square-1x1",
+    ]
+    use_presets_of(None)
+    with pytest.raises(UnknownPreset):
+        resolve_presets(["shop-main"])
+
+
+@pytest.mark.usefixtures("shipped_again")
+def test_the_users_folder_cannot_redefine_a_shipped_preset_and_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(GOOD.replace("shop-main", "amazon-main"))
+    with pytest.raises(InvalidPreset, match="'amazon-main' is the name of a preset of Opal's own"):
+        use_presets_of(tmp_path)
+    with pytest.raises(InvalidPreset, match="cannot be read"):
+        use_presets_of(tmp_path / "absent")
+    assert "amazon-main" in load_presets()

@@ -32,7 +32,7 @@ from opal.cutout.engines import engine_identity, load_engine
 from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
 from opal.images.limits import Limits
-from opal.marketplaces.presets import resolve_presets
+from opal.marketplaces.presets import resolve_presets, use_presets_of
 from opal.placement.scene import DEFAULT_SCENE, MAX_SEED
 from opal.settings import Settings, load_settings
 
@@ -73,6 +73,7 @@ def process(  # noqa: PLR0917 - one parameter per option
     """
     started = time.monotonic()
     settings = load_settings()
+    use_presets_of(settings.presets_folder)
     presets = resolve_presets(preset or ["square-1x1"])
     limits = Limits.of(settings.photo)
     chosen = choose_scene(scene, limits, presets)

@@ -56,7 +56,7 @@ def _judge(rule: Rule, measured: Limit | None, fixed: str | None) -> RuleResult:
         limit=limit_text(rule),
         minimum=rule.minimum,
         maximum=rule.maximum,
-        passed=measured is not None and _within(rule, measured),
+        passed=measured is not None and rule.allows(measured),
         level=rule.level,
         fixed=fixed,
         unit=rule.unit,
@@ -78,15 +78,3 @@ def limit_text(rule: Rule) -> str:
     if rule.one_of is not None:
         parts.append("one of " + ", ".join(rule.one_of))
     return " and ".join(parts)
-
-
-def _within(rule: Rule, measured: Limit) -> bool:
-    if rule.one_of is not None and measured not in rule.one_of:
-        return False
-    if isinstance(measured, str) or isinstance(rule.equals, bool):
-        return rule.equals is None or measured == rule.equals
-    if rule.equals is not None and abs(measured - float(rule.equals)) > rule.tolerance:
-        return False
-    low = rule.minimum is None or measured >= rule.minimum
-    high = rule.maximum is None or measured <= rule.maximum
-    return low and high

@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from math import ceil, floor
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,6 +19,7 @@ from opal.errors import InvalidPreset, UnknownPreset
 from opal.images.encode import EXTENSION, Chroma, OutputFormat
 from opal.images.geometry import Alignment, Box
 from opal.images.shadow import ShadowKind
+from opal.marketplaces.dry_run import dry_run
 
 RuleName: TypeAlias = Literal[
     "width",
@@ -73,11 +75,25 @@ class Rule(_PresetModel):
     source: str | None = Field(default=None, description="Web address of the rule's text.")
     checked: date | None = Field(default=None, description="Day the source was last read.")
 
+    def allows(self, measured: Limit) -> bool:
+        """Whether a measured value keeps this rule."""
+        if self.one_of is not None and measured not in self.one_of:
+            return False
+        if isinstance(measured, str) or isinstance(self.equals, bool):
+            return self.equals is None or measured == self.equals
+        if self.equals is not None and abs(measured - float(self.equals)) > self.tolerance:
+            return False
+        low = self.minimum is None or measured >= self.minimum
+        high = self.maximum is None or measured <= self.maximum
+        return low and high
+
     @model_validator(mode="after")
     def _has_limit_and_source(self) -> Self:
         limits = (self.minimum, self.maximum, self.equals, self.one_of)
         if all(limit is None for limit in limits):
             raise ValueError("a rule needs `minimum`, `maximum`, `equals` or `one_of`")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError("a rule's `minimum` is above its `maximum`")
         if self.authority != "own" and (self.source is None or self.checked is None):
             raise ValueError("a rule that is not our own needs `source` and `checked`")
         return self
@@ -180,23 +196,56 @@ def clear_box(preset: Preset, width: int, height: int) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-@lru_cache(maxsize=1)
+_in_use: dict[str, Preset] = {}
+"""Shipped presets and those of the user's folder, once `use_presets_of` has read it."""
+
+
 def load_presets() -> dict[str, Preset]:
-    """All presets shipped with Opal, by name, in file order.
+    """All presets by name, in file order: those shipped with Opal, then those of the user's own folder.
 
     Raises InvalidPreset when a file is wrong; the message names file, key and reason.
     """
+    return _in_use or _shipped()
+
+
+def use_presets_of(folder: Path | None) -> None:
+    """Take the user's presets in this folder beside the shipped ones, from now on in this process.
+
+    Called once at start, before any preset is asked for. None: shipped presets alone. Raises InvalidPreset
+    where the folder cannot be read, a file is wrong, or a preset has the name of a shipped one.
+    """
+    shipped = _shipped()
+    own: dict[str, Preset] = {}
+    if folder is not None:
+        try:
+            own = read_presets(folder)
+        except OSError as error:
+            raise InvalidPreset(
+                f"{folder}: the folder of presets cannot be read: {error.strerror}."
+            ) from error
+    for name in own:
+        if name in shipped:
+            raise InvalidPreset(f"{folder}: presets: {name!r} is the name of a preset of Opal's own.")
+    _in_use.clear()
+    _in_use.update(shipped | own)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Preset]:
     return read_presets(resources.files("opal.marketplaces") / "rules")
 
 
-def read_presets(folder: Traversable) -> dict[str, Preset]:
-    """Presets of every `*.toml` in a folder; see `load_presets`."""
+def read_presets(folder: Traversable | Path) -> dict[str, Preset]:
+    """Presets of every `*.toml` in a folder; each tried on products of three shapes."""
     presets: dict[str, Preset] = {}
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
     for file in files:
         for preset in _read_channel(file).presets:
             if preset.name in presets:
                 raise InvalidPreset(f"{file.name}: presets: {preset.name!r} is defined twice.")
+            fault = dry_run(preset)
+            if fault is not None:
+                raise InvalidPreset(f"{file.name}: {preset.name}: {fault}.")
             presets[preset.name] = preset
     return presets
 
@@ -213,7 +262,7 @@ def resolve_presets(names: list[str] | tuple[str, ...]) -> list[Preset]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _read_channel(file: Traversable) -> _Channel:
+def _read_channel(file: Traversable | Path) -> _Channel:
     try:
         return _Channel.model_validate(_inherit(tomllib.loads(file.read_text("utf-8"))))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
