@@ -65,7 +65,7 @@ def test_good_photos_are_done_bad_ones_told_and_nothing_is_done_twice(tmp_path: 
         assert item["fidelity"]["silhouette_iou"] > 0.98
         for variant in item["variants"]:
             assert (tmp_path / "out" / variant["path"]).stat().st_size == variant["bytes"]
-            assert {"rule", "measured", "limit", "passed"} == set(variant["compliance"][0])
+            assert {"rule", "measured", "limit", "passed", "level", "fixed"} == set(variant["compliance"][0])
 
     picture = tmp_path / "out" / "mug" / "square-1x1.jpg"
     made_at = picture.stat().st_mtime_ns
