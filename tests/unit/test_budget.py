@@ -48,6 +48,8 @@ def test_colour_gives_way_before_the_budget_does(textured: NDArray[np.uint8]) ->
 def test_a_budget_that_cannot_be_met_gets_the_smallest_file_there_is(textured: NDArray[np.uint8]) -> None:
     made = encode_within(textured, "jpeg", Budget(quality=95, lowest_quality=70, max_bytes=100))
     assert (made.quality, made.chroma) == (70, "4:2:0")
+    webp = encode_within(textured, "webp", Budget(quality=95, lowest_quality=70, max_bytes=100))
+    assert webp.note(Budget(quality=95, lowest_quality=70)) == "quality lowered from 95 to 70"
     png = encode_within(textured, "png", Budget(quality=95, lowest_quality=70, max_bytes=100))
     assert png.data == encode(textured, "png")
 

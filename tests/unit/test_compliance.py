@@ -102,6 +102,18 @@ def test_a_cut_out_is_measured_by_its_own_alpha() -> None:
     assert not opaque["has_alpha"].passed
 
 
+def test_margins_are_shares_of_the_shorter_side_and_frames_are_counted() -> None:
+    pixels, alpha = _scene(side=400, share=0.8)
+    wide = np.pad(pixels, ((0, 0), (100, 100), (0, 0)), constant_values=255)
+    rules = (Rule(rule="margin_share", minimum=0.1), Rule(rule="frames", equals=1))
+    preset = CUTOUT.model_copy(update={"rules": rules})
+    rows = _check(wide, np.pad(alpha, ((0, 0), (100, 100))), preset)
+    assert {name: (row.measured, row.passed) for name, row in rows.items()} == {
+        "margin_share": (0.1, True),
+        "frames": (1, True),
+    }
+
+
 @pytest.mark.parametrize(
     ("rule", "text"),
     [

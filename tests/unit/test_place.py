@@ -197,3 +197,12 @@ def test_the_product_keeps_to_the_part_of_the_canvas_that_it_is_given(ground: fl
     assert box.right <= clear.right
     assert box.bottom <= clear.bottom
     assert max(box.width / clear.width, box.height / clear.height) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_fill_is_a_share_of_the_canvas_also_where_part_of_it_is_kept_free() -> None:
+    thing = box_with_label()
+    placement = Placement(fill=0.4, upscale_limit=4.0)
+    made = compose(
+        *(thing.photo, thing.matte, SolidScene(), placement, 500, 500), seed=1, clear=Box(0, 100, 500, 300)
+    )
+    assert max(made.product_box.width, made.product_box.height) == pytest.approx(200, abs=1)

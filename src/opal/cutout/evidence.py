@@ -3,6 +3,8 @@
 Called by `refine.py` on the low-resolution prediction.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
@@ -26,16 +28,16 @@ _BROAD = 5
 _SMOOTHING = 1.5
 
 
-def weigh_colours(prediction: _Floats, guide: NDArray[np.uint8]) -> _Floats:
+def weigh_colours(prediction: _Floats, colours: Callable[[], _Floats | None]) -> _Floats:
     """Move uncertain predictions by Bayes' rule with the colours of sure product and sure ground.
 
-    `prediction` (h, w) 0..1 and `guide` (h, w, 3) sRGB codes. Pixels that the network is sure of come
-    back unchanged, and so do edges.
+    `prediction` (h, w) 0..1; `colours` gives its `colour_evidence` and is called only where the network
+    hesitates. Pixels that it is sure of come back unchanged, and so do edges.
     """
     unsure = _broad(np.abs(prediction - 0.5) < _HESITATION)
     if not unsure.any():
         return prediction
-    ratio = colour_evidence(prediction, guide)
+    ratio = colours()
     if ratio is None:
         return prediction
     evidence = blur(np.clip(ratio, -_STRONGEST, _STRONGEST), _SMOOTHING)

@@ -4,6 +4,7 @@ Called by the engines. The list in `refine` is the order of work; each step is a
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyvips
@@ -42,8 +43,9 @@ def refine(prediction: _Floats, pixels: pyvips.Image) -> Refined:
     `prediction` (h, w) 0..1 is the network's answer, `pixels` squeezed to any size.
     """
     guide, mask = _to_working_size(prediction, pixels)
-    shape = remove_islands(weigh_colours(mask, guide))
-    shape = close_false_holes(shape, mask, lambda: colour_evidence(mask, guide))
+    colours = cache(lambda: colour_evidence(mask, guide))
+    shape = remove_islands(weigh_colours(mask, colours))
+    shape = close_false_holes(shape, mask, colours)
     shape, left_out = leave_out_blurred(_harden(shape), guide)
     # What hung together by a thread may be crumbs by now, and what was worth keeping beside a large neighbour
     # a speck beside the product.

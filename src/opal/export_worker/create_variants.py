@@ -19,7 +19,7 @@ from opal.images.metadata import DigitalSourceType, PictureMetadata
 from opal.images.photo import Photo
 from opal.marketplaces.compliance import RuleResult, check
 from opal.marketplaces.measurements import Placed
-from opal.marketplaces.presets import Preset, RuleName, clear_box
+from opal.marketplaces.presets import Preset, RuleName
 from opal.placement.place import Composition, compose, find_product
 from opal.placement.placement import Placement
 from opal.placement.provenance import digital_source_type
@@ -132,7 +132,7 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
     subject, backdrop = source.subject, source.backdrop
     ground = scene_for(preset, source.scene)
     width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
-    clear = clear_box(preset, width, height) if preset.safe_area else None
+    clear = preset.clear_box(width, height) if preset.safe_area else None
     composition = compose(
         *(subject.photo, subject.matte, ground, placed_as, width, height),
         seed=seed,
@@ -147,7 +147,7 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
     encoded = time.perf_counter()
     finished = read_finished(data)
     placed = Placed(composition.alpha, composition.transform.scale, preset.extension, source_type)
-    compliance = check(finished, preset, placed, _fixed(preset, made, subject.photo))
+    compliance = check(finished, preset, placed, _fixed(preset, made))
     checked = time.perf_counter()
     fidelity = measure(
         finished.pixels,
@@ -219,12 +219,7 @@ def _budget(preset: Preset) -> Budget:
     )
 
 
-def _fixed(preset: Preset, encoded: Encoded, photo: Photo) -> dict[RuleName, str]:
+def _fixed(preset: Preset, encoded: Encoded) -> dict[RuleName, str]:
     """What was done automatically to keep a rule, by rule."""
-    done: dict[RuleName, str] = {}
-    if (note := encoded.note(_budget(preset))) is not None:
-        done["bytes"] = note
-    profile = photo.source.profile
-    if profile is not None and "srgb" not in profile.lower():
-        done["colour_space"] = f"converted from {profile}"
-    return done
+    note = encoded.note(_budget(preset))
+    return {} if note is None else {"bytes": note}

@@ -70,12 +70,12 @@ def encode_within(
         )
         return Encoded(data, quality, chroma)
 
-    chroma: Chroma = budget.chroma or "4:4:4"
-    first = made(budget.quality, chroma)
+    first = made(budget.quality, budget.chroma or "4:4:4")
     if format in {"png", "tiff"}:
         return first
     if budget.max_bytes is not None and len(first.data) > budget.max_bytes:
-        return _smaller(made, first, budget)
+        may_halve = budget.chroma is None and format in {"jpeg", "avif"}
+        return _smaller(made, budget, (first.chroma, "4:2:0") if may_halve else (first.chroma,))
     if budget.min_bytes is not None and len(first.data) < budget.min_bytes:
         return _larger(made, first, budget)
     return first
@@ -84,11 +84,10 @@ def encode_within(
 _Made = Callable[[int, Chroma], Encoded]
 
 
-def _smaller(made: _Made, first: Encoded, budget: Budget) -> Encoded:
-    """The highest quality whose file is small enough; full colour before half."""
+def _smaller(made: _Made, budget: Budget, chromas: tuple[Chroma, ...]) -> Encoded:
+    """The highest quality whose file is small enough, with the first of `chromas` that has one."""
     assert budget.max_bytes is not None
-    least = first
-    for chroma in (first.chroma, "4:2:0") if budget.chroma is None else (first.chroma,):
+    for chroma in chromas:
         least = made(budget.lowest_quality, chroma)
         if len(least.data) > budget.max_bytes:
             continue

@@ -32,11 +32,6 @@ class RuleResult(BaseModel):
     authority: str = "own"
     source: str | None = None
 
-    @property
-    def failed(self) -> bool:
-        """Whether the channel would refuse the picture for it; advice that is not followed is no failure."""
-        return not self.passed and self.level == "required"
-
 
 def check(
     picture: FinishedPicture, preset: Preset, placed: Placed, fixed: Mapping[RuleName, str] = _NOTHING

@@ -36,10 +36,7 @@ def dry_run(preset: Preset) -> str | None:
 
 def _outcome(preset: Preset, width: int, height: int) -> dict[str, Limit] | str:
     """What is certain of every picture of the preset, or why there is none."""
-    clear_width, clear_height = width, height
-    if (area := preset.safe_area) is not None:
-        clear_width = round(width * (1.0 - area.left - area.right))
-        clear_height = round(height * (1.0 - area.top - area.bottom))
+    clear = preset.clear_box(width, height)
     outcome: dict[str, Limit] = {
         "width": width,
         "height": height,
@@ -55,12 +52,12 @@ def _outcome(preset: Preset, width: int, height: int) -> dict[str, Limit] | str:
         if preset.fill is not None:
             scale = scale_for_fill(product, width, height, preset.fill)
         else:
-            scale = scale_for_margin(product, clear_width, clear_height, preset.margin or 0.0)
+            scale = scale_for_margin(product, clear.width, clear.height, preset.margin or 0.0)
         longest = max(product.width, product.height) * scale
         if longest < _SMALLEST_ON_CANVAS:
             return f"a product would be {longest:.0f} pixels long; leave it {_SMALLEST_ON_CANVAS} or more"
         box = fit(product, width, height, scale=scale, upscale_limit=1e6, alignment="center").box
-        if box.width > clear_width or box.height > clear_height:
+        if box.width > clear.width or box.height > clear.height:
             return "`fill` reaches out of the `safe_area`"
     if preset.fill is not None:
         outcome["fill_share"] = preset.fill

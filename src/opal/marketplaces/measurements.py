@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from opal.images.contact import SOLID, product_box
 from opal.images.finished import FinishedPicture
-from opal.marketplaces.presets import Limit, Preset, RuleName, clear_box
+from opal.marketplaces.presets import Limit, Preset, RuleName
 
 _BLOCK = 8
 """Side of a JPEG block at 4:4:4. The product's edge ripples through the blocks it touches, so those and
@@ -103,7 +103,7 @@ def _safe_area(look: Look) -> Limit | None:
     box = product_box(_coverage(look), SOLID)
     if box is None:
         return None
-    free = clear_box(look.preset, look.picture.width, look.picture.height)
+    free = look.preset.clear_box(look.picture.width, look.picture.height)
     across = free.left <= box.left and box.right <= free.right
     return across and free.top <= box.top and box.bottom <= free.bottom
 

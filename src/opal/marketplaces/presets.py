@@ -154,6 +154,13 @@ class Preset(_PresetModel):
         """File name extension without a dot."""
         return EXTENSION[self.format]
 
+    def clear_box(self, width: int, height: int) -> Box:
+        """The part of a canvas of this size that the safe area leaves to the product."""
+        area = self.safe_area or SafeArea()
+        left, top = ceil(area.left * width), ceil(area.top * height)
+        right, bottom = floor((1.0 - area.right) * width), floor((1.0 - area.bottom) * height)
+        return Box(left, top, right - left, bottom - top)
+
     @property
     def native(self) -> bool:
         """Whether the canvas is the product's own size instead of a fixed one."""
@@ -186,14 +193,6 @@ class _Channel(_PresetModel):
     checked: date | None = None
     authority: Authority = "own"
     presets: tuple[Preset, ...] = Field(min_length=1)
-
-
-def clear_box(preset: Preset, width: int, height: int) -> Box:
-    """The part of a canvas of this size that the preset's safe area leaves to the product."""
-    area = preset.safe_area or SafeArea()
-    left, top = ceil(area.left * width), ceil(area.top * height)
-    right, bottom = floor((1.0 - area.right) * width), floor((1.0 - area.bottom) * height)
-    return Box(left, top, right - left, bottom - top)
 
 
 _in_use: dict[str, Preset] = {}

@@ -220,7 +220,7 @@ def _fit(  # noqa: PLR0917 - what is placed, how, and where
     area = clear or canvas
     margin = 0.0
     if placement.fill is not None:
-        scale = scale_for_fill(box, area.width, area.height, placement.fill)
+        scale = scale_for_fill(box, canvas.width, canvas.height, placement.fill)
     else:
         margin = DEFAULT_MARGIN if placement.margin is None else placement.margin
         scale = scale_for_margin(box, area.width, area.height, margin)
