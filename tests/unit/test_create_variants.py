@@ -14,6 +14,9 @@ from opal.marketplaces.presets import load_presets
 from opal.placement.placement import Placement
 from opal.placement.scene import SolidScene, StudioScene, TransparentScene
 
+# Every preset is made once, which takes a while: not once more on each worker.
+pytestmark = pytest.mark.xdist_group("variants")
+
 PRESETS = load_presets()
 STUDIO = StudioScene(look="warm")
 
