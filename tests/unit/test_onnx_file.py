@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import pyvips
 from numpy.typing import NDArray
-from tests.unit.tiny_onnx import mean_network
+from tests.unit.tiny_onnx import mean_network, outside_weights
 from typer.testing import CliRunner
 
 from opal.cli.models import app as models_app
@@ -99,6 +99,8 @@ def test_a_network_of_open_size_takes_the_described_one(file: Path, tmp_path: Pa
         ("sied = 320", "sied"),
         ("std = [0.2, 0.0, 0.2]", "std.1"),
         ('output = "softmax"', "output"),
+        ("mean = [nan, 0.5, 0.5]", "mean.0"),
+        ("std = [1.0, 1.0, inf]", "std.2"),
         ("side = ", "cannot be read"),
     ],
 )
@@ -115,6 +117,14 @@ def test_a_pinned_hash_is_checked_before_load(file: Path, tmp_path: Path) -> Non
     file.write_bytes(b"something else")
     with pytest.raises(ModelCorrupt, match="pins"):
         load_engine(str(file), tmp_path)
+
+
+def test_weights_in_another_file_are_refused_because_no_hash_covers_them(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(np.float32(5.0).tobytes())
+    for location in ("weights.bin", str(tmp_path / "weights.bin")):
+        file.write_bytes(outside_weights(SIDE, location))
+        with pytest.raises(EngineFileInvalid, match="this one file"):
+            load_engine(str(file), tmp_path)
 
 
 def test_what_is_no_usable_network_is_told_in_one_line(file: Path, tmp_path: Path) -> None:

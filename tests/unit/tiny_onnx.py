@@ -25,6 +25,17 @@ def mean_network(side: int | None, *, channels_kept: bool = False) -> bytes:
     return _number(1, 7) + _bytes(7, graph) + _bytes(8, _number(2, 13))
 
 
+def outside_weights(side: int, location: str) -> bytes:
+    """ONNX bytes of a network that adds one number, which lies in another file: the matte is no matter."""
+    dims = (1, 3, side, side)
+    entry = _text(1, "location") + _text(2, location)
+    number = _number(1, 1) + _number(2, 1) + _text(8, "w") + _bytes(13, entry) + _number(14, 1)  # EXTERNAL
+    node = _text(1, "photo") + _text(1, "w") + _text(2, "matte") + _text(4, "Add")
+    graph = _bytes(1, node) + _text(2, "add") + _bytes(5, number)
+    graph += _bytes(11, _value("photo", dims)) + _bytes(12, _value("matte", dims))
+    return _number(1, 7) + _bytes(7, graph) + _bytes(8, _number(2, 13))
+
+
 def _value(name: str, dims: Sequence[int | str]) -> bytes:
     shape = b"".join(_bytes(1, _number(1, d) if isinstance(d, int) else _text(2, d)) for d in dims)
     return _text(1, name) + _bytes(2, _bytes(1, _number(1, 1) + _bytes(2, shape)))

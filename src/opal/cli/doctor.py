@@ -15,9 +15,9 @@ import typer
 from opal.cli.main import EXIT_FAILED
 from opal.cli.ports import is_free
 from opal.cli.terminal import JsonOption, command_app, out, print_json
-from opal.cutout.models import model_spec, verify_model
+from opal.cutout.engines import verify_engine
 from opal.database.migrate import schema_version
-from opal.errors import ModelCorrupt, ModelMissing, OpalError
+from opal.errors import OpalError
 from opal.settings import Settings, load_settings
 
 app = command_app()
@@ -91,9 +91,9 @@ def _writes(ending: str) -> bool:
 
 def _weights(settings: Settings) -> Finding:
     try:
-        path = verify_model(model_spec(settings.scoring.engine), settings.models_dir)
-    except (ModelMissing, ModelCorrupt) as error:
-        return Finding("weights", False, error.message, "Run `opal models pull --again`.")
+        path = verify_engine(settings.scoring.engine, settings.models_dir)
+    except OpalError as error:
+        return Finding("weights", False, error.message, "docs/models.md says where each engine comes from.")
     return Finding("weights", True, f"{settings.scoring.engine}, every byte as pinned, {path}")
 
 

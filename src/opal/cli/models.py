@@ -9,7 +9,7 @@ from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import pull_with_progress
-from opal.cutout.engines import engine_weights
+from opal.cutout.engines import engine_weights, verify_engine
 from opal.cutout.models import (
     ModelSpec,
     ModelState,
@@ -19,7 +19,7 @@ from opal.cutout.models import (
     remove_model,
     verify_model,
 )
-from opal.cutout.quantised import BOUND, NAME, SOURCE, files, read_record, verify_quantised
+from opal.cutout.quantised import BOUND, NAME, SOURCE, files, read_record
 from opal.errors import OpalError
 from opal.settings import Settings, load_settings
 
@@ -92,7 +92,7 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
     results = []
     for name in names or here or [spec.name for spec in _chosen(None, settings)]:
         try:
-            path = _verified(name, settings.models_dir)
+            path = verify_engine(name, settings.models_dir)
         except OpalError as error:
             results.append({"name": name, "ok": False, "found": error.message})
         else:
@@ -148,13 +148,6 @@ def _chosen(names: list[str] | None, settings: Settings) -> list[ModelSpec]:
         return [model_spec(name) for name in names]
     spec = engine_weights(settings.scoring.engine)
     return [] if spec is None else [spec]
-
-
-def _verified(name: str, models_dir: Path) -> Path:
-    if name == NAME:
-        verify_quantised(models_dir)
-        return files(models_dir)[0]
-    return verify_model(model_spec(name), models_dir)
 
 
 def _published(model: ModelState) -> dict[str, Any]:

@@ -42,6 +42,19 @@ _SeedOption = Annotated[
     int, typer.Option("--seed", min=0, max=MAX_SEED, help="The same seed gives the same picture.")
 ]
 
+_WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=64, help="Photos in work at a time; each takes up to 1 GB."),
+]
+
+
+def _folder(text: str) -> Path:
+    # An unset variable in a script; taken for a path it would be the present folder.
+    if not text.strip():
+        raise typer.BadParameter("an empty name is no folder.")
+    return Path(text)
+
+
 # A killed run loses at most this much of its report, and so at most as much work.
 _SAVE_EVERY_S = 5.0
 
@@ -49,7 +62,9 @@ _SAVE_EVERY_S = 5.0
 @app.command()
 def process(  # noqa: PLR0917 - one parameter per option
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of photos.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")],
+    out: Annotated[
+        Path, typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the pictures.")
+    ],
     scene: Annotated[
         str,
         typer.Option("--scene", help="A scene's name (see `opal scenes`), its JSON, or a .json file of it."),
@@ -62,9 +77,7 @@ def process(  # noqa: PLR0917 - one parameter per option
         list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
     ] = None,
     seed: _SeedOption = 0,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Photos in work at a time; each takes up to 1 GB.")
-    ] = None,
+    workers: _WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make pictures of photos and folders; run it again to do what is new or failed.

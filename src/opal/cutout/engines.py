@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from opal.cutout.interface import CutoutEngine
-from opal.cutout.models import ModelSpec, model_spec
-from opal.cutout.quantised import read_record
+from opal.cutout.models import ModelSpec, model_spec, verify_model
+from opal.cutout.quantised import files, read_record, verify_quantised
 from opal.cutout.version import VERSION
 from opal.errors import ModelMissing, UnknownEngine
 
@@ -54,13 +54,17 @@ def load_engine(name: str, models_dir: Path, *, threads: int = 0) -> CutoutEngin
 
     Raises UnknownEngine, ModelMissing, ModelCorrupt and EngineFileInvalid.
     """
+    return _loader(name)(name, models_dir, threads)
+
+
+def _loader(name: str) -> Callable[[str, Path, int], CutoutEngine]:
     if names_a_file(name):
-        return _onnx_file(name, models_dir, threads)
+        return _onnx_file
     if name not in ENGINES:
         raise UnknownEngine(
             f"There is no cut-out engine {name!r}. Known: {', '.join(ENGINES)}, and paths of .onnx files."
         )
-    return ENGINES[name](name, models_dir, threads)
+    return ENGINES[name]
 
 
 def names_a_file(engine: str) -> bool:
@@ -73,7 +77,25 @@ def engine_weights(name: str) -> ModelSpec | None:
 
     Raises UnknownEngine.
     """
-    return None if names_a_file(name) or ENGINES.get(name) is _quantised else model_spec(name)
+    return model_spec(name) if _loader(name) is _isnet else None
+
+
+def verify_engine(name: str, models_dir: Path) -> Path:
+    """The file that an engine would load, its bytes checked against every hash that there is of them.
+
+    Raises UnknownEngine, ModelMissing, ModelCorrupt and EngineFileInvalid.
+    """
+    loader = _loader(name)
+    if loader is _isnet:
+        return verify_model(model_spec(name), models_dir)
+    if loader is _quantised:
+        verify_quantised(models_dir)
+        return files(models_dir)[0]
+    from opal.cutout.onnx_file import verify_onnx_file  # noqa: PLC0415
+
+    path = _file(name)
+    verify_onnx_file(path)
+    return path
 
 
 def engine_identity(name: str, models_dir: Path) -> dict[str, Any]:
@@ -83,13 +105,14 @@ def engine_identity(name: str, models_dir: Path) -> dict[str, Any]:
     ModelCorrupt and EngineFileInvalid.
     """
     identity: dict[str, Any] = {"name": name, "version": VERSION}
-    if names_a_file(name):
+    loader = _loader(name)
+    if loader is _onnx_file:
         from opal.cutout.onnx_file import file_hash, read_description  # noqa: PLC0415
 
         path = _file(name)
         described = read_description(path).model_dump(mode="json")
         return {**identity, "sha256": file_hash(path), "description": described}
-    if ENGINES.get(name) is _quantised:
+    if loader is _quantised:
         record = read_record(models_dir)
         return {**identity, "sha256": None if record is None else record.sha256}
     return {**identity, "sha256": model_spec(name).sha256}

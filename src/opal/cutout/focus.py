@@ -27,7 +27,7 @@ def leave_out_blurred(shape: _Floats, guide: NDArray[np.uint8]) -> tuple[_Floats
 
     `shape` (h, w) 0..1 and `guide` (h, w, 3) sRGB codes of the same size. Returns the shape and whether
     anything was left out. The main region is the one with most area times sharpness; regions whose
-    outlines are too faint to judge stay.
+    outlines are too faint to judge stay, and so does everything where fewer than two can be judged.
     """
     if count_large(shape > 0.5, 0.0) <= 1:
         return shape, False

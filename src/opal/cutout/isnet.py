@@ -18,19 +18,19 @@ FORM = NetworkForm(side=1024, mean=(128 / 255,) * 3, std=(256 / 255,) * 3, any_s
 def load_isnet(spec: ModelSpec, models_dir: Path, threads: int) -> NetworkEngine:
     """Load IS-Net's published weights; raises ModelMissing and ModelCorrupt."""
     path = verify_model(spec, models_dir)
-    info = EngineInfo(name="isnet", version=VERSION, model=spec.name, sha256=spec.sha256)
+    info = EngineInfo(name=spec.name, version=VERSION, model=spec.name, sha256=spec.sha256)
     model = open_network(path, FORM.side, any_size=True)
-    return NetworkEngine(info, model, FORM, cache=models_dir / "compiled", threads=threads)
+    return NetworkEngine(info, model, FORM, threads)
 
 
 def load_quantised(models_dir: Path, threads: int) -> NetworkEngine:
     """Load what `opal models optimize` made; raises ModelMissing and ModelCorrupt."""
     sha256 = verify_quantised(models_dir).sha256
-    return open_quantised(models_dir, sha256, cache=models_dir / "compiled", threads=threads)
+    return open_quantised(models_dir, sha256, threads)
 
 
-def open_quantised(folder: Path, sha256: str, *, cache: Path, threads: int) -> NetworkEngine:
+def open_quantised(folder: Path, sha256: str, threads: int) -> NetworkEngine:
     """An engine from the quantised network's two files in `folder`, whatever a record says."""
-    info = EngineInfo(name="isnet", version=VERSION, model=NAME, sha256=sha256)
+    info = EngineInfo(name=NAME, version=VERSION, model=NAME, sha256=sha256)
     model = open_network(files(folder)[0], FORM.side, any_size=True)
-    return NetworkEngine(info, model, FORM, cache=cache, threads=threads)
+    return NetworkEngine(info, model, FORM, threads)

@@ -21,14 +21,15 @@ from opal.cutout.confidence import judge
 from opal.cutout.interface import Cutout, EngineInfo
 from opal.cutout.refine import refine
 from opal.cutout.sight import Sight
-from opal.cutout.two_looks import first_size, leaves, part_to_look_at, second_size
+from opal.cutout.two_looks import AGAIN_SIZE, first_size, leaves, part_to_look_at, second_size
 from opal.errors import NoProductFound
 from opal.images.geometry import Box
 from opal.images.photo import Photo
 from opal.images.resize import resize_to
 
-# Below this confidence the whole photo is looked at again; what comes of that is taken if so much surer.
-_DOUBT, _CLEARLY_SURER = 0.8, 0.2
+# Below this confidence the whole photo is looked at again; what comes of that is taken if this share of the
+# doubt, or less, is left.
+_DOUBTFUL, _DOUBT_LEFT = 0.8, 1 / 3
 # Below this share of the frame there is no product, only a few pixels that the network liked.
 _LEAST_SHARE = 2e-4
 
@@ -125,13 +126,8 @@ class _Clock:
 class NetworkEngine:
     """One loaded network; calls from several threads take turns, each using all its CPU threads."""
 
-    def __init__(
-        self, info: EngineInfo, model: openvino.Model, form: NetworkForm, *, cache: Path, threads: int = 0
-    ) -> None:
-        """Compile the network; `threads` 0 uses all cores.
-
-        The compiled network is kept in the folder `cache`, which makes the next start three times as fast.
-        """
+    def __init__(self, info: EngineInfo, model: openvino.Model, form: NetworkForm, threads: int = 0) -> None:
+        """Compile the network, which takes about a second; `threads` 0 uses all cores."""
         self._info, self._form = info, form
         options = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -139,7 +135,8 @@ class NetworkEngine:
             # over it as over single precision, and the matte would differ from the next machine's.
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": threads,
-            "CACHE_DIR": str(cache),
+            # Nothing compiled is kept on disk: what would be loaded next time were bytes that no hash pins.
+            "CACHE_DIR": "",
         }
         self._network = openvino.Core().compile_model(model, "CPU", options)
         self._turn = Lock()
@@ -161,11 +158,10 @@ class NetworkEngine:
         clock = _Clock()
         sight = self._look(photo, clock)
         drawn = _draw(sight, photo)
-        if drawn.confidence < _DOUBT and sight.share < 1.0:
-            # A part taken out of its surroundings can be misread: the whole, just as closely, may say more.
-            whole = self._look_at(Box(0, 0, photo.width, photo.height), None, photo, clock)
-            again = _draw(whole, photo)
-            drawn = again if again.confidence > drawn.confidence + _CLEARLY_SURER else drawn
+        if drawn.confidence < _DOUBTFUL and sight.share < 1.0:
+            # A part taken out of its surroundings can be misread; the whole says better what belongs to it.
+            again = _draw(self._look_again(photo, clock), photo)
+            drawn = again if 1.0 - again.confidence < _DOUBT_LEFT * (1.0 - drawn.confidence) else drawn
         if not (drawn.matte > 0.5).any():
             raise NoProductFound
         done = time.perf_counter()
@@ -200,7 +196,12 @@ class NetworkEngine:
             closely = self._look_at(whole, first, photo, clock)
         return closely
 
-    def _look_at(self, part: Box, first: NDArray[np.float32] | None, photo: Photo, clock: _Clock) -> Sight:
+    def _look_again(self, photo: Photo, clock: _Clock) -> Sight:
+        """At the whole photo, more closely than the first look at it."""
+        whole = Box(0, 0, photo.width, photo.height)
+        return Sight(self.predict(photo.pixels, AGAIN_SIZE, clock), whole, photo.width, photo.height)
+
+    def _look_at(self, part: Box, first: NDArray[np.float32], photo: Photo, clock: _Clock) -> Sight:
         pixels = photo.pixels.crop(part.left, part.top, part.width, part.height)
         return Sight(self.predict(pixels, second_size(part, first), clock), part, photo.width, photo.height)
 

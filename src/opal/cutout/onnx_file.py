@@ -6,6 +6,8 @@ docs/models.md has the table of descriptions for well-known networks.
 
 import hashlib
 import math
+import shutil
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -29,7 +31,8 @@ class EngineFileInvalid(InvalidInput):
     title: ClassVar[str] = "Engine file invalid"
 
 
-_Std = Annotated[float, Field(gt=0.0)]
+_Std = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+_Mean = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
 class EngineDescription(BaseModel):
@@ -38,7 +41,7 @@ class EngineDescription(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     side: int = Field(default=1024, ge=32, le=4096, description="The photo is squeezed into this square.")
-    mean: tuple[float, float, float] = Field(
+    mean: tuple[_Mean, _Mean, _Mean] = Field(
         default=(0.5, 0.5, 0.5), description="Taken off each channel, 0 to 1, before dividing by `std`."
     )
     std: tuple[_Std, _Std, _Std] = Field(default=(1.0, 1.0, 1.0), description="Divides each channel.")
@@ -66,23 +69,49 @@ def read_description(path: Path) -> EngineDescription:
 
 
 def load_onnx_file(path: Path, models_dir: Path, threads: int) -> NetworkEngine:
-    """Load a network from `path`; the compiled form is kept in `models_dir`.
+    """Load a network from `path`, through a copy in `models_dir` that exists only meanwhile.
 
     Raises ModelMissing, ModelCorrupt when the description pins another hash, and EngineFileInvalid.
     """
-    found = file_hash(path)
     description = read_description(path)
+    form = NetworkForm(description.side, description.mean, description.std, description.output)
+    # What is hashed is what is loaded, and all of it: beside the copy lies no second file with weights.
+    models_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="onnx-file-", dir=models_dir) as folder:
+        alone = Path(folder) / "network.onnx"
+        _copy(path, alone)
+        found = file_hash(alone)
+        _check_pin(path, found, description)
+        try:
+            model = open_network(alone, form.side)
+        except RuntimeError as error:
+            raise EngineFileInvalid(
+                f"OpenVINO cannot read {path} as a network with one input of "
+                f"1 x 3 x {form.side} x {form.side} and all its weights in this one file."
+            ) from error
+        _check_answer(model, form, path)
+        info = EngineInfo(name="onnx-file", version=VERSION, model=path.stem, sha256=found)
+        return NetworkEngine(info, model, form, threads)
+
+
+def verify_onnx_file(path: Path) -> None:
+    """Check the file against the hash that its description pins, if any.
+
+    Raises ModelMissing, ModelCorrupt and EngineFileInvalid.
+    """
+    _check_pin(path, file_hash(path), read_description(path))
+
+
+def _check_pin(path: Path, found: str, description: EngineDescription) -> None:
     if description.sha256 not in {None, found}:
         raise ModelCorrupt(f"{path} has sha256 {found}, its description pins {description.sha256}.")
-    form = NetworkForm(description.side, description.mean, description.std, description.output)
+
+
+def _copy(path: Path, target: Path) -> None:
     try:
-        model = open_network(path, form.side)
-    except RuntimeError as error:
-        wanted = f"as a network with one input of 1 x 3 x {form.side} x {form.side}"
-        raise EngineFileInvalid(f"OpenVINO cannot read {path} {wanted}.") from error
-    _check_answer(model, form, path)
-    info = EngineInfo(name="onnx-file", version=VERSION, model=path.stem, sha256=found)
-    return NetworkEngine(info, model, form, cache=models_dir / "compiled", threads=threads)
+        shutil.copyfile(path, target)
+    except OSError as error:
+        raise ModelMissing(f"The engine's file {path} cannot be read: {error.strerror}.") from error
 
 
 def file_hash(path: Path) -> str:

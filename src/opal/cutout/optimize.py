@@ -97,7 +97,7 @@ def optimize(
         )
         sha256 = combined_hash(made_in)
         original = load_isnet(model_spec(SOURCE), models_dir, threads)
-        quantised = open_quantised(made_in, sha256, cache=made_in / "compiled", threads=threads)
+        quantised = open_quantised(made_in, sha256, threads)
         losses = measure_loss(original, quantised, held_out, say)
         record = QuantisedRecord(
             sha256=sha256,

@@ -181,13 +181,14 @@ def _colours(
 ) -> _Floats:
     """sRGB codes, 0..1, (N, S, 3), of the photo read bilinearly at places of the working grid."""
     height, width = photo.shape[:2]
-    y = np.clip((rows + 0.5) * (height / shape[0]) - 0.5, 0, height - 1.001).astype(np.float32)
-    x = np.clip((columns + 0.5) * (width / shape[1]) - 0.5, 0, width - 1.001).astype(np.float32)
+    y = np.clip((rows + 0.5) * (height / shape[0]) - 0.5, 0, height - 1)
+    x = np.clip((columns + 0.5) * (width / shape[1]) - 0.5, 0, width - 1)
     top, left = y.astype(np.intp), x.astype(np.intp)
-    down, across = (y - top)[..., None], (x - left)[..., None]
-    flat, first = photo.reshape(-1, 3), top * width + left
+    below, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
+    down, across = ((to - of)[..., None].astype(np.float32) for to, of in ((y, top), (x, left)))
     full = np.float32(65535.0 if photo.dtype == np.uint16 else 255.0)
-    corners = [flat[first + step].astype(np.float32) for step in (0, 1, width, width + 1)]
+    places = (top, left), (top, right), (below, left), (below, right)
+    corners = [photo[place].astype(np.float32) for place in places]
     upper = corners[0] + (corners[1] - corners[0]) * across
     lower = corners[2] + (corners[3] - corners[2]) * across
     found: _Floats = (upper + (lower - upper) * down) / full

@@ -34,7 +34,9 @@ _KEPT_IN_FLOAT = ["/conv_in.*", ".*side1.*"]
 
 
 class _Tensors:
-    """What the network sees of the photos: each of them whole, and the part that it would look at closely.
+    """What the network sees of the photos: each of them whole, and the part of it that holds the product.
+
+    Both squeezed into the square that the network was trained on, not in the sizes of `two_looks.py`.
 
     Decoded each time: twelve megabytes each are too many to keep.
     """

@@ -18,6 +18,9 @@ GRID = 64
 """A network that takes any size takes multiples of this: it halves its input six times."""
 FIRST_PIXELS = 448 * 448
 """Of the first look: enough to find every part of a product, and to know it from a neighbour."""
+AGAIN_SIZE = (640, 640)
+"""Of another look at the whole photo, where the close one left doubts: squeezed into a square, as networks
+are trained. On the samples a larger one was surer of wrong things, and took three times as long."""
 # What is this likely product, and how faintly seen what hangs on it may be: aerials are hardly more.
 _LIKELY, _FAINT = 0.3, 0.02
 # Room left around the product, as a share of its longer side: what surrounds it tells what it is.
@@ -65,14 +68,12 @@ def part_to_look_at(prediction: _Floats, width: int, height: int) -> Box:
     return Box(x, y, x_end - x, y_end - y)
 
 
-def second_size(part: Box, prediction: _Floats | None) -> tuple[int, int]:
+def second_size(part: Box, prediction: _Floats) -> tuple[int, int]:
     """Width and height at which to look at `part`, pixels.
 
-    More for an outline that is intricate in the first look, `prediction` (h, w), or where that is not to be
-    trusted (None).
+    More for an outline that is intricate in the first look, `prediction` (h, w).
     """
-    wanted = _INTRICATE if prediction is None else _pixels(prediction)
-    pixels = min(wanted, _MOST_ENLARGED**2 * part.width * part.height)
+    pixels = min(_pixels(prediction), _MOST_ENLARGED**2 * part.width * part.height)
     aspect = (part.width / part.height) ** (1.0 - _SQUEEZE)
     width, height = math.sqrt(pixels * aspect), math.sqrt(pixels / aspect)
     longer = _within(max(width, height), _LEAST, _STEP)

@@ -3,5 +3,5 @@
 Used by the engines, which name it, and by `opal process`, which makes a photo again once it has changed.
 """
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever the same photo would get another matte."""
