@@ -62,10 +62,13 @@ class NewPhoto(BaseModel):
         min_length=1,
         max_length=255,
         pattern=PRINTABLE,
-        description="Names the results; no path is made of it.",
+        description="Names the results where there is no SKU; no path is made of it.",
     )
     sku: str | None = Field(
-        default=None, max_length=64, pattern=PRINTABLE, description="Your product number."
+        default=None,
+        max_length=64,
+        pattern=PRINTABLE,
+        description="Your product number or GTIN; names the results.",
     )
 
 
