@@ -55,10 +55,6 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-# A killed run loses at most this much of its report, and so at most as much work.
-_SAVE_EVERY_S = 5.0
-
-
 @app.command()
 def process(  # noqa: PLR0917 - one parameter per option
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of photos.")],
@@ -115,7 +111,7 @@ def process(  # noqa: PLR0917 - one parameter per option
         engine = load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
         items |= _run(todo, folder, engine, recipe, workers or _default_workers())
     seconds = round(time.monotonic() - started, 2)
-    folder.save(seconds)
+    folder.save(seconds, ended=True)
     report = Report(seconds=seconds, items=[items[work.folder] for work in works])
     _tell(report, len(works) - len(todo), out, as_json)
     if report.failures:
@@ -126,7 +122,7 @@ def _run(
     todo: Sequence[Work], folder: ResultFolder, engine: CutoutEngine, recipe: LocalRecipe, workers: int
 ) -> dict[str, ReportItem]:
     done: dict[str, ReportItem] = {}
-    started = saved = time.monotonic()
+    started = time.monotonic()
     with _progress() as progress, ThreadPoolExecutor(workers) as pool:
         bar = progress.add_task("", total=len(todo), rate="")
         waiting = {pool.submit(process_photo, work, folder.out, engine, recipe): work for work in todo}
@@ -138,13 +134,10 @@ def _run(
                     done[work.folder] = future.result()
                     folder.note(work, done[work.folder])
                     _advance(progress, bar, len(done), time.monotonic() - started)
-                if time.monotonic() - saved > _SAVE_EVERY_S:
-                    folder.save(round(time.monotonic() - started, 2))
-                    saved = time.monotonic()
         except BaseException:
             # Ctrl-C: what is done stays done and is known to the next run.
             pool.shutdown(wait=False, cancel_futures=True)
-            folder.save(round(time.monotonic() - started, 2))
+            folder.save(round(time.monotonic() - started, 2), ended=False)
             remarks().print(
                 f"{len(done)} of {len(todo)} photos done. Run it again to go on.", highlight=False
             )

@@ -68,9 +68,9 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
     )
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "matte.png").write_bytes(encode_matte(cutout.matte))
+    _write(folder / "matte.png", encode_matte(cutout.matte))
     for variant in variants:
-        (folder / _name(variant)).write_bytes(variant.data)
+        _write(folder / _name(variant), variant.data)
     reported = [_reported(variant, work.folder) for variant in variants]
     return {
         "halved": photo.source.halved,
@@ -81,6 +81,17 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         "fidelity": least_faithful(reported),
         "variants": reported,
     }
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Under another name first: whoever looks meanwhile sees the old picture or the new one, whole."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _name(variant: Variant) -> str:

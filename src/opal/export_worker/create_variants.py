@@ -57,12 +57,16 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """What all of a photo's pictures are made of."""
+class Picture:
+    """A picture as it was made, before anything is said about it."""
 
+    preset: Preset
+    encoded: Encoded
+    composition: Composition
     subject: Upright
-    scene: Scene
-    backdrop: Photo | None
+    digital_source_type: DigitalSourceType | None
+    timings: dict[str, float]
+    """Seconds per step."""
 
 
 def create_variants(
@@ -84,9 +88,37 @@ def create_variants(
     """
     find_product(matte)
     subject = upright(photo, matte, placement)
-    source = _Source(subject, scene, backdrop)
+
+    def create(preset: Preset) -> Variant:
+        return _judged(make_picture(subject, scene, placement, preset, seed=seed, backdrop=backdrop))
+
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
-        return list(pool.map(lambda p: _create(source, placement, p, seed), presets))
+        return list(pool.map(create, presets))
+
+
+def make_picture(
+    subject: Upright,
+    scene: Scene,
+    placement: Placement,
+    preset: Preset,
+    *,
+    seed: int,
+    backdrop: Photo | None = None,
+) -> Picture:
+    """Compose and encode one picture; raises what `create_variants` does."""
+    ground = scene_for(preset, scene)
+    width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
+    composition = compose(
+        *(subject.photo, subject.matte, ground, placed_as, width, height),
+        seed=seed,
+        backdrop=backdrop,
+        clear=preset.clear_box(width, height) if preset.safe_area else None,
+    )
+    source_type = digital_source_type(ground, backdrop)
+    started = time.perf_counter()
+    encoded = _encoded(preset, composition, source_type)
+    timings = {**composition.timings, "encode": round(time.perf_counter() - started, 4)}
+    return Picture(preset, encoded, composition, subject, source_type, timings)
 
 
 def scene_for(preset: Preset, scene: Scene) -> Scene:
@@ -128,26 +160,14 @@ def placement_for(preset: Preset, placement: Placement) -> Placement:
     return placement.model_copy(update=changes)
 
 
-def _create(source: _Source, placement: Placement, preset: Preset, seed: int) -> Variant:
-    subject, backdrop = source.subject, source.backdrop
-    ground = scene_for(preset, source.scene)
-    width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
-    clear = preset.clear_box(width, height) if preset.safe_area else None
-    composition = compose(
-        *(subject.photo, subject.matte, ground, placed_as, width, height),
-        seed=seed,
-        backdrop=backdrop,
-        clear=clear,
-    )
-    source_type = digital_source_type(ground, backdrop)
-    timings = dict(composition.timings)
+def _judged(picture: Picture) -> Variant:
+    """The picture with what its own bytes say of it."""
+    preset, composition, subject = picture.preset, picture.composition, picture.subject
+    data, source_type = picture.encoded.data, picture.digital_source_type
     started = time.perf_counter()
-    made = _encoded(preset, composition, source_type)
-    data = made.data
-    encoded = time.perf_counter()
     finished = read_finished(data)
     placed = Placed(composition.alpha, composition.transform.scale, preset.extension, source_type)
-    compliance = check(finished, preset, placed, _fixed(preset, made))
+    compliance = check(finished, preset, placed, _fixed(preset, picture.encoded))
     checked = time.perf_counter()
     fidelity = measure(
         finished.pixels,
@@ -159,9 +179,9 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
         relight=composition.relight,
     )
     measured = time.perf_counter()
-    timings |= {
-        "encode": round(encoded - started, 4),
-        "compliance": round(checked - encoded, 4),
+    timings = {
+        **picture.timings,
+        "compliance": round(checked - started, 4),
         "fidelity": round(measured - checked, 4),
     }
     return Variant(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opal.errors import BackdropUnusable, NoProductFound, ProductTooSmall
-from opal.images.colour import Linear
+from opal.images.colour import Linear, to_linear
 from opal.images.composite import Layer, over_ground, over_nothing
 from opal.images.contact import SOLID, product_box
 from opal.images.foreground import decontaminate
@@ -159,7 +159,7 @@ def _laid_native(  # noqa: PLR0917 - compose's own arguments, and what it has fo
     return Composition(
         pixels=pixels,
         alpha=coverage,
-        refer=lambda: crop_resize_straight(photo.pixels, matte, box, target.width, target.height)[0],
+        refer=lambda: to_linear(photo.pixels.crop(box.left, box.top, box.width, box.height).numpy()),
         product_box=target,
         transform=placed.transform,
         upscaled=placed.upscaled,

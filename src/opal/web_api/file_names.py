@@ -28,9 +28,12 @@ def product_stem(sku: str | None, filename: str) -> str:
     return _safe(unicodedata.normalize("NFC", sku or "")) or safe_stem(filename)
 
 
-def unique_stems(filenames: Iterable[str]) -> list[str]:
-    """A safe stem per file name, no two the same even where case does not count: ``mug``, ``mug-2``."""
-    return _told_apart(safe_stem(filename) for filename in filenames)
+def unique_stems(filenames: Iterable[str], in_use: Iterable[str] = ()) -> list[str]:
+    """A safe stem per file name, no two the same even where case does not count: ``mug``, ``mug-2``.
+
+    None of them is one of the names `in_use` either.
+    """
+    return _told_apart((safe_stem(filename) for filename in filenames), in_use)
 
 
 def unique_product_stems(products: Iterable[tuple[str | None, str]]) -> list[str]:
@@ -47,8 +50,8 @@ def _safe(name: str) -> str:
     return f"_{stem}" if _DEVICES.fullmatch(stem.partition(".")[0]) else stem
 
 
-def _told_apart(names: Iterable[str]) -> list[str]:
-    taken: set[str] = set()
+def _told_apart(names: Iterable[str], in_use: Iterable[str] = ()) -> list[str]:
+    taken = {name.casefold() for name in in_use}
     stems = []
     for base in names:
         stem, number = base, 1
