@@ -29,7 +29,7 @@ from opal.images.matte import Matte, read_matte
 from opal.images.photo import Photo
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.states import ItemState
-from opal.marketplaces.presets import resolve_presets
+from opal.marketplaces.presets import resolve_presets, usable_presets
 from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
@@ -114,7 +114,7 @@ async def compose_variants(_means: Means, work: Work) -> Work:
         work.matte,
         resolve_scene(work.recipe.scene),
         resolve_placement(work.recipe.placement),
-        resolve_presets(work.recipe.presets),
+        resolve_presets(work.recipe.presets, usable_presets(work.recipe.own_presets)),
         seed=int(work.item.meta.get("seed", work.recipe.seed)),
         backdrop=work.backdrop,
     )
