@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from opal.content_credentials.manifest import Making
+from opal.content_credentials.sign import PictureSigner
 from opal.fidelity import Fidelity, measure
 from opal.images.budget import Budget, Encoded, encode_within
 from opal.images.encode import MEDIA_TYPE, OutputFormat
@@ -60,9 +62,11 @@ class Variant:
 class _Source:
     """What all of a photo's pictures are made of."""
 
+    photo: Photo
     subject: Upright
     scene: Scene
     backdrop: Photo | None
+    signer: PictureSigner | None
 
 
 def create_variants(
@@ -74,17 +78,19 @@ def create_variants(
     *,
     seed: int,
     backdrop: Photo | None = None,
+    signer: PictureSigner | None = None,
     workers: int = 2,
 ) -> list[Variant]:
     """Make one picture per preset, in the presets' order.
 
-    `matte` is (H, W) at the photo's size, `backdrop` the picture of a `backdrop` scene. At most `workers`
-    pictures are in memory at a time (about 0.3 GB each at 2000 x 2000). Raises NoProductFound,
-    ProductTooSmall, BackdropUnusable and BackdropTooSmall.
+    `matte` is (H, W) at the photo's size, `backdrop` the picture of a `backdrop` scene; a `signer` puts a
+    C2PA manifest into each. At most `workers` pictures are in memory at a time (about 0.3 GB each at
+    2000 x 2000). Raises NoProductFound, ProductTooSmall, BackdropUnusable, BackdropTooSmall and
+    SigningFailed.
     """
     find_product(matte)
     subject = upright(photo, matte, placement)
-    source = _Source(subject, scene, backdrop)
+    source = _Source(photo, subject, scene, backdrop, signer)
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
         return list(pool.map(lambda p: _create(source, placement, p, seed), presets))
 
@@ -142,9 +148,12 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
     source_type = digital_source_type(ground, backdrop)
     timings = dict(composition.timings)
     started = time.perf_counter()
-    made = _encoded(preset, composition, source_type)
-    data = made.data
+    making = _making(source, ground, preset, composition, source_type)
+    made = _encoded(preset, composition, source_type, _growth(source.signer, preset, making))
     encoded = time.perf_counter()
+    # What is measured from here on is the signed file, as it is delivered.
+    data = made.data if source.signer is None else source.signer.sign(made.data, preset.format, making)
+    signed = time.perf_counter()
     finished = read_finished(data)
     placed = Placed(composition.alpha, composition.transform.scale, preset.extension, source_type)
     compliance = check(finished, preset, placed, _fixed(preset, made))
@@ -161,7 +170,8 @@ def _create(source: _Source, placement: Placement, preset: Preset, seed: int) ->
     measured = time.perf_counter()
     timings |= {
         "encode": round(encoded - started, 4),
-        "compliance": round(checked - encoded, 4),
+        "sign": round(signed - encoded, 4),
+        "compliance": round(checked - signed, 4),
         "fidelity": round(measured - checked, 4),
     }
     return Variant(
@@ -198,11 +208,42 @@ def _canvas(preset: Preset, placement: Placement, matte: Matte) -> tuple[int, in
     return box.width + 2 * pad, box.height + 2 * pad, native
 
 
-def _encoded(preset: Preset, composition: Composition, source_type: DigitalSourceType | None) -> Encoded:
+def _making(
+    source: _Source,
+    ground: Scene,
+    preset: Preset,
+    composition: Composition,
+    source_type: DigitalSourceType | None,
+) -> Making:
+    backdrop = source.backdrop if isinstance(ground, BackdropScene) else None
+    return Making(
+        title=f"{preset.name}.{preset.extension}",
+        original=source.photo.source,
+        own_cutout=source.photo.alpha is not None,
+        ground=ground.kind,
+        backdrop=None if backdrop is None else backdrop.source,
+        scale=composition.transform.scale,
+        straightened_degrees=source.subject.degrees,
+        relit=composition.relight is not None,
+        digital_source_type=source_type,
+    )
+
+
+def _growth(signer: PictureSigner | None, preset: Preset, making: Making) -> int:
+    """Bytes to leave for the signature; 0 where nobody asks how large the file is."""
+    if signer is None or (preset.max_bytes is None and preset.min_bytes is None):
+        return 0
+    return signer.growth(preset.format, making)
+
+
+def _encoded(
+    preset: Preset, composition: Composition, source_type: DigitalSourceType | None, growth: int
+) -> Encoded:
+    budget = _budget(preset)
     return encode_within(
         composition.pixels,
         preset.format,
-        _budget(preset),
+        budget.leaving(growth) if growth else budget,
         dpi=preset.dpi,
         progressive=preset.progressive,
         metadata=PictureMetadata(digital_source_type=source_type),
