@@ -11,8 +11,10 @@ from typing import Any
 import c2pa
 import numpy as np
 import pytest
+import pyvips
 from tests.unit.drawn_products import Product, mug
 from tests.unit.signing_chain import Authority, new_authority, signing_files
+from tests.unit.timestamp_authority import OPENSSL, timestamp_authority
 
 from opal.content_credentials.manifest import Making, manifest_of
 from opal.content_credentials.read import UNTRUSTED, read_content_credentials
@@ -138,6 +140,13 @@ def actions(active: dict[str, Any]) -> list[dict[str, Any]]:
     return done
 
 
+def embedded(data: bytes) -> dict[str, bytes]:
+    """EXIF, XMP and profile as they stand in the file."""
+    picture = pyvips.Image.new_from_buffer(data, "")
+    names = ("exif-data", "xmp-data", "icc-profile-data")
+    return {name: bytes(picture.get(name)) for name in names if name in picture.get_fields()}
+
+
 @pytest.mark.parametrize("output", FORMATS)
 def test_the_librarys_own_reader_confirms_every_format(
     signed: dict[str, Variant], original: bytes, output: OutputFormat
@@ -162,6 +171,15 @@ def test_the_librarys_own_reader_confirms_every_format(
     assert active["signature_info"]["common_name"] == "Acme Pictures"
 
 
+def test_the_signer_answers_for_all_that_is_said(signed: dict[str, Variant]) -> None:
+    with c2pa.Reader("image/jpeg", io.BytesIO(signed["jpeg"].data)) as reader:
+        told = json.loads(reader.detailed_json())
+    claim = told["manifests"][told["active_manifest"]]["claim"]
+    labels = [each["url"].rsplit("/", 1)[-1] for each in claim["created_assertions"]]
+    assert {"c2pa.actions.v2", "c2pa.ingredient.v3", "c2pa.hash.data"} <= set(labels)
+    assert "gathered_assertions" not in claim
+
+
 @pytest.mark.parametrize("output", FORMATS)
 def test_source_type_of_metadata_and_manifest_agree(signed: dict[str, Variant], output: OutputFormat) -> None:
     variant = signed[output]
@@ -180,6 +198,7 @@ def test_signing_changes_no_pixel_and_no_metadata(
     with_manifest, without = read_finished(signed[output].data), read_finished(unsigned[output].data)
     assert (with_manifest.pixels == without.pixels).all()
     assert replace(with_manifest, pixels=without.pixels, bytes=without.bytes) == without
+    assert embedded(signed[output].data) == embedded(unsigned[output].data)
     assert signed[output].sha256 == hashlib.sha256(signed[output].data).hexdigest()
     grown = len(signed[output].data) - len(unsigned[output].data)
     assert 3_000 < grown < 6_000
@@ -324,3 +343,20 @@ def test_an_authority_for_timestamps_that_is_away_fails_the_picture_alone(tmp_pa
         signer.try_out()
     assert told.value.retryable
     assert "PRIVATE" not in told.value.message
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="needs the openssl program, which plays the timestamp authority")
+def test_a_timestamp_is_signed_in_and_its_size_was_known(
+    tmp_path: Path, authority: Authority, making: Making
+) -> None:
+    with timestamp_authority(tmp_path, authority) as url:
+        settings = signing_files(tmp_path, authority).model_copy(update={"timestamp_url": url})
+        signer = PictureSigner.of(settings)
+        assert signer is not None
+        data = encode(np.zeros((90, 90, 3), np.uint8), "jpeg")
+        signed = signer.sign(data, "jpeg", making)
+    read = read_content_credentials(signed, "image/jpeg")
+    assert read is not None
+    assert (read.broken, read.signer) == (False, "Acme Pictures")
+    assert read.signed_at is not None
+    assert abs(len(signed) - len(data) - signer.growth("jpeg", making)) < 64

@@ -18,9 +18,14 @@ from opal.images.photo import SourceInfo
 from opal.images.sniff import ImageFormat
 from opal.settings import SigningSettings
 
-# No thumbnails (the picture is one), and nothing is fetched from the network but the timestamp.
+# No thumbnails (the picture is one), and nothing is fetched from the network but the timestamp. Actions and
+# ingredients are of our own making: left alone, the library files them as "gathered", hearsay that the
+# signer does not answer for.
 _OPTIONS = {
-    "builder": {"thumbnail": {"enabled": False}},
+    "builder": {
+        "thumbnail": {"enabled": False},
+        "created_assertion_labels": ["c2pa.actions", "c2pa.ingredient"],
+    },
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
 # A grey square: as small as a file of each format can be, to sign for trial.
