@@ -92,7 +92,11 @@ def read_content_credentials(
         # A reference to a manifest has no error class of its own in c2pa-python 0.38.
         state = ELSEWHERE if str(error).startswith("Remote:") else UNREADABLE
         return ContentCredentials(state, (_plain(str(error)) or "",))
-    return _credentials(told)
+    try:
+        return _credentials(told)
+    except (AttributeError, KeyError, TypeError) as error:
+        # Signed or not, another program's manifest may have a shape that none of ours has.
+        return ContentCredentials(UNREADABLE, (f"the manifest has an unknown shape: {error!r}",))
 
 
 def _credentials(told: dict[str, Any]) -> ContentCredentials:
