@@ -63,13 +63,15 @@ def _fetch(place: Path) -> None:
     with tempfile.TemporaryDirectory(dir=_FOLDER) as text:
         folder = Path(text)
         try:
-            command = [*npm_command(), "pack", _PACKAGE, "--silent", "--ignore-scripts"]
-        except DownloadFailed as error:
-            _missing(error.message)
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+            command = [*npm_command(), "pack", _PACKAGE, "--ignore-scripts", "--fetch-retries=0"]
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+            )
+        except (DownloadFailed, subprocess.TimeoutExpired) as error:
+            _missing(f"{_PACKAGE} could not be fetched: {error}")
         tarball = next(folder.glob("*.tgz"), None)
         if done.returncode != 0 or tarball is None:
-            _missing(f"npm could not fetch {_PACKAGE}: {done.stderr.strip()[-300:]}")
+            _missing(f"{_PACKAGE} could not be fetched: {done.stderr.strip()[:300]}")
         assert hashlib.sha256(tarball.read_bytes()).hexdigest() == _SHA256, f"{_PACKAGE} is another one"
         with tarfile.open(tarball) as archive:
             archive.extractall(folder / "contents", filter="data")
