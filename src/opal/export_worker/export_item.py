@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from opal.blobs.interface import Blobs
+from opal.content_credentials.sign import PictureSigner
 from opal.database import backdrops, items, jobs, variants
 from opal.database.engine import Database
 from opal.database.variants import VariantRow
@@ -46,6 +47,7 @@ class Means:
     database: Database
     blobs: Blobs
     limits: Limits
+    signer: PictureSigner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,11 @@ async def decode(means: Means, work: Work) -> Work:
     )
 
 
-async def compose_variants(_means: Means, work: Work) -> Work:
-    """One picture per preset; CPU-bound, so off the event loop, which renews the lease."""
+async def compose_variants(means: Means, work: Work) -> Work:
+    """One picture per preset, signed where a certificate is set.
+
+    CPU-bound, so off the event loop, which renews the lease.
+    """
     assert work.photo is not None
     assert work.matte is not None
     made = await asyncio.to_thread(
@@ -117,6 +122,7 @@ async def compose_variants(_means: Means, work: Work) -> Work:
         resolve_presets(work.recipe.presets, usable_presets(work.recipe.own_presets)),
         seed=int(work.item.meta.get("seed", work.recipe.seed)),
         backdrop=work.backdrop,
+        signer=means.signer,
     )
     return replace(work, variants=tuple(made), photo=None, matte=None, backdrop=None)
 
