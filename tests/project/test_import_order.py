@@ -11,8 +11,18 @@ SERVICES = {"web_api", "billing_service", "orchestrator", "export_worker", "scor
 LAYERS: tuple[set[str], ...] = (
     {"opal", "errors"},
     {"settings", "items", "messages", "images"},
-    {"marketplaces", "fidelity", "telemetry", "blobs", "queues", "database", "cutout", "placement"},
-    {"worker", "outbox_relay", "sweeper", "http", "assembly"},
+    {
+        "marketplaces",
+        "fidelity",
+        "telemetry",
+        "blobs",
+        "queues",
+        "database",
+        "outgoing",
+        "cutout",
+        "placement",
+    },
+    {"worker", "outbox_relay", "webhook_sender", "sweeper", "http", "assembly"},
     SERVICES,
     {"cli", "__main__"},
 )
@@ -28,6 +38,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "opentelemetry": ("opal.telemetry",),
     "prometheus_client": ("opal.telemetry", "opal.http", "opal.worker"),
     "sqlalchemy": ("opal.database",),
+    "standardwebhooks": ("opal.webhook_sender",),
     "stream_zip": ("opal.web_api",),
     "typer": ("opal.cli",),
     "rich": ("opal.cli",),
