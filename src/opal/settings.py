@@ -191,7 +191,7 @@ class WebhookSettings(BaseSettings):
         description="And how long these failures must have lasted, so that a short outage disables nothing.",
     )
     max_per_tenant: int = Field(default=10, ge=1, le=100, description="Endpoints that a tenant may have.")
-    concurrency: int = Field(default=64, ge=1, le=1000, description="Deliveries under way at a time.")
+    concurrency: int = Field(default=200, ge=1, le=1000, description="Deliveries under way at a time.")
     per_endpoint: int = Field(default=4, ge=1, description="Deliveries to one endpoint at a time.")
     poll_s: float = Field(default=1.0, ge=0.05, le=60, description="How often due deliveries are looked for.")
     old_secret_s: float = Field(

@@ -53,7 +53,7 @@ class Outgoing:
         # The bare transport: a client on top would keep cookies, and send one host's to another behind the
         # same address.
         self._transport = httpx.AsyncHTTPTransport(
-            verify=tls or ssl.create_default_context(),
+            verify=tls or _authorities(),
             trust_env=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
@@ -157,6 +157,13 @@ class _Call:
             headers={**self.headers, "Host": self.target.host_header, "Accept-Encoding": "identity"},
             extensions={"timeout": timeout.as_dict(), "sni_hostname": self.target.host},
         )
+
+
+def _authorities() -> ssl.SSLContext:
+    """Those that come with the HTTP client, for machines that have none, and the machine's own."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context
 
 
 def _reason(error: Exception) -> str:
