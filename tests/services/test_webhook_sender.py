@@ -305,16 +305,13 @@ async def test_one_that_hangs_holds_up_nobody_else(hooks: Hooks, receiver: Recei
         hanging.say = None
         stuck = await hooks.endpoint(hanging.url)
         await hooks.endpoint(receiver.url)
-        async with running(hooks.sender(timeout_s=2.0)):
+        async with running(hooks.sender(timeout_s=30)):
             await hooks.complete(20)
-            await receiver.wait_for(20, 1.9)
-            assert hanging.most_open == 4
-            while (await hooks.hook(stuck)).failures == 0:
-                await hanging.wait_for(1)
-                await asyncio.sleep(0.05)
+            await hanging.wait_for(4)
+            await receiver.wait_for(20, 25)
+        assert (hanging.connections, hanging.most_open) == (4, 4)
         assert receiver.most_open <= 4
-    found = [each for each in await hooks.deliveries(stuck) if each.attempts]
-    assert {each.last_error for each in found} == {"No answer within 2 s."}
+    assert {each.attempts for each in await hooks.deliveries(stuck)} == {0}
 
 
 async def test_many_senders_send_each_delivery_once(hooks: Hooks, receiver: Receiver) -> None:

@@ -67,8 +67,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A try that did not succeed; ``next_at`` None: it was the last one. ``not_before``: asked for by the
-    endpoint; ``gone``: it does not want to be called any more."""
+    """A try that did not succeed; ``next_at`` None: it was the last one.
+
+    ``not_before`` is what the endpoint asked for; ``gone``: it does not want to be called any more.
+    """
 
     status: int | None
     reason: str
@@ -92,8 +94,7 @@ async def due_webhooks(
     """Endpoints that have something due, in no order that favours any, with their failures in a row."""
     query = (
         select(webhooks.c.id, webhooks.c.failures)
-        .where(webhooks.c.state == "active", webhooks.c.id.not_in(without))
-        .where(or_(webhooks.c.not_before.is_(None), webhooks.c.not_before <= now))
+        .where(_callable(now), webhooks.c.id.not_in(without))
         .where(exists().where(deliveries.c.webhook_id == webhooks.c.id, _claimable(now)))
         .order_by(func.random())
         .limit(limit)
@@ -104,11 +105,15 @@ async def due_webhooks(
 async def claim(
     connection: AsyncConnection, webhook_id: str, limit: int, *, now: datetime, claim_s: float
 ) -> list[Due]:
-    """Take the endpoint's ``limit`` longest due deliveries that nobody has, for ``claim_s`` seconds."""
+    """Take the endpoint's ``limit`` longest due deliveries that nobody has, for ``claim_s`` seconds.
+
+    None while it is disabled or left alone.
+    """
     until = now + timedelta(seconds=claim_s)
     free = (
         select(deliveries.c.id)
         .where(deliveries.c.webhook_id == webhook_id, _claimable(now))
+        .where(exists().where(webhooks.c.id == webhook_id, _callable(now)))
         .order_by(deliveries.c.next_at, deliveries.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -255,6 +260,13 @@ async def forget_before(connection: AsyncConnection, before: datetime) -> int:
     unused = ~exists().where(deliveries.c.event_id == events.c.id)
     await connection.execute(delete(events).where(events.c.created_at < before, unused))
     return gone.rowcount
+
+
+def _callable(now: datetime) -> Any:
+    """Whether the endpoint is on, and not being left alone after a failure."""
+    return and_(
+        webhooks.c.state == "active", or_(webhooks.c.not_before.is_(None), webhooks.c.not_before <= now)
+    )
 
 
 def _claimable(now: datetime) -> Any:

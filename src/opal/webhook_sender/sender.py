@@ -13,17 +13,19 @@ import structlog
 
 from opal import __version__
 from opal.database import deliveries
-from opal.database.deliveries import Due, Failed, FailurePolicy
+from opal.database.deliveries import Due, Failed
 from opal.database.engine import Database, utc_now
 from opal.errors import AddressRefused, OpalError, OutgoingFailed
 from opal.outgoing.client import Answer, Outgoing
 from opal.settings import WebhookSettings
-from opal.webhook_sender.schedule import pause_after, retry_after, wait_after
+from opal.webhook_sender.schedule import retry_after, wait_after
+from opal.webhook_sender.settling import Outcome, Settling
 from opal.webhook_sender.signing import signed_headers
 
 # What comes back is not looked at; reading a little of it lets a server finish its answer.
 _MOST_BODY = 16_384
-_SETTLING_S = 15.0
+# After so many one after the other an endpoint with a backlog gives its place to whoever waits.
+_IN_A_ROW = 25
 _GRACE_S = 2.0
 _FORGET_EVERY = timedelta(hours=1)
 _GONE = 410
@@ -38,12 +40,11 @@ class WebhookSender:
         self._db = db
         self._outgoing = outgoing
         self._settings = settings
-        self._policy = FailurePolicy(
-            settings.max_failures, timedelta(seconds=settings.disable_after_s), pause_after
-        )
+        self._settling = Settling(db, settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
         self._wake = asyncio.Event()
+        self._closing = False
         self._forget_at = utc_now()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -63,13 +64,14 @@ class WebhookSender:
             await self.close()
 
     async def deliver_due(self) -> int:
-        """Make one round of what is due now and wait for its end; returns how many deliveries were tried."""
+        """Work off what is due now, and wait for the end; returns how many deliveries it began with."""
         begun = await self._begin()
         await asyncio.gather(*self._tasks)
         return begun
 
     async def close(self) -> None:
         """Give deliveries under way a moment to end; what is cut off is made again when its claim ends."""
+        self._closing = True
         if self._tasks:
             _, cut_off = await asyncio.wait(self._tasks, timeout=_GRACE_S)
             for task in cut_off:
@@ -102,12 +104,11 @@ class WebhookSender:
         if not any(shares.values()):
             return 0
         claimed: list[Due] = []
-        claim_s = self._settings.timeout_s + _SETTLING_S
         async with self._db.transaction() as connection:
             for webhook_id, share in shares.items():
                 limit = min(share, places - len(claimed))
                 if limit > 0:
-                    claimed += await deliveries.claim(connection, webhook_id, limit, now=now, claim_s=claim_s)
+                    claimed += await self._settling.claim(connection, webhook_id, limit)
         for each in claimed:
             self._start(each)
         return len(claimed)
@@ -118,7 +119,7 @@ class WebhookSender:
 
     def _start(self, due: Due) -> None:
         self._busy[due.webhook_id] += 1
-        task = asyncio.create_task(self._deliver(due), name=f"webhook-{due.id}")
+        task = asyncio.create_task(self._work_off(due), name=f"webhook-{due.id}")
         self._tasks.add(task)
 
         def ended(done: asyncio.Task[None]) -> None:
@@ -130,30 +131,34 @@ class WebhookSender:
 
         task.add_done_callback(ended)
 
-    async def _deliver(self, due: Due) -> None:
+    async def _work_off(self, due: Due) -> None:
+        """Deliver ``due`` and, while that goes well, what else waits for its endpoint."""
+        following: Due | None = due
+        for left in reversed(range(_IN_A_ROW)):
+            if following is not None:
+                following = await self._deliver(following, more=left > 0)
+
+    async def _deliver(self, due: Due, *, more: bool) -> Due | None:
+        """Try once and note how it went; returns the endpoint's next delivery, if ``more`` are wanted."""
         ids = {"webhook_id": due.webhook_id, "delivery_id": due.id, "event_id": due.event_id}
         try:
             outcome = await self._try(due)
-            async with self._db.transaction() as connection:
-                if isinstance(outcome, Failed):
-                    disabled = await deliveries.record_failure(connection, due, outcome, self._policy)
-                else:
-                    await deliveries.record_success(connection, due, outcome)
-                    disabled = None
+            settled = await self._settling.settle(due, outcome, more=more and not self._closing)
         except OpalError as error:
             _log.warning("webhook unsettled", action="webhook.unsettled", code=error.code, **ids)
-            return
+            return None
         except Exception:
             _log.exception("webhook unsettled", action="webhook.unsettled", **ids)
-            return
+            return None
         if isinstance(outcome, Failed):
             _log.info("webhook failed", action="webhook.failed", reason=outcome.reason, **ids)
         else:
             _log.info("webhook delivered", action="webhook.delivered", status=outcome, **ids)
-        if disabled is not None:
-            _log.warning("webhook disabled", action="webhook.disabled", reason=disabled, **ids)
+        if settled.disabled is not None:
+            _log.warning("webhook disabled", action="webhook.disabled", reason=settled.disabled, **ids)
+        return settled.following
 
-    async def _try(self, due: Due) -> int | Failed:
+    async def _try(self, due: Due) -> Outcome:
         """One call; the status of a success, or what went wrong and when to try again."""
         now = utc_now()
         headers = {
