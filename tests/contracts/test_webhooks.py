@@ -297,6 +297,21 @@ async def test_failures_count_until_one_succeeds_and_disable_when_they_last(data
     assert (again.state, again.failures, again.disabled_reason) == ("active", 0, None)
 
 
+async def test_enabling_makes_all_that_waits_due(database: Database) -> None:
+    hook = await told(database, 3)
+    first, second, _ = await claim(database, hook)
+    policy = FailurePolicy(1, timedelta(0), lambda _failures: timedelta(hours=1))
+    async with database.transaction() as connection:
+        await deliveries.record_success(connection, first, 200)
+        later = Failed(500, "It answered 500.", utc_now() + timedelta(hours=20))
+        assert await deliveries.record_failure(connection, second, later, policy) is not None
+        await connection.execute(delivery_table.update().values(claimed_until=None))
+    assert await claim(database, hook) == []
+    async with database.transaction() as connection:
+        await webhooks.enable_webhook(connection, TENANT, hook.id)
+    assert len(await claim(database, hook)) == 2
+
+
 async def test_many_failures_in_a_short_outage_disable_nothing(database: Database) -> None:
     hook = await told(database, 20)
     policy = FailurePolicy(3, timedelta(hours=1), lambda _failures: timedelta(0))

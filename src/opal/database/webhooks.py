@@ -48,7 +48,9 @@ async def create_webhook(
     Raises ``TooManyWebhooks`` when the tenant has ``most`` already.
     """
     # Creations of one tenant take turns, or two would both be the last one allowed.
-    await connection.execute(select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update())
+    await connection.execute(
+        select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update(key_share=True)
+    )
     have = select(func.count()).select_from(webhooks).where(webhooks.c.tenant_id == tenant_id)
     if int((await connection.execute(have)).scalar_one()) >= most:
         raise TooManyWebhooks
@@ -107,13 +109,15 @@ async def rotate_secret(
 
 
 async def enable_webhook(connection: AsyncConnection, tenant_id: str, webhook_id: str) -> Webhook:
-    """Turn the endpoint on, its failures forgotten; what waited is due again. Raises ``UnknownWebhook``."""
+    """Turn the endpoint on, its failures forgotten; all that waits is due now. Raises ``UnknownWebhook``."""
     await _one(connection, _of(tenant_id, webhook_id).with_for_update(key_share=True))
     await connection.execute(
         update(webhooks)
         .where(webhooks.c.id == webhook_id)
         .values(state="active", disabled_reason=None, failures=0, failing_since=None, not_before=None)
     )
+    waiting = update(webhook_deliveries).where(webhook_deliveries.c.webhook_id == webhook_id)
+    await connection.execute(waiting.where(webhook_deliveries.c.state == "waiting").values(next_at=utc_now()))
     return await tenant_webhook(connection, tenant_id, webhook_id)
 
 

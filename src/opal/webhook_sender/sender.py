@@ -77,6 +77,7 @@ class WebhookSender:
             for task in cut_off:
                 task.cancel()
             await asyncio.gather(*cut_off, return_exceptions=True)
+        await self._settling.close()
 
     async def _look(self) -> None:
         try:

@@ -68,6 +68,11 @@ class Settling:
         """Up to ``limit`` of the endpoint's due deliveries, for long enough to try each once."""
         return await deliveries.claim(connection, webhook_id, limit, now=utc_now(), claim_s=self._claim_s)
 
+    async def close(self) -> None:
+        """Wait for what is being noted; call when nothing is under way any more."""
+        if self._writer is not None:
+            await self._writer
+
     async def _write(self) -> None:
         while self._ended:
             # Every transaction locks in this order, and endpoints before their deliveries, so that none wait
