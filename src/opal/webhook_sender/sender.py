@@ -26,7 +26,7 @@ from opal.webhook_sender.signing import signed_headers
 _MOST_BODY = 16_384
 # After so many one after the other an endpoint with a backlog gives its place to whoever waits.
 _IN_A_ROW = 25
-_GRACE_S = 2.0
+_GRACE_S = 1.0
 _FORGET_EVERY = timedelta(hours=1)
 _GONE = 410
 
