@@ -1,20 +1,15 @@
 """The two sides as processes that take turns, photo by photo, so that both meet the same noise."""
 
-import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import numpy as np
 import pyvips
 from benchmarks.cutouts.cases import Case
+from benchmarks.peers.process import Side
 
 from opal.images.matte import Matte
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,51 +27,20 @@ class Made:
     """Why there is no cut-out; the matte is then empty."""
 
 
-class Maker:
+class Maker(Side):
     """A maker's process; a context that ends it."""
 
     def __init__(self, name: str, side: str, what: str, folder: Path) -> None:
         """`folder` is where its PNGs go."""
-        self.name = name
+        super().__init__(name, [sys.executable, "-m", "benchmarks.cutouts.maker", side, what])
         self._out = folder / f"{name.replace(' ', '-')}.png"
-        self._command = [sys.executable, "-m", "benchmarks.cutouts.maker", side, what]
-
-    def __enter__(self) -> Self:
-        """Start it and wait until its network is loaded."""
-        self._process = subprocess.Popen(
-            self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        try:
-            self._read()
-        except RuntimeError:
-            self._process.communicate()  # closes its pipes
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End it: it stops when its stdin does."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        try:
-            self._process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
     def make(self, case: Case, shape: tuple[int, int]) -> Made:
         """Cut one photo out; `shape` is its upright (height, width).
 
         Raises RuntimeError when the process dies.
         """
-        assert self._process.stdin is not None
-        task = {"photo": str(case.photo.absolute()), "out": str(self._out)}
-        self._process.stdin.write(json.dumps(task) + "\n")
-        self._process.stdin.flush()
-        told = self._read()
+        told = self.ask({"photo": str(case.photo.absolute()), "out": str(self._out)})
         if "failed" in told:
             empty = np.zeros(shape, np.float32)
             return Made(empty, 0.0, 0.0, told["peak_mib"], 0, {}, failed=told["failed"])
@@ -90,14 +54,6 @@ class Maker:
             steps=told["steps"],
             confidence=told.get("confidence"),
         )
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended with exit code {self._process.wait()}; see above")
-        told: dict[str, Any] = json.loads(line)
-        return told
 
 
 def alpha_of(png: Path) -> Matte:

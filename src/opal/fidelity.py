@@ -4,6 +4,8 @@ Called by export-worker for every variant and by scoring for the scene picture. 
 decoded again, so what JPEG did to the product is in the figures.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
@@ -43,6 +45,7 @@ LEAST_LOCAL_SSIM = 0.8
 
 _CHUNK = 1 << 14
 """Pixels per step: their intermediate arrays fit the cache, which doubles the speed."""
+_LUMA_CHUNK = 1 << 18
 
 
 class LightMatch(BaseModel):
@@ -122,7 +125,7 @@ def measure(
     iou = _silhouette_iou(found, matte, transform)
     compared = int(np.count_nonzero(inside))
     lit = reference if relight is None else relight.apply(reference)
-    match = relight and _light_match(relight, shown[inside], reference[inside], lit[inside])
+    match = relight and _light_match(relight, shown, reference, lit, inside)
     if compared == 0:
         return Fidelity(
             pixels_compared=0,
@@ -133,7 +136,7 @@ def measure(
             silhouette_iou=iou,
             light_match=match,
         )
-    within, highest, total = _colour_difference(shown[inside], reference[inside])
+    within, highest, total = _colour_difference(shown, reference, inside)
     ssim, local_ssim = _ssim(shown, lit, inside)
     local = local_colour(shown, lit, inside)
     return Fidelity(
@@ -153,11 +156,13 @@ def measure(
     )
 
 
-def _light_match(relight: Relight, shown: NDArray[np.uint8], reference: Linear, lit: Linear) -> LightMatch:
-    """What the change alone does to the photo's pixels (n, 3), and whether the picture shows them `lit`."""
-    compared = len(shown)
-    within, _, _ = _colour_difference(shown, lit)
-    _, _, altered = _colour_difference(to_srgb8(reference), lit)
+def _light_match(
+    relight: Relight, shown: NDArray[np.uint8], reference: Linear, lit: Linear, inside: NDArray[np.bool_]
+) -> LightMatch:
+    """What the change alone does to the photo's pixels, and whether the picture shows them `lit`."""
+    compared = int(np.count_nonzero(inside))
+    within, _, _ = _colour_difference(shown, lit, inside)
+    _, _, altered = _colour_difference(to_srgb8(reference), lit, inside)
     red, green, blue = (round(gain, 4) for gain in relight.gains)
     return LightMatch(
         stops=round(relight.stops, 4),
@@ -168,12 +173,17 @@ def _light_match(relight: Relight, shown: NDArray[np.uint8], reference: Linear, 
     )
 
 
-def _colour_difference(shown: NDArray[np.uint8], reference: Linear) -> tuple[int, float, float]:
-    """Count within the threshold, maximum and sum of CIEDE2000 over (n, 3) pixels."""
+def _colour_difference(
+    shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
+) -> tuple[int, float, float]:
+    """Count within the threshold, maximum and sum of CIEDE2000 over the pixels `inside`."""
     within, highest, total = 0, 0.0, 0.0
-    for start in range(0, len(shown), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        difference = delta_e2000(linear_to_lab(LINEAR_OF_8_BIT[shown[part]]), linear_to_lab(reference[part]))
+    for rows in _bands(inside.shape, _CHUNK):
+        counted = inside[rows]
+        if not counted.any():
+            continue
+        codes, linear = shown[rows][counted], reference[rows][counted]
+        difference = delta_e2000(linear_to_lab(LINEAR_OF_8_BIT[codes]), linear_to_lab(linear))
         within += int(np.count_nonzero(difference <= JUST_NOTICEABLE))
         highest = max(highest, float(difference.max()))
         total += float(difference.sum(dtype=np.float64))
@@ -186,8 +196,7 @@ def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
     A product thinner than a window keeps the windows centred inside it; beyond the product both
     pictures are made equal, so that the new ground does not count.
     """
-    one = shown @ _LUMA
-    other = np.where(inside, to_srgb8(reference) @ _LUMA, one)
+    one, other, inside = _lumas(shown, reference, inside)
     while min(one.shape) > _SSIM_SIDE:
         one, other, inside = halve(one), halve(other), halve(inside.astype(np.float32)) == 1.0
     moments = np.stack([one, other, one * one, other * other, one * other], axis=-1)
@@ -201,6 +210,32 @@ def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
     if not windows.any():
         windows = inside
     return float(similarity[windows].mean(dtype=np.float64)), local_structure(similarity, windows)
+
+
+def _lumas(
+    shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Luma of both where `inside`, that of `shown` for both elsewhere; halved once where they are large."""
+    halved = min(inside.shape) > _SSIM_SIDE
+    height, width = (side // 2 for side in inside.shape) if halved else inside.shape
+    one, other = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    kept = np.empty((height, width), bool)
+    for rows in _bands(inside.shape, _LUMA_CHUNK):
+        here = inside[rows]
+        ours = shown[rows] @ _LUMA
+        theirs = np.where(here, to_srgb8(reference[rows]) @ _LUMA, ours)
+        if halved:
+            ours, theirs, here = halve(ours), halve(theirs), halve(here.astype(np.float32)) == 1.0
+            rows = slice(rows.start // 2, rows.start // 2 + len(ours))  # noqa: PLW2901 - of the halved arrays
+        one[rows], other[rows], kept[rows] = ours, theirs, here
+    return one, other, kept
+
+
+def _bands(shape: tuple[int, ...], pixels: int) -> Iterator[slice]:
+    """Rows of (height, width) in steps of about so many pixels, an even number of rows each."""
+    step = max(2, pixels // max(1, shape[1]) // 2 * 2)
+    for top in range(0, shape[0], step):
+        yield slice(top, min(shape[0], top + step))
 
 
 def _silhouette_iou(found: NDArray[np.float32], matte: Matte, transform: Transform) -> float | None:

@@ -200,6 +200,25 @@ class WebhookSettings(BaseSettings):
     keep_days: int = Field(default=30, ge=1, description="How long deliveries can be listed and replayed.")
 
 
+class SigningSettings(BaseSettings):
+    """Whose name the pictures carry: C2PA manifests (docs/provenance.md). Unset, they are not signed."""
+
+    model_config = _group("SIGNING_")
+
+    certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate chain, the signer's own first; set with the key.",
+    )
+    key: Path | None = Field(
+        default=None, description="PEM file of that certificate's private key, without a passphrase."
+    )
+    timestamp_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Timestamp authority (RFC 3161), asked once per picture; unset: no timestamps.",
+    )
+
+
 class SweeperSettings(BaseSettings):
     """The sweeper, which heals what was left half-done."""
 
@@ -248,6 +267,7 @@ class Settings(BaseSettings):
     review: ReviewSettings = Field(default_factory=ReviewSettings)
     outgoing: OutgoingSettings = Field(default_factory=OutgoingSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
+    signing: SigningSettings = Field(default_factory=SigningSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -273,6 +293,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "review": ReviewSettings,
     "outgoing": OutgoingSettings,
     "webhook": WebhookSettings,
+    "signing": SigningSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,
 }

@@ -13,7 +13,7 @@ from opal.blobs.interface import Permission
 from opal.errors import InvalidInput
 from opal.http.errors import RangeNotSatisfiable
 from opal.web_api.blobs import requested_span
-from opal.web_api.file_names import safe_stem, unique_stems
+from opal.web_api.file_names import product_stem, safe_stem, unique_product_stems, unique_stems
 
 PICTURE = bytes(range(256)) * 40
 
@@ -148,6 +148,33 @@ async def test_the_archive_holds_every_picture_stored_and_a_report(api: WebApi) 
     assert report["items"][0]["variants"][0]["path"] == "mug/square-1x1.jpg"
 
 
+async def test_pictures_are_named_by_sku_and_photos_of_one_sku_kept_apart(api: WebApi) -> None:
+    photos = [
+        {"filename": "front.jpg", "sku": "AB/1.5"},
+        {"filename": "back.jpg", "sku": "AB/1.5"},
+        {"filename": "IMG_1.jpg", "sku": "04012345678901"},
+        {"filename": "IMG_2.jpg"},
+    ]
+    job = await api.job(items=photos)
+    for index, item in enumerate(job["items"]):
+        await api.upload(job, photo(), index)
+        await api.finish(item["id"], {"square-1x1": bytes([index])})
+    answer = await api.client.get(f"/v1/jobs/{job['id']}/archive.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        stored = {name: archive.read(name) for name in archive.namelist() if name != "report.json"}
+    assert stored == {
+        "AB_1.5/square-1x1.jpg": b"\x00",
+        "AB_1.5-2/square-1x1.jpg": b"\x01",
+        "04012345678901/square-1x1.jpg": b"\x02",
+        "IMG_2/square-1x1.jpg": b"\x03",
+    }
+    names = []
+    for item in job["items"]:
+        answer = await api.client.get(f"/v1/jobs/{job['id']}/items/{item['id']}/variants")
+        names += [variant["filename"] for variant in answer.json()["variants"]]
+    assert names == [name.replace("/", "-") for name in stored]
+
+
 async def test_no_archive_before_there_is_a_picture(api: WebApi) -> None:
     job = await api.job()
     answer = await api.client.get(f"/v1/jobs/{job['id']}/archive.zip")
@@ -184,3 +211,27 @@ def test_file_names_are_safe_everywhere(filename: str, stem: str) -> None:
 
 def test_file_names_are_unique_without_case() -> None:
     assert unique_stems(["a.jpg", "A.png", "a-2.jpg", "a.gif"]) == ["a", "A-2", "a-2-2", "a-3"]
+
+
+@pytest.mark.parametrize(
+    ("sku", "stem"),
+    [
+        ("MUG-01", "MUG-01"),
+        ("04012345678901", "04012345678901"),
+        ("AB/1.5", "AB_1.5"),
+        ("../../etc", "etc"),
+        ("nul", "_nul"),
+        ("a\\b:c*?", "a_b_c"),
+        ("x" * 200, "x" * 80),
+        (None, "mug"),
+        ("", "mug"),
+        (" ?/ ", "mug"),
+    ],
+)
+def test_a_product_number_is_a_name_as_a_whole(sku: str | None, stem: str) -> None:
+    assert product_stem(sku, "photos/mug.jpg") == stem
+
+
+def test_one_sku_for_several_photos_makes_several_names() -> None:
+    products = [("M-1", "a.jpg"), ("m-1", "b.jpg"), (None, "M-1.png"), ("M/1", "c.jpg"), ("M:1", "d.jpg")]
+    assert unique_product_stems(products) == ["M-1", "m-1-2", "M-1-3", "M_1", "M_1-2"]

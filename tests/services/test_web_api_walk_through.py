@@ -34,7 +34,10 @@ async def test_the_walk_through_works_as_it_is_written(tmp_path: Path) -> None:
         output = await typed(api, tmp_path, walk_through())
         assert await api.credits() == (CREDITS - 1, 0)
     assert '"finished":true' in output
-    assert archived(tmp_path) == ("exported", ["report.json", "mug/amazon-main.jpg", "mug/square-1x1.jpg"])
+    assert archived(tmp_path) == (
+        "exported",
+        ["report.json", "MUG-01/amazon-main.jpg", "MUG-01/square-1x1.jpg"],
+    )
 
 
 async def test_a_backdrop_is_made_and_used_as_it_is_written(tmp_path: Path) -> None:

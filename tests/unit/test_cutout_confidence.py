@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from opal.cutout.confidence import judge
+from opal.cutout.confidence import judge, judge_own
 from opal.cutout.refine import Refined
 from opal.cutout.sight import Sight
 from opal.images.geometry import Box
@@ -103,3 +103,30 @@ def test_a_product_that_fills_its_part_may_still_be_tiny_in_the_photo() -> None:
     shape = boxes((slice(10, 290), slice(10, 290)))
     _, reasons = judge(seen(shape, Box(500, 500, 40, 40)), Refined(shape, shape, left_out=False))
     assert "very little" in reasons[0]
+
+
+OWN = "The file's own transparency was used."
+
+
+@pytest.mark.parametrize(
+    ("matte", "sure", "said"),
+    [
+        (boxes(MIDDLE), True, ""),
+        (boxes((slice(None), slice(None)))[:40], True, ""),
+        (boxes((slice(75, 300), slice(75, 225))), False, "cut off by the edge"),
+        (boxes(MIDDLE, (slice(240, 299), slice(240, 299))), True, ""),
+        (boxes((slice(10, 110), slice(10, 110)), (slice(150, 250), slice(150, 250))), True, "2 separate"),
+        (boxes((slice(10, 20), slice(10, 20))), False, "very little"),
+    ],
+)
+def test_a_files_own_transparency_is_judged_by_its_shape(matte: Floats, sure: bool, said: str) -> None:
+    confidence, reasons = judge_own(matte)
+    assert (confidence >= 0.8) == sure
+    assert said in reasons[0]
+    assert reasons[-1] == OWN
+
+
+def test_a_cut_out_trimmed_to_its_product_is_not_taken_for_cut_off() -> None:
+    rows, columns = np.mgrid[-1:1:200j, -1:1:200j]
+    disc = (rows**2 + columns**2 <= 1.0).astype(np.float32)
+    assert judge_own(disc) == (1.0, (OWN,))

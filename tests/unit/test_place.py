@@ -8,7 +8,7 @@ from opal.errors import NoProductFound, ProductTooSmall
 from opal.images.geometry import Box
 from opal.images.shadow import ShadowKind
 from opal.placement.casting import lift_rows, light_of, shadow_kind
-from opal.placement.place import compose, find_product
+from opal.placement.place import compose, find_product, standing_of
 from opal.placement.placement import Placement
 from opal.placement.scene import SCENES, SolidScene, StudioScene, TransparentScene
 
@@ -206,3 +206,16 @@ def test_a_fill_is_a_share_of_the_canvas_also_where_part_of_it_is_kept_free() ->
         *(thing.photo, thing.matte, SolidScene(), placement, 500, 500), seed=1, clear=Box(0, 100, 500, 300)
     )
     assert max(made.product_box.width, made.product_box.height) == pytest.approx(200, abs=1)
+
+
+def test_a_stand_is_under_the_foot_and_under_all_of_what_would_topple_over_it() -> None:
+    box = Box(20, 10, 160, 100)
+    pot = np.zeros((140, 200), np.float32)
+    pot[10:110, 20:120] = 1.0
+    pot[20:60, 120:180] = 1.0  # its handle
+    assert standing_of(pot, box).centre == pytest.approx(70.0)
+    ring = np.zeros((140, 200), np.float32)
+    ring[10:90, 20:180] = 1.0
+    ring[90:110, 130:160] = 1.0  # its stone, lower than the rest as it is nearer
+    standing = standing_of(ring, box)
+    assert (standing.centre, standing.width) == (100.0, 160.0)

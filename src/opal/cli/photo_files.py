@@ -29,9 +29,9 @@ def find_photos(places: Iterable[Path]) -> list[Path]:
     return list({path.resolve(): path for path in found}.values())
 
 
-def result_folders(photos: Sequence[Path]) -> list[str]:
-    """One folder name per photo: its stem, made unique where two photos share it."""
-    return unique_stems(photo.name for photo in photos)
+def result_folders(photos: Sequence[Path], in_use: Iterable[str] = ()) -> list[str]:
+    """One folder name per photo: its stem, made unique where two photos share it or it is `in_use`."""
+    return unique_stems((photo.name for photo in photos), in_use)
 
 
 def _hidden(path: Path, top: Path) -> bool:

@@ -28,6 +28,7 @@ from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, su
 from opal.cli.scene_option import choose_scene
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
+from opal.content_credentials.sign import PictureSigner
 from opal.cutout.engines import engine_identity, load_engine
 from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
@@ -53,10 +54,6 @@ def _folder(text: str) -> Path:
     if not text.strip():
         raise typer.BadParameter("an empty name is no folder.")
     return Path(text)
-
-
-# A killed run loses at most this much of its report, and so at most as much work.
-_SAVE_EVERY_S = 5.0
 
 
 @app.command()
@@ -98,6 +95,7 @@ def process(  # noqa: PLR0917 - one parameter per option
         review_below=settings.review.below,
         limits=limits,
         backdrop=chosen.backdrop,
+        signer=PictureSigner.of(settings.signing),
     )
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"{out} is a file; --out names a folder.")
@@ -105,8 +103,7 @@ def process(  # noqa: PLR0917 - one parameter per option
     if not found:
         raise InvalidInput("There are no photos in the places named.")
     out.mkdir(parents=True, exist_ok=True)
-    key = _recipe_key(chosen.key, recipe, settings)
-    folder = ResultFolder(out, key, review_below=settings.review.below)
+    folder = ResultFolder(out, _recipe_key(chosen.key, recipe, settings), review_below=recipe.review_below)
     works = folder.plan(found)
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
@@ -115,7 +112,7 @@ def process(  # noqa: PLR0917 - one parameter per option
         engine = load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
         items |= _run(todo, folder, engine, recipe, workers or _default_workers())
     seconds = round(time.monotonic() - started, 2)
-    folder.save(seconds)
+    folder.save(seconds, ended=True)
     report = Report(seconds=seconds, items=[items[work.folder] for work in works])
     _tell(report, len(works) - len(todo), out, as_json)
     if report.failures:
@@ -126,7 +123,7 @@ def _run(
     todo: Sequence[Work], folder: ResultFolder, engine: CutoutEngine, recipe: LocalRecipe, workers: int
 ) -> dict[str, ReportItem]:
     done: dict[str, ReportItem] = {}
-    started = saved = time.monotonic()
+    started = time.monotonic()
     with _progress() as progress, ThreadPoolExecutor(workers) as pool:
         bar = progress.add_task("", total=len(todo), rate="")
         waiting = {pool.submit(process_photo, work, folder.out, engine, recipe): work for work in todo}
@@ -138,13 +135,10 @@ def _run(
                     done[work.folder] = future.result()
                     folder.note(work, done[work.folder])
                     _advance(progress, bar, len(done), time.monotonic() - started)
-                if time.monotonic() - saved > _SAVE_EVERY_S:
-                    folder.save(round(time.monotonic() - started, 2))
-                    saved = time.monotonic()
         except BaseException:
             # Ctrl-C: what is done stays done and is known to the next run.
             pool.shutdown(wait=False, cancel_futures=True)
-            folder.save(round(time.monotonic() - started, 2))
+            folder.save(round(time.monotonic() - started, 2), ended=False)
             remarks().print(
                 f"{len(done)} of {len(todo)} photos done. Run it again to go on.", highlight=False
             )
@@ -184,7 +178,7 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
 
 
 def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Settings) -> dict[str, object]:
-    return {
+    key: dict[str, object] = {
         "opal": __version__,
         "scene": scene,
         "placement": recipe.placement.model_dump(mode="json"),
@@ -194,6 +188,9 @@ def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Sett
         # A photo above the limit is halved or refused by them.
         "photo": {"max_pixels": recipe.limits.max_pixels, "halve": recipe.limits.halve},
     }
+    if recipe.signer is not None:
+        key["signed_by"] = recipe.signer.credential.fingerprint
+    return key
 
 
 def _default_workers() -> int:

@@ -7,21 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from opal.cli.photo_files import result_folders
+from opal.cli.process_journal import Entry, Journal, KeptSource
 from opal.cli.report import Report, ReportItem, write_report
 from opal.errors import InvalidInput
 
 REPORT_NAME = "report.json"
-
-
-class KeptSource(BaseModel):
-    """What a subfolder was made from; equal hashes mean that it need not be made again."""
-
-    path: str
-    sha256: str
-    recipe: str
 
 
 class FolderReport(Report):
@@ -41,9 +34,13 @@ class Work:
 
 
 class ResultFolder:
-    """Reads the folder's report once, and rewrites it as photos are done. Safe for several threads."""
+    """Reads the folder's report and journal once, and writes down what is begun and done.
+
+    Safe for several threads; one process at a time has it.
+    """
 
     def __init__(self, out: Path, recipe: Mapping[str, object], *, review_below: float = 0.0) -> None:
+        """Raises InvalidInput for a folder that another run works in, or whose report is not ours."""
         self.out = out
         self._recipe = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         self._review_below = review_below
@@ -51,33 +48,57 @@ class ResultFolder:
         self._items: dict[str, ReportItem] = {}
         self._sources: dict[str, KeptSource] = {}
         self._read()
+        self._journal = Journal(out)
+        self._replay()
 
     def plan(self, photos: list[Path]) -> list[Work]:
-        """Give every photo its subfolder: the one it had, or a new one that no other photo owns."""
+        """Give every photo its subfolder: the one it had, or a new one that no other photo owns.
+
+        What will be made anew counts as not made from here on, whatever becomes of this run.
+        """
         owners = {kept.path: folder for folder, kept in self._sources.items()}
         known = [photo for photo in photos if str(photo.resolve()) in owners]
         fresh = [photo for photo in photos if str(photo.resolve()) not in owners]
-        # The names in use come first, so that new photos get the numbers after them.
-        folders = result_folders([*(Path(f"{folder}.x") for folder in self._sources), *fresh])
-        names = dict(zip(fresh, folders[len(self._sources) :], strict=True))
+        names = dict(zip(fresh, result_folders(fresh, in_use=self._sources), strict=True))
         names.update({photo: owners[str(photo.resolve())] for photo in known})
-        return [self._work(photo, names[photo]) for photo in photos]
+        works = [self._work(photo, names[photo]) for photo in photos]
+        begun = [Entry(folder=work.folder, source=self._source(work)) for work in works if work.done is None]
+        self._journal.write(begun)
+        for entry in begun:
+            self._take(entry)
+        return works
 
     def note(self, work: Work, item: ReportItem) -> None:
         """Remember what became of ``work``."""
+        entry = Entry(folder=work.folder, source=self._source(work), item=item)
         with self._lock:
-            self._items[work.folder] = item
-            self._sources[work.folder] = KeptSource(
-                path=str(work.photo.resolve()), sha256=work.sha256, recipe=self._recipe
-            )
+            self._journal.write([entry])
+            self._take(entry)
 
-    def save(self, seconds: float) -> None:
-        """Write the report of the folder as it is now."""
+    def save(self, seconds: float, *, ended: bool) -> None:
+        """Write the report of the folder as it is now; the journal goes once the run has `ended`."""
         with self._lock:
-            report = FolderReport(
-                seconds=seconds, items=list(self._items.values()), sources=dict(self._sources)
-            )
+            sources = {folder: self._sources[folder] for folder in self._items}
+            report = FolderReport(seconds=seconds, items=list(self._items.values()), sources=sources)
         write_report(report, self.out / REPORT_NAME)
+        if ended:
+            self._journal.remove()
+
+    def _take(self, entry: Entry) -> None:
+        self._sources[entry.folder] = entry.source
+        if entry.item is None:
+            self._items.pop(entry.folder, None)
+        else:
+            self._items[entry.folder] = entry.item
+
+    def _replay(self) -> None:
+        for entry in self._journal.entries():
+            self._take(entry)
+        # The pictures are the same whatever the setting was then; the mark is of today.
+        self._items = {folder: item.marked(self._review_below) for folder, item in self._items.items()}
+
+    def _source(self, work: Work) -> KeptSource:
+        return KeptSource(path=str(work.photo.resolve()), sha256=work.sha256, recipe=self._recipe)
 
     def _work(self, photo: Path, folder: str) -> Work:
         try:
@@ -92,8 +113,11 @@ class ResultFolder:
         return Work(photo, folder, digest, item if same and whole else None)
 
     def _all_there(self, item: ReportItem) -> bool:
-        paths = [*(variant.path for variant in item.variants), *filter(None, (item.matte,))]
-        return all((self.out / path).is_file() for path in paths)
+        try:
+            whole = all((self.out / each.path).stat().st_size == each.bytes for each in item.variants)
+        except OSError:
+            return False
+        return whole and (item.matte is None or (self.out / item.matte).is_file())
 
     def _read(self) -> None:
         path = self.out / REPORT_NAME
@@ -107,6 +131,4 @@ class ResultFolder:
         if report is None or len(report.sources) != len(report.items):
             raise InvalidInput(f"{path} is not a report of `opal process`; choose another --out.")
         self._sources = dict(report.sources)
-        # The pictures are the same whatever the setting was then; the mark is of today.
-        marked = [item.marked(self._review_below) for item in report.items]
-        self._items = dict(zip(report.sources, marked, strict=True))
+        self._items = dict(zip(report.sources, report.items, strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 from opal.cli.file_unusable import FileUnusable
 from opal.cli.process_folder import Work
 from opal.cli.report import ReportError, ReportItem, ReportPlaced, ReportRule, ReportVariant, least_faithful
+from opal.content_credentials.sign import PictureSigner
 from opal.cutout.interface import CutoutEngine
 from opal.errors import OpalError
 from opal.export_worker.create_variants import Variant, create_variants
@@ -34,6 +35,7 @@ class LocalRecipe:
     """Confidence below which the photo is marked for review; 0 marks none."""
     limits: Limits
     backdrop: Photo | None = None
+    signer: PictureSigner | None = None
 
 
 def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> ReportItem:
@@ -65,12 +67,13 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         recipe.presets,
         seed=recipe.seed,
         backdrop=recipe.backdrop,
+        signer=recipe.signer,
     )
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "matte.png").write_bytes(encode_matte(cutout.matte))
+    _write(folder / "matte.png", encode_matte(cutout.matte))
     for variant in variants:
-        (folder / _name(variant)).write_bytes(variant.data)
+        _write(folder / _name(variant), variant.data)
     reported = [_reported(variant, work.folder) for variant in variants]
     return {
         "halved": photo.source.halved,
@@ -81,6 +84,17 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         "fidelity": least_faithful(reported),
         "variants": reported,
     }
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Under another name first: whoever looks meanwhile sees the old picture or the new one, whole."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _name(variant: Variant) -> str:

@@ -11,6 +11,8 @@ from opal.cutout.refine import Refined
 from opal.cutout.regions import count_large, label
 from opal.cutout.sight import Sight
 from opal.cutout.working_grid import blur, lowest
+from opal.images.geometry import Box
+from opal.images.matte import Matte
 from opal.images.resize import resize_to
 
 _Floats = NDArray[np.float32]
@@ -27,6 +29,8 @@ _HALF_SEEN = (0.03, 0.5)
 _WIDER_THAN_EDGE = 9
 _HALF_SEEN_SHARE = 0.008
 _BESIDE = 6.0
+# Longer side, pixels, at which a file's own transparency is judged.
+_OWN_SIDE = 1024
 # A second region of at least this share of the largest one is a second subject.
 _SECOND = 0.2
 
@@ -37,18 +41,37 @@ def judge(sight: Sight, refined: Refined) -> tuple[float, tuple[str, ...]]:
     `sight` is the network's answer, `refined` what was drawn from it.
     """
     shape, prediction = refined.shape, sight.prediction
-    findings = [
-        (factor, reason)
-        for factor, reason in (
-            _hesitation(prediction, shape),
-            _area(shape, sight),
-            _frame(shape, sight),
-            _subjects(shape),
-            _focus(refined),
-            _left_beside(prediction),
-        )
-        if factor < 1.0
-    ]
+    return _sum_up(
+        _hesitation(prediction, shape),
+        _area(shape, sight),
+        _frame(shape, sight),
+        _subjects(shape),
+        _focus(refined),
+        _left_beside(prediction),
+    )
+
+
+def judge_own(matte: Matte) -> tuple[float, tuple[str, ...]]:
+    """The same for the transparency that a file came with, (h, w) 0..1: nothing hesitated over it.
+
+    A cut-out trimmed to its product touches the frame all around and fills it; that says nothing.
+    """
+    height, width = matte.shape
+    scale = min(1.0, _OWN_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    shape: _Floats = (
+        resize_to(pyvips.Image.new_from_array(matte), *size, "linear").numpy().reshape(size[::-1])
+    )
+    solid = shape > 0.5
+    trimmed = all(side.any() for side in (solid[0], solid[-1], solid[:, 0], solid[:, -1]))
+    whole = Sight(shape, Box(0, 0, width, height), width, height)
+    at_frame = () if trimmed else (_area(shape, whole), _frame(shape, whole))
+    confidence, reasons = _sum_up(*at_frame, _subjects(shape))
+    return confidence, (*reasons, "The file's own transparency was used.")
+
+
+def _sum_up(*judged: tuple[float, str]) -> tuple[float, tuple[str, ...]]:
+    findings = [(factor, reason) for factor, reason in judged if factor < 1.0]
     confidence = float(np.prod([factor for factor, _ in findings])) if findings else 1.0
     reasons = tuple(reason for factor, reason in sorted(findings) if factor < 0.95)
     return round(confidence, 3), reasons

@@ -17,7 +17,7 @@ import openvino.opset11 as opset
 import pyvips
 from numpy.typing import NDArray
 
-from opal.cutout.confidence import judge
+from opal.cutout.confidence import judge, judge_own
 from opal.cutout.interface import Cutout, EngineInfo
 from opal.cutout.refine import refine
 from opal.cutout.sight import Sight
@@ -153,7 +153,9 @@ class NetworkEngine:
         """
         if photo.alpha is not None:
             own = photo.alpha.numpy().astype(np.float32) / np.float32(255.0)
-            return Cutout(own, confidence=1.0, reasons=("The file's own transparency was used.",))
+            if not (own > 0.5).any():
+                raise NoProductFound
+            return Cutout(own, *judge_own(own))
         started = time.perf_counter()
         clock = _Clock()
         sight = self._look(photo, clock)

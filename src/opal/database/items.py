@@ -77,6 +77,25 @@ async def list_items(connection: AsyncConnection, job_id: str) -> list[Item]:
     return [_item(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class ItemName:
+    """What an item's files are named by."""
+
+    id: str
+    filename: str
+    sku: str | None
+
+
+async def list_names(connection: AsyncConnection, job_id: str) -> list[ItemName]:
+    """What the job's items are named by, in the order of `list_items`, without reading all of them."""
+    rows = await connection.execute(
+        select(items.c.id, items.c.filename, items.c.sku)
+        .where(items.c.job_id == job_id)
+        .order_by(items.c.position)
+    )
+    return [ItemName(row.id, row.filename, row.sku) for row in rows]
+
+
 async def items_in_states(
     connection: AsyncConnection,
     states: Sequence[ItemState],

@@ -70,7 +70,8 @@ OpalError
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
 │   ├── ScoringFailed
-│   └── OutgoingFailed
+│   ├── OutgoingFailed
+│   └── SigningFailed
 ├── ModelMissing
 └── ModelCorrupt
 """
@@ -86,6 +87,7 @@ from opal.errors.dependencies import (
     ScoringBusy,
     ScoringFailed,
     ScoringUnavailable,
+    SigningFailed,
     StoredPictureUnusable,
 )
 from opal.errors.photos import (
@@ -202,6 +204,7 @@ __all__ = [
     "ScoringUnavailable",
     "SideTooLong",
     "SignatureInvalid",
+    "SigningFailed",
     "StoredPictureUnusable",
     "TooManyInterruptions",
     "TooManyPixels",

@@ -81,6 +81,17 @@ class OutgoingFailed(DependencyError):
     title = "Address did not answer"
 
 
+class SigningFailed(DependencyError):
+    """A picture could not be signed.
+
+    Tried again a few times. `opal doctor` signs one for trial: see that the certificate has not expired
+    and that `OPAL_SIGNING_TIMESTAMP_URL` answers.
+    """
+
+    code = "signing_failed"
+    title = "Signing failed"
+
+
 class ModelMissing(OpalError):
     """The model's weights are not on this machine; run `opal models pull`.
 

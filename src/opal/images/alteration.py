@@ -20,6 +20,9 @@ SEEN = 1.5
 _SIGMA = 1.0
 _ROWS = 16
 """Rows worked on at a time, so that the intermediate arrays stay in the processor's cache; even."""
+_STRIP, _SIGMA_REACH = 256, 4
+"""Rows blurred at a time, and how many more on either side the blur reaches: a large picture's sums would
+take as much memory as all else together."""
 _STRUCTURE_SIGMA = 4.0
 
 _Floats = NDArray[np.float32]
@@ -42,22 +45,32 @@ def local_colour(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np
     height, width = inside.shape[0] // 2 * 2, inside.shape[1] // 2 * 2
     if min(height, width) == 0:
         return LocalColour(0.0, 0)
+    difference = np.zeros((height // 2, width // 2), np.float32)
+    for top in range(0, height // 2, _STRIP):
+        bottom = min(height // 2, top + _STRIP)
+        above, below = max(0, top - _SIGMA_REACH), min(height // 2, bottom + _SIGMA_REACH)
+        rows = slice(2 * above, 2 * below)
+        sums = _sums(shown[rows, :width], reference[rows, :width], inside[rows, :width])
+        blurred = pyvips.Image.new_from_array(sums).gaussblur(_SIGMA, min_ampl=0.01, precision="float")
+        own = slice(top - above, bottom - above)
+        product = sums[own, :, 6] >= 0.5
+        means = blurred.numpy()[own][product]
+        means = means[:, :6] / means[:, 6:]
+        difference[top:bottom][product] = delta_e2000(means[:, :3], means[:, 3:])
+    return LocalColour(float(difference.max()), 4 * _largest_region(difference > SEEN))
+
+
+def _sums(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]) -> _Floats:
+    """L*a*b* of both and the share inside, as means of two by two pixels: (h / 2, w / 2, 7)."""
+    height, width = inside.shape
     sums = np.empty((height // 2, width // 2, 7), np.float32)
     for top in range(0, height, _ROWS):
         rows = slice(top, min(height, top + _ROWS))
-        share = inside[rows, :width].astype(np.float32)[..., None]
-        one = _lab(LINEAR_OF_8_BIT[shown[rows, :width]]) * share
-        other = _lab(reference[rows, :width]) * share
+        share = inside[rows].astype(np.float32)[..., None]
+        one = _lab(LINEAR_OF_8_BIT[shown[rows]]) * share
+        other = _lab(reference[rows]) * share
         sums[rows.start // 2 : rows.stop // 2] = halve(np.concatenate([one, other, share], axis=2))
-    product = sums[..., 6] >= 0.5
-    image = pyvips.Image.new_from_array(sums).gaussblur(_SIGMA, min_ampl=0.01, precision="float")
-    means = image.numpy()[product]
-    if not len(means):
-        return LocalColour(0.0, 0)
-    means = means[:, :6] / means[:, 6:]
-    difference = np.zeros(product.shape, np.float32)
-    difference[product] = delta_e2000(means[:, :3], means[:, 3:])
-    return LocalColour(float(difference.max()), 4 * _largest_region(difference > SEEN))
+    return sums
 
 
 def local_structure(similarity: _Floats, windows: NDArray[np.bool_]) -> float:

@@ -36,6 +36,7 @@ LINEAR_OF_16_BIT: NDArray[np.float32] = srgb_to_linear(np.arange(65536) / 65535.
 # Codes (0..255, fractional) of 65536 linear steps. The curve's steepest place is its straight foot
 # (12.92), where one step is 0.05 of a code, so the table never costs a visible rounding.
 _CODE_OF_LINEAR: NDArray[np.float32] = (linear_to_srgb(np.arange(65536) / 65535.0) * 255.0).astype(np.float32)
+_CODE8_OF_LINEAR: NDArray[np.uint8] = (_CODE_OF_LINEAR + np.float32(0.5)).astype(np.uint8)
 
 
 def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Linear:
@@ -46,10 +47,15 @@ def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Linear:
 
 def to_codes(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear light of any shape to sRGB codes that are not rounded yet, 0..255; the rest is clipped."""
+    return _CODE_OF_LINEAR[_step(linear)]
+
+
+def _step(linear: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """The nearest of the tables' 65536 steps."""
     index = np.clip(linear, 0.0, 1.0)
     index *= 65535.0
     index += 0.5
-    return _CODE_OF_LINEAR[index.astype(np.uint16)]
+    return index.astype(np.uint16)
 
 
 def to_srgb8(linear: NDArray[np.float32], *, dither_seed: int | None = None) -> NDArray[np.uint8]:
@@ -58,11 +64,12 @@ def to_srgb8(linear: NDArray[np.float32], *, dither_seed: int | None = None) -> 
     With `dither_seed` rounding is by triangular noise of one code (the same seed gives the same
     picture), which keeps smooth gradients free of bands.
     """
+    if dither_seed is None:
+        return _CODE8_OF_LINEAR[_step(linear)]
     codes = to_codes(linear)
-    if dither_seed is not None:
-        random = np.random.default_rng(dither_seed)
-        codes += random.random(codes.shape, dtype=np.float32)
-        codes -= random.random(codes.shape, dtype=np.float32)
+    random = np.random.default_rng(dither_seed)
+    codes += random.random(codes.shape, dtype=np.float32)
+    codes -= random.random(codes.shape, dtype=np.float32)
     codes += 0.5
     np.clip(codes, 0.0, 255.0, out=codes)
     return codes.astype(np.uint8)

@@ -37,15 +37,20 @@ def over_ground(
     the shadow lies, so that pure white stays 255.
     """
     height, width = ground.shape[:2]
+    flat = ground.strides[:2] == (0, 0)  # one colour, broadcast
     result = np.empty((height, width, 3), np.uint8)
+    if flat:
+        result[...] = to_srgb8(ground[0, 0])
     box = layer.box
     for top in range(0, height, _BAND):
         rows = slice(top, min(height, top + _BAND))
         band = ground[rows]
         shaded = None if shade is None else shade[rows]
-        if shaded is not None and shaded.min() < 1.0:
+        lit = shaded is None or float(shaded.min()) >= 1.0
+        if shaded is not None and not lit:
             band = band * shaded[..., None]
-        result[rows] = _encode_ground(band, shaded, dither=dither, seed=seed + top)
+        if dither or not (lit and flat):
+            result[rows] = _encode_ground(band, shaded, dither=dither, seed=seed + top)
         first, last = max(rows.start, box.top), min(rows.stop, box.bottom)
         if first < last:
             inner = slice(first - box.top, last - box.top)

@@ -4,6 +4,7 @@ Called by export-worker and scoring, so that compliance and fidelity are measure
 what was meant to be in it.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,9 @@ from opal.images.profile import embedded_profile, equals_srgb, profile_name
 from opal.images.sniff import ImageFormat, sniff
 
 _MM_PER_INCH = 25.4
+_UNTOLD_DPI = 72
+"""What programs take a picture for that says nothing of its resolution."""
+_RESOLUTION_IN_EXIF = frozenset({ImageFormat.WEBP, ImageFormat.AVIF, ImageFormat.HEIC})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +75,27 @@ def read_finished(data: bytes) -> FinishedPicture:
         format=image_format.value,
         bytes=len(data),
         bits=bits,
-        dpi=_dpi(image, image_format),
+        dpi=told_dots_per_inch(image, image_format) or _UNTOLD_DPI,
         colour_space=_colour_space(image),
         frames=int(image.get("n-pages")) if "n-pages" in image.get_fields() else 1,
         digital_source_type=told_source_type(image),
     )
 
 
-def _dpi(image: pyvips.Image, image_format: ImageFormat) -> int:
-    """Dots per inch; WebP has only EXIF to keep them in, where libvips (8.18) writes but does not look."""
+def told_dots_per_inch(image: pyvips.Image, image_format: ImageFormat) -> int | None:
+    """The resolution that an opened picture states, None where it states none.
+
+    WebP and AVIF have only EXIF to keep it in, where libvips (8.18) writes but does not look.
+    """
     field = "exif-ifd0-XResolution"
-    if image_format is ImageFormat.WEBP and field in image.get_fields():
+    if image_format in _RESOLUTION_IN_EXIF:
+        if field not in image.get_fields():
+            return None
         # libvips spells an EXIF rational "300000/1000 (300.000, Rational, ...)", here per inch.
-        numerator, _, denominator = str(image.get(field)).split(" ", 1)[0].partition("/")
-        return round(int(numerator) / max(1, int(denominator or 1)))
-    return round(float(image.xres) * _MM_PER_INCH)
+        told = re.match(r"(\d+)(?:/(\d+))? ", str(image.get(field)))
+        return None if told is None else round(int(told[1]) / max(1, int(told[2] or 1)))
+    # 1 pixel per mm is libvips' own figure where a file has none, and no file's wish.
+    return None if image.xres == 1.0 else round(float(image.xres) * _MM_PER_INCH)
 
 
 def _colour_space(image: pyvips.Image) -> str:

@@ -31,7 +31,7 @@ def crop_resize_straight(
     """
     stacked = to_linear_light(_crop(pixels, box)).bandjoin(_matte_image(alpha, box))
     resized: NDArray[np.float32] = resize_to(stacked, width, height, _KERNEL).numpy()
-    resized = np.clip(resized, 0.0, 1.0)
+    np.clip(resized, 0.0, 1.0, out=resized)
     return np.ascontiguousarray(resized[..., :3]), np.ascontiguousarray(resized[..., 3])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opal.errors import BackdropUnusable, NoProductFound, ProductTooSmall
-from opal.images.colour import Linear
+from opal.images.colour import Linear, to_linear
 from opal.images.composite import Layer, over_ground, over_nothing
 from opal.images.contact import SOLID, product_box
 from opal.images.foreground import decontaminate
@@ -107,7 +107,7 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
     with _timed(timings, "scene"):
         ground_row = placed.transform.scale * foot + placed.transform.ty
         hover = _hover(placement, scene, target.height, ground_row, height, behind)
-        standing = _standing(coverage, target)
+        standing = standing_of(coverage, target)
         canvas = Canvas(width, height, ground_row + hover, seed, standing, behind)
         ground = engine_for(scene.kind).render(scene, canvas)
     with _timed(timings, "shadow"):
@@ -159,7 +159,7 @@ def _laid_native(  # noqa: PLR0917 - compose's own arguments, and what it has fo
     return Composition(
         pixels=pixels,
         alpha=coverage,
-        refer=lambda: crop_resize_straight(photo.pixels, matte, box, target.width, target.height)[0],
+        refer=lambda: to_linear(photo.pixels.crop(box.left, box.top, box.width, box.height).numpy()),
         product_box=target,
         transform=placed.transform,
         upscaled=placed.upscaled,
@@ -257,13 +257,21 @@ def _hover(  # noqa: PLR0917 - lift_rows' own arguments, and what decides in its
     return max(0.0, behind.framing.line - foot) if floats else 0.0
 
 
-def _standing(coverage: NDArray[np.float32], box: Box) -> Standing:
-    """Where a stand must be: under the foot, wide enough for it, and for most of what leans out above it."""
+def standing_of(coverage: NDArray[np.float32], box: Box) -> Standing:
+    """Where a stand must be: under the foot, wide enough for it, and for most of what leans out above it.
+
+    What would topple over its foot rests on more than its lowest rows show, as a ring on its side does: the
+    stand is then under all of it.
+    """
     low = coverage[box.bottom - max(1, round(_FOOT_SHARE * box.height)) : box.bottom] > SOLID
     columns = np.flatnonzero(low.any(axis=0))
     if columns.size == 0:
         return Standing(box.left + box.width / 2, box.width)
     left, right = float(columns[0]), float(columns[-1] + 1)
+    weight = coverage[box.top : box.bottom].sum(axis=0)
+    balance = float(np.average(np.arange(weight.size) + 0.5, weights=weight))
+    if not left <= balance <= right:
+        return Standing(box.left + box.width / 2, box.width)
     return Standing(0.5 * (left + right), max(1.1 * (right - left), 0.8 * box.width))
 
 

@@ -21,7 +21,7 @@ from opal.errors import JobNotReady, NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, problems
 from opal.items.item import Item
-from opal.web_api.file_names import safe_stem, unique_stems
+from opal.web_api.file_names import safe_stem, unique_product_stems
 from opal.web_api.job_view import ItemError, item_view
 from opal.web_api.parts import JobId, WebParts, find_job
 from opal.web_api.reports import FidelityReport, PlacedReport, RuleReport
@@ -92,7 +92,8 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
         raise JobNotReady
     files = []
     reports = []
-    for item, stem in zip(job_items, unique_stems(item.filename for item in job_items), strict=True):
+    stems = unique_product_stems((item.sku, item.filename) for item in job_items)
+    for item, stem in zip(job_items, stems, strict=True):
         named = [(f"{stem}/{row.preset}.{row.path.rpartition('.')[2]}", row) for row in rows.get(item.id, [])]
         files += named
         reports.append(_archived_item(item, named))
@@ -114,7 +115,7 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
     },
 )
 async def download_archive(archive: Annotated[_Archive, Depends(_archive)]) -> StreamingResponse:
-    """A ZIP with ``<photo>/<preset>.<ext>`` for every picture that is ready, and ``report.json``."""
+    """A ZIP with ``<SKU or photo>/<preset>.<ext>`` for every picture that is ready, and ``report.json``."""
     name = f"opal-{safe_stem(archive.job.name + '.') if archive.job.name else archive.job.id}.zip"
     headers = {"Content-Disposition": attachment(name), "Cache-Control": "private, no-store"}
     return StreamingResponse(async_stream_zip(_members(archive)), 200, headers, media_type="application/zip")

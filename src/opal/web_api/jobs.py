@@ -44,6 +44,7 @@ from opal.web_api.job_view import (
     job_summary,
 )
 from opal.web_api.parts import JobId, WebParts, find_job
+from opal.web_api.presets import tenant_presets
 from opal.web_api.recipe import RecipeRequest, require_backdrop
 
 router = APIRouter(route_class=TenantRoute, tags=["jobs"])
@@ -62,10 +63,13 @@ class NewPhoto(BaseModel):
         min_length=1,
         max_length=255,
         pattern=PRINTABLE,
-        description="Names the results; no path is made of it.",
+        description="Names the results where there is no SKU; no path is made of it.",
     )
     sku: str | None = Field(
-        default=None, max_length=64, pattern=PRINTABLE, description="Your product number."
+        default=None,
+        max_length=64,
+        pattern=PRINTABLE,
+        description="Your product number or GTIN; names the results.",
     )
 
 
@@ -147,7 +151,8 @@ async def create_job(
     most = parts.settings.web.max_items_per_job
     if len(body.items) > most:
         raise InvalidInput(f"body.items: {len(body.items)} photos; a job may have at most {most}.")
-    recipe = body.recipe()
+    async with parts.database.read() as connection:
+        recipe = body.recipe(await tenant_presets(connection, tenant_id))
     hashed = request_hash(await request.body())
     async with parts.database.transaction() as connection:
         if idempotency_key is not None:

@@ -7,13 +7,14 @@ from pydantic import BaseModel, Field
 
 from opal.assembly import Parts
 from opal.blobs.interface import Permission
+from opal.database import items
 from opal.database.variants import VariantRow, list_variants
 from opal.errors import NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
 from opal.items.states import ItemState
-from opal.web_api.file_names import safe_stem
+from opal.web_api.file_names import unique_product_stems
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item
 from opal.web_api.reports import (
@@ -39,7 +40,7 @@ class VariantView(Download):
     """One finished picture."""
 
     preset: str = Field(examples=["amazon-main"])
-    filename: str = Field(description="What a download is saved as.", examples=["mug-amazon-main.jpg"])
+    filename: str = Field(description="What a download is saved as.", examples=["MUG-01-amazon-main.jpg"])
     format: str = Field(examples=["jpeg"])
     content_type: str = Field(examples=["image/jpeg"])
     width: int = Field(examples=[2000])
@@ -81,7 +82,7 @@ _EXAMPLE = ItemVariants(
             url=_ITEM_URL.format("exports", "exports/1/amazon-main.jpg"),
             expires_at=_QUARTER_PAST,
             preset="amazon-main",
-            filename="mug-amazon-main.jpg",
+            filename="MUG-01-amazon-main.jpg",
             format="jpeg",
             content_type="image/jpeg",
             width=2000,
@@ -109,7 +110,10 @@ async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_
     async with parts.database.read() as connection:
         item = await find_item(connection, tenant_id, job_id, item_id)
         rows = await list_variants(connection, item.id)
-    stem = safe_stem(item.filename)
+        named = await items.list_names(connection, job_id)
+    # The whole job's, so that a picture has here the name that it has in the archive.
+    stems = unique_product_stems((each.sku, each.filename) for each in named)
+    stem = next(stem for each, stem in zip(named, stems, strict=True) if each.id == item.id)
     return ItemVariants(
         item_id=item.id,
         state=item.state,
