@@ -45,11 +45,11 @@ def written(journal: Path) -> int:
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """Every file of a result folder but the report, whose seconds differ."""
+    """Every file of a result folder but the reports, whose seconds differ."""
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name != "report.json"
+        if path.is_file() and path.name not in {"report.json", "report.html"}
     }
 
 

@@ -23,6 +23,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "alembic": ("opal.database",),
     "asyncpg": ("opal.database",),
     "azure": ("opal.queues", "opal.blobs", "opal.telemetry"),
+    "jinja2": ("opal.cli",),
     "nncf": ("opal.cutout",),
     "openvino": ("opal.cutout",),
     "opentelemetry": ("opal.telemetry",),
