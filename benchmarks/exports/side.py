@@ -24,7 +24,7 @@ Make = Callable[[bytes, bytes, Task], list[bytes]]
 
 def opal_side(*, reports: bool) -> Make:
     """Opal's own variants: with the two reports that it always makes, or the pictures alone."""
-    from opal.export_worker.create_variants import create_variants, make_picture  # noqa: PLC0415
+    from opal.export_worker.create_variants import Source, create_variants, make_picture  # noqa: PLC0415
     from opal.images.decode import decode_photo  # noqa: PLC0415
     from opal.images.matte import read_matte  # noqa: PLC0415
     from opal.marketplaces.presets import resolve_presets  # noqa: PLC0415
@@ -40,11 +40,11 @@ def opal_side(*, reports: bool) -> Make:
         if reports:
             made = create_variants(decoded, cut, scene, placement, presets, seed=SEED, workers=THREADS)
             return [variant.data for variant in made]
-        subject = upright(decoded, cut, placement)
+        source = Source(decoded, upright(decoded, cut, placement), scene)
         with ThreadPoolExecutor(THREADS) as pool:
             return list(
                 pool.map(
-                    lambda preset: make_picture(subject, scene, placement, preset, seed=SEED).encoded.data,
+                    lambda preset: make_picture(source, placement, preset, seed=SEED).data,
                     presets,
                 )
             )

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from opal.export_worker.create_variants import make_picture
+from opal.export_worker.create_variants import Source, make_picture
 from opal.images.decode import decode_photo
 from opal.images.geometry import Box
 from opal.images.matte import read_matte
@@ -73,11 +73,12 @@ class Task:
 def plan(photo: Path, matte: Path) -> Task:
     """The eight pictures of a photo, the product where Opal would place it."""
     placement = Placement()
-    subject = upright(decode_photo(photo), read_matte(matte.read_bytes()), placement)
-    box, _ = find_product(subject.matte)
+    decoded = decode_photo(photo)
+    source = Source(decoded, upright(decoded, read_matte(matte.read_bytes()), placement), SolidScene())
+    box, _ = find_product(source.subject.matte)
     pictures = []
     for preset in resolve_presets(list(PRESETS)):
-        made = make_picture(subject, SolidScene(), placement, preset, seed=SEED).composition
+        made = make_picture(source, placement, preset, seed=SEED).composition
         height, width = made.alpha.shape
         pictures.append(Wanted(preset.name, width, height, preset.quality, made.product_box, ""))
     return Task(str(photo.absolute()), str(matte.absolute()), box, tuple(pictures))

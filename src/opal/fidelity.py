@@ -11,9 +11,8 @@ import pyvips
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from opal.images.alteration import SEEN, halve, local_colour, local_structure
-from opal.images.colour import LINEAR_OF_8_BIT, Linear, to_srgb8
-from opal.images.difference import delta_e2000, linear_to_lab
+from opal.images.alteration import SEEN, ColourDifference, colour_difference, halve, local_structure
+from opal.images.colour import Linear, to_srgb8
 from opal.images.geometry import Box, Transform
 from opal.images.matte import Matte
 from opal.images.relight import Relight
@@ -43,9 +42,8 @@ shift by one pixel has thousands, WebP of quality 92 up to 124, JPEG of quality 
 LEAST_LOCAL_SSIM = 0.8
 """Local structural similarity below which it does: blurred print is 0.5, JPEG of quality 80 above 0.86."""
 
-_CHUNK = 1 << 14
-"""Pixels per step: their intermediate arrays fit the cache, which doubles the speed."""
 _LUMA_CHUNK = 1 << 18
+"""Pixels per step."""
 
 
 class LightMatch(BaseModel):
@@ -125,7 +123,13 @@ def measure(
     iou = _silhouette_iou(found, matte, transform)
     compared = int(np.count_nonzero(inside))
     lit = reference if relight is None else relight.apply(reference)
-    match = relight and _light_match(relight, shown, reference, lit, inside)
+    in_light = colour_difference(shown, lit, inside, JUST_NOTICEABLE)
+    as_taken = in_light
+    match = None
+    if relight is not None:
+        as_taken = colour_difference(shown, reference, inside, JUST_NOTICEABLE)
+        changed = colour_difference(to_srgb8(reference), lit, inside, JUST_NOTICEABLE)
+        match = _light_match(relight, in_light, changed, compared)
     if compared == 0:
         return Fidelity(
             pixels_compared=0,
@@ -136,20 +140,18 @@ def measure(
             silhouette_iou=iou,
             light_match=match,
         )
-    within, highest, total = _colour_difference(shown, reference, inside)
     ssim, local_ssim = _ssim(shown, lit, inside)
-    local = local_colour(shown, lit, inside)
     return Fidelity(
         pixels_compared=compared,
-        share_within_de1=round(within / compared, 6),
-        max_de=round(highest, 3),
-        mean_de=round(total / compared, 4),
+        share_within_de1=round(as_taken.within / compared, 6),
+        max_de=round(as_taken.max_de, 3),
+        mean_de=round(as_taken.total_de / compared, 4),
         ssim=round(ssim, 6),
-        local_de=round(local.max_de, 3),
-        altered_pixels=local.pixels,
+        local_de=round(in_light.local_de, 3),
+        altered_pixels=in_light.altered_pixels,
         local_ssim=round(local_ssim, 4),
-        altered=local.max_de > MOST_LOCAL_DE
-        or local.pixels > MOST_ALTERED_PIXELS
+        altered=in_light.local_de > MOST_LOCAL_DE
+        or in_light.altered_pixels > MOST_ALTERED_PIXELS
         or local_ssim < LEAST_LOCAL_SSIM,
         silhouette_iou=iou,
         light_match=match,
@@ -157,37 +159,17 @@ def measure(
 
 
 def _light_match(
-    relight: Relight, shown: NDArray[np.uint8], reference: Linear, lit: Linear, inside: NDArray[np.bool_]
+    relight: Relight, in_light: ColourDifference, changed: ColourDifference, compared: int
 ) -> LightMatch:
-    """What the change alone does to the photo's pixels, and whether the picture shows them `lit`."""
-    compared = int(np.count_nonzero(inside))
-    within, _, _ = _colour_difference(shown, lit, inside)
-    _, _, altered = _colour_difference(to_srgb8(reference), lit, inside)
+    """What the change alone does to the photo's pixels, and whether the picture shows them so."""
     red, green, blue = (round(gain, 4) for gain in relight.gains)
     return LightMatch(
         stops=round(relight.stops, 4),
         mired=round(relight.mired, 2),
         gains=(red, green, blue),
-        mean_de=round(altered / compared, 3) if compared else None,
-        share_within_de1=round(within / compared, 6) if compared else None,
+        mean_de=round(changed.total_de / compared, 3) if compared else None,
+        share_within_de1=round(in_light.within / compared, 6) if compared else None,
     )
-
-
-def _colour_difference(
-    shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
-) -> tuple[int, float, float]:
-    """Count within the threshold, maximum and sum of CIEDE2000 over the pixels `inside`."""
-    within, highest, total = 0, 0.0, 0.0
-    for rows in _bands(inside.shape, _CHUNK):
-        counted = inside[rows]
-        if not counted.any():
-            continue
-        codes, linear = shown[rows][counted], reference[rows][counted]
-        difference = delta_e2000(linear_to_lab(LINEAR_OF_8_BIT[codes]), linear_to_lab(linear))
-        within += int(np.count_nonzero(difference <= JUST_NOTICEABLE))
-        highest = max(highest, float(difference.max()))
-        total += float(difference.sum(dtype=np.float64))
-    return within, highest, total
 
 
 def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]) -> tuple[float, float]:

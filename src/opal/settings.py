@@ -164,6 +164,25 @@ class ReviewSettings(BaseSettings):
     )
 
 
+class SigningSettings(BaseSettings):
+    """Whose name the pictures carry: C2PA manifests (docs/provenance.md). Unset, they are not signed."""
+
+    model_config = _group("SIGNING_")
+
+    certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate chain, the signer's own first; set with the key.",
+    )
+    key: Path | None = Field(
+        default=None, description="PEM file of that certificate's private key, without a passphrase."
+    )
+    timestamp_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Timestamp authority (RFC 3161), asked once per picture; unset: no timestamps.",
+    )
+
+
 class SweeperSettings(BaseSettings):
     """The sweeper, which heals what was left half-done."""
 
@@ -210,6 +229,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     scoring: ScoringSettings = Field(default_factory=ScoringSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
+    signing: SigningSettings = Field(default_factory=SigningSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -233,6 +253,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "worker": WorkerSettings,
     "scoring": ScoringSettings,
     "review": ReviewSettings,
+    "signing": SigningSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,
 }

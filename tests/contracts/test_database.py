@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
-from opal.database import idempotency, items, jobs, keys, ledger, migrate, outbox, variants
+from opal.database import idempotency, items, jobs, keys, ledger, migrate, outbox, presets, variants
 from opal.database.engine import Database, utc_now
 from opal.database.events import events_after, item_story, latest_seq
 from opal.database.tables import idempotency_keys
@@ -355,3 +355,20 @@ async def test_the_sweeper_asks_for_items_whose_lease_is_over(database: Database
             limit=10,
         )
     assert {item.id for item in found} == {item.id for item in made[1:]}
+
+
+async def test_a_tenants_presets_are_kept_replaced_and_forgotten(database: Database) -> None:
+    async with database.transaction() as connection:
+        assert await presets.save_preset(connection, TENANT, "house", {"name": "house", "width": 900})
+        assert not await presets.save_preset(connection, TENANT, "house", {"name": "house", "width": 1000})
+        assert await presets.save_preset(connection, TENANT, "a", {"name": "a", "fill": 0.85})
+    async with database.read() as connection:
+        kept = await presets.list_presets(connection, TENANT)
+        assert kept == [{"name": "a", "fill": 0.85}, {"name": "house", "width": 1000}]
+        assert await presets.list_presets(connection, "other") == []
+    for name in ("house", "a"):
+        async with database.transaction() as connection:
+            await presets.delete_preset(connection, TENANT, name)
+    async with database.transaction() as connection:
+        with pytest.raises(NotFound):
+            await presets.delete_preset(connection, TENANT, "house")

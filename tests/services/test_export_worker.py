@@ -23,6 +23,7 @@ from opal.images.limits import Limits, probe
 from opal.images.metadata import read_digital_source_type
 from opal.items.item import Item
 from opal.items.states import ItemState
+from opal.marketplaces.presets import resolve_presets
 from opal.messages.export_message import ExportMessage
 from opal.settings import WorkerSettings
 from opal.worker.settlement import Dead, Done, Later, Outcome
@@ -205,3 +206,16 @@ async def test_presets_asked_for_twice_are_made_once(world: World) -> None:
         await connection.execute(update(tables.jobs).values(presets=[PRESETS[0], PRESETS[0]]))
     await export_item(means(world), claimed)
     assert [row.preset for row in await rows_of(world, claimed)] == [PRESETS[0]]
+
+
+async def test_a_tenants_own_preset_is_the_one_of_its_job(world: World) -> None:
+    house = resolve_presets(["square-1x1"])[0].model_copy(
+        update={"name": "house", "width": 300, "height": 200, "rules": ()}
+    )
+    claimed = await world.claimed(Stage.EXPORT, await world.completed())
+    async with world.parts.database.transaction() as connection:
+        own = house.model_dump(mode="json", exclude_defaults=True)
+        await connection.execute(update(tables.jobs).values(presets=["house"], own_presets=[own]))
+    await export_item(means(world), claimed)
+    [row] = await rows_of(world, claimed)
+    assert (row.preset, row.width, row.height) == ("house", 300, 200)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -39,14 +40,17 @@ def score(request: ScoreRequest) -> ScoreResponse:
 
 
 @asynccontextmanager
-async def everything(folder: Path) -> AsyncIterator[WebApi]:
-    """web-api, the placement endpoint and both workers, on one loop."""
+async def everything(folder: Path, **groups: Any) -> AsyncIterator[WebApi]:
+    """web-api, the placement endpoint and both workers, on one loop; ``groups`` replace settings."""
     bound, url = bound_socket()
     scoring = ScoringSettings(url=f"{url}/score")
     slots = ModelSlots(lambda: None, score, concurrency=2)
     await slots.load()
     stop = asyncio.Event()
-    async with running_web_api(folder, scoring=scoring) as api, served(create_app(scoring, slots), bound):
+    async with (
+        running_web_api(folder, scoring=scoring, **groups) as api,
+        served(create_app(scoring, slots), bound),
+    ):
         client = ScoringClient(scoring)
         try:
             async with asyncio.TaskGroup() as workers:

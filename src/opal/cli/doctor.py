@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyvips
@@ -15,6 +16,7 @@ import typer
 from opal.cli.main import EXIT_FAILED
 from opal.cli.ports import is_free
 from opal.cli.terminal import JsonOption, command_app, out, print_json
+from opal.content_credentials.sign import PictureSigner
 from opal.cutout.engines import verify_engine
 from opal.database.migrate import schema_version
 from opal.errors import OpalError
@@ -24,6 +26,7 @@ app = command_app()
 
 _DISK_NEEDED = 2 << 30
 _MEMORY_NEEDED = 2 << 30
+_CERTIFICATE_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def doctor(as_json: JsonOption = False) -> None:
     """Look at what Opal needs and say how to get what is missing. Exit code 1: something is missing."""
     settings = load_settings()
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _python, _libvips, _weights, _cores, _memory, _disk, _port, _database,
+        _python, _libvips, _weights, _cores, _memory, _disk, _port, _database, _signing,
     )  # fmt: skip
     findings = [_examined(check, settings) for check in checks]
     if as_json:
@@ -132,3 +135,15 @@ def _database(settings: Settings) -> Finding:
     present, newest = asyncio.run(schema_version(settings.database_url))
     found = f"schema {present}, newest {newest}"
     return Finding("database", present == newest, found, "Run `opal migrate`.", False)
+
+
+def _signing(settings: Settings) -> Finding:
+    signer = PictureSigner.of(settings.signing)
+    if signer is None:
+        return Finding("signing", True, "no certificate set; pictures are not signed", required=False)
+    # With the timestamp authority this time, which may be away when a service starts.
+    signer.try_out()
+    credential = signer.credential
+    left = (credential.expires - datetime.now(UTC)).days
+    remedy = f"Renew the certificate: it expires in {left} days."
+    return Finding("signing", left >= _CERTIFICATE_DAYS, credential.summary(), remedy, False)

@@ -19,6 +19,7 @@ from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, su
 from opal.cli.scene_option import choose_scene
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
+from opal.content_credentials.sign import PictureSigner
 from opal.cutout.engines import engine_identity, load_engine
 from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
@@ -85,6 +86,7 @@ def process(  # noqa: PLR0917 - one parameter per option
         review_below=settings.review.below,
         limits=limits,
         backdrop=chosen.backdrop,
+        signer=PictureSigner.of(settings.signing),
     )
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"{out} is a file; --out names a folder.")
@@ -92,8 +94,7 @@ def process(  # noqa: PLR0917 - one parameter per option
     if not found:
         raise InvalidInput("There are no photos in the places named.")
     out.mkdir(parents=True, exist_ok=True)
-    key = _recipe_key(chosen.key, recipe, settings)
-    folder = ResultFolder(out, key, review_below=settings.review.below)
+    folder = ResultFolder(out, _recipe_key(chosen.key, recipe, settings), review_below=recipe.review_below)
     works = folder.plan(found)
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
@@ -151,7 +152,7 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
 
 
 def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Settings) -> dict[str, object]:
-    return {
+    key: dict[str, object] = {
         "opal": __version__,
         "scene": scene,
         "placement": recipe.placement.model_dump(mode="json"),
@@ -161,3 +162,6 @@ def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Sett
         # A photo above the limit is halved or refused by them.
         "photo": {"max_pixels": recipe.limits.max_pixels, "halve": recipe.limits.halve},
     }
+    if recipe.signer is not None:
+        key["signed_by"] = recipe.signer.credential.fingerprint
+    return key

@@ -10,6 +10,7 @@ from opal.cli.file_unusable import FileUnusable
 from opal.cli.process_folder import Work
 from opal.cli.process_page import thumbnail_path
 from opal.cli.report import ReportError, ReportItem, ReportPlaced, ReportRule, ReportVariant, least_faithful
+from opal.content_credentials.sign import PictureSigner
 from opal.cutout.interface import CutoutEngine
 from opal.errors import OpalError
 from opal.export_worker.create_variants import Variant, create_variants
@@ -36,6 +37,7 @@ class LocalRecipe:
     """Confidence below which the photo is marked for review; 0 marks none."""
     limits: Limits
     backdrop: Photo | None = None
+    signer: PictureSigner | None = None
 
 
 def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> ReportItem:
@@ -67,6 +69,7 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         recipe.presets,
         seed=recipe.seed,
         backdrop=recipe.backdrop,
+        signer=recipe.signer,
     )
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)

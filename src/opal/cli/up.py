@@ -15,6 +15,7 @@ from opal.cli.stack import Stack, plan_stack, prepare_data, tidy_up
 from opal.cli.supervisor import ServicesNotReady, Supervisor
 from opal.cli.terminal import command_app, out
 from opal.cli.weights import ensure_weights
+from opal.content_credentials.sign import PictureSigner
 from opal.settings import load_settings
 
 app = command_app()
@@ -41,7 +42,10 @@ def up(
 ) -> None:
     """Run all services on this machine; stop with Ctrl-C."""
     with claimed(data):
-        ensure_weights(load_settings())
+        settings = load_settings()
+        # Told here in one line, rather than by a worker that ends again and again.
+        PictureSigner.of(settings.signing)
+        ensure_weights(settings)
         web_port = require_free(port) if port else free_ports(1)[0]
         asyncio.run(_run(plan_stack(data, web_port)))
 

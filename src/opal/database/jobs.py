@@ -130,6 +130,7 @@ def _job_values(job: Job) -> dict[str, Any]:
         "scene": job.recipe.scene,
         "placement": job.recipe.placement,
         "presets": list(job.recipe.presets),
+        "own_presets": list(job.recipe.own_presets),
         "prompt": job.recipe.prompt,
         "seed": job.recipe.seed,
         "created_at": job.created_at,
@@ -168,6 +169,7 @@ def _job(row: Row[Any]) -> Job:
         scene=row.scene,
         placement=row.placement,
         presets=tuple(row.presets),
+        own_presets=tuple(row.own_presets),
         prompt=row.prompt,
         seed=row.seed,
     )

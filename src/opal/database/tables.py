@@ -23,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -100,11 +101,24 @@ jobs = Table(
     Column("scene", Json, nullable=False),
     Column("placement", Json, nullable=False),
     Column("presets", Json, nullable=False),
+    # Those of them that are the tenant's own, as they were when the job was made.
+    Column("own_presets", Json, nullable=False, default=list, server_default=text("'[]'")),
     Column("prompt", Text, nullable=False),
     Column("seed", Integer, nullable=False),
     _created(),
     Column("cancelled_at", UtcDateTime),
     Index(None, "tenant_id", "created_at"),
+)
+
+tenant_presets = Table(
+    "tenant_presets",
+    metadata,
+    _tenant(),
+    Column("name", String(64), nullable=False),
+    Column("preset", Json, nullable=False),
+    _created(),
+    Column("updated_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "name"),
 )
 
 backdrops = Table(

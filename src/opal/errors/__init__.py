@@ -64,7 +64,8 @@ OpalError
 │   ├── StoredPictureUnusable
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
-│   └── ScoringFailed
+│   ├── ScoringFailed
+│   └── SigningFailed
 ├── ModelMissing
 └── ModelCorrupt
 """
@@ -79,6 +80,7 @@ from opal.errors.dependencies import (
     ScoringBusy,
     ScoringFailed,
     ScoringUnavailable,
+    SigningFailed,
     StoredPictureUnusable,
 )
 from opal.errors.photos import (
@@ -188,6 +190,7 @@ __all__ = [
     "ScoringUnavailable",
     "SideTooLong",
     "SignatureInvalid",
+    "SigningFailed",
     "StoredPictureUnusable",
     "TooManyInterruptions",
     "TooManyPixels",

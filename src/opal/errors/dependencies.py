@@ -71,6 +71,17 @@ class ScoringFailed(DependencyError):
     title = "Placement endpoint failed"
 
 
+class SigningFailed(DependencyError):
+    """A picture could not be signed.
+
+    Tried again a few times. `opal doctor` signs one for trial: see that the certificate has not expired
+    and that `OPAL_SIGNING_TIMESTAMP_URL` answers.
+    """
+
+    code = "signing_failed"
+    title = "Signing failed"
+
+
 class ModelMissing(OpalError):
     """The model's weights are not on this machine; run `opal models pull`.
 

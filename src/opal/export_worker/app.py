@@ -5,6 +5,7 @@ Called by `opal export-worker`.
 
 from opal import telemetry
 from opal.assembly import Parts, build_parts
+from opal.content_credentials.sign import PictureSigner
 from opal.database.items import Stage
 from opal.export_worker.export_item import BY, Means, export_item
 from opal.images.limits import Limits
@@ -49,8 +50,12 @@ def build_worker(parts: Parts, heartbeat: Heartbeat) -> WorkerLoop[ExportMessage
 
 
 def build_stage(parts: Parts) -> ItemStage[ExportMessage]:
-    """The stage around the steps of ``export_item.py``."""
-    means = Means(parts.database, parts.blobs, Limits.of(parts.settings.photo))
+    """The stage around the steps of ``export_item.py``.
+
+    Raises InvalidSettings for a certificate that cannot sign.
+    """
+    signer = PictureSigner.of(parts.settings.signing)
+    means = Means(parts.database, parts.blobs, Limits.of(parts.settings.photo), signer)
 
     async def perform(item: Item, _message: ExportMessage) -> None:
         await export_item(means, item)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from opal.content_credentials.manifest import Making
+from opal.content_credentials.sign import PictureSigner
 from opal.fidelity import Fidelity, measure
 from opal.images.budget import Budget, Encoded, encode_within
 from opal.images.encode import MEDIA_TYPE, OutputFormat
@@ -57,11 +59,24 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What all of a photo's pictures are made of."""
+
+    photo: Photo
+    subject: Upright
+    scene: Scene
+    backdrop: Photo | None = None
+    signer: PictureSigner | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture as it was made, before anything is said about it."""
 
     preset: Preset
     encoded: Encoded
+    data: bytes
+    """The file: `encoded`, signed where there is a signer."""
     composition: Composition
     subject: Upright
     digital_source_type: DigitalSourceType | None
@@ -78,35 +93,31 @@ def create_variants(
     *,
     seed: int,
     backdrop: Photo | None = None,
+    signer: PictureSigner | None = None,
     workers: int = 2,
 ) -> list[Variant]:
     """Make one picture per preset, in the presets' order.
 
-    `matte` is (H, W) at the photo's size, `backdrop` the picture of a `backdrop` scene. At most `workers`
-    pictures are in memory at a time (about 0.3 GB each at 2000 x 2000). Raises NoProductFound,
-    ProductTooSmall, BackdropUnusable and BackdropTooSmall.
+    `matte` is (H, W) at the photo's size, `backdrop` the picture of a `backdrop` scene; a `signer` puts a
+    C2PA manifest into each. At most `workers` pictures are in memory at a time (about 0.3 GB each at
+    2000 x 2000). Raises NoProductFound, ProductTooSmall, BackdropUnusable, BackdropTooSmall and
+    SigningFailed.
     """
     find_product(matte)
     subject = upright(photo, matte, placement)
+    source = Source(photo, subject, scene, backdrop, signer)
 
     def create(preset: Preset) -> Variant:
-        return _judged(make_picture(subject, scene, placement, preset, seed=seed, backdrop=backdrop))
+        return _judged(make_picture(source, placement, preset, seed=seed))
 
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
         return list(pool.map(create, presets))
 
 
-def make_picture(
-    subject: Upright,
-    scene: Scene,
-    placement: Placement,
-    preset: Preset,
-    *,
-    seed: int,
-    backdrop: Photo | None = None,
-) -> Picture:
-    """Compose and encode one picture; raises what `create_variants` does."""
-    ground = scene_for(preset, scene)
+def make_picture(source: Source, placement: Placement, preset: Preset, *, seed: int) -> Picture:
+    """Compose, encode and sign one picture; raises what `create_variants` does."""
+    subject, backdrop = source.subject, source.backdrop
+    ground = scene_for(preset, source.scene)
     width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
     composition = compose(
         *(subject.photo, subject.matte, ground, placed_as, width, height),
@@ -116,9 +127,16 @@ def make_picture(
     )
     source_type = digital_source_type(ground, backdrop)
     started = time.perf_counter()
-    encoded = _encoded(preset, composition, source_type)
-    timings = {**composition.timings, "encode": round(time.perf_counter() - started, 4)}
-    return Picture(preset, encoded, composition, subject, source_type, timings)
+    making = _making(source, ground, preset, composition, source_type)
+    encoded = _encoded(preset, composition, source_type, _growth(source.signer, preset, making))
+    made = time.perf_counter()
+    data = encoded.data if source.signer is None else source.signer.sign(encoded.data, preset.format, making)
+    timings = {
+        **composition.timings,
+        "encode": round(made - started, 4),
+        "sign": round(time.perf_counter() - made, 4),
+    }
+    return Picture(preset, encoded, data, composition, subject, source_type, timings)
 
 
 def scene_for(preset: Preset, scene: Scene) -> Scene:
@@ -161,9 +179,9 @@ def placement_for(preset: Preset, placement: Placement) -> Placement:
 
 
 def _judged(picture: Picture) -> Variant:
-    """The picture with what its own bytes say of it."""
+    """The picture with what its own bytes say of it, as they are delivered."""
     preset, composition, subject = picture.preset, picture.composition, picture.subject
-    data, source_type = picture.encoded.data, picture.digital_source_type
+    data, source_type = picture.data, picture.digital_source_type
     started = time.perf_counter()
     finished = read_finished(data)
     placed = Placed(composition.alpha, composition.transform.scale, preset.extension, source_type)
@@ -218,11 +236,42 @@ def _canvas(preset: Preset, placement: Placement, matte: Matte) -> tuple[int, in
     return box.width + 2 * pad, box.height + 2 * pad, native
 
 
-def _encoded(preset: Preset, composition: Composition, source_type: DigitalSourceType | None) -> Encoded:
+def _making(
+    source: Source,
+    ground: Scene,
+    preset: Preset,
+    composition: Composition,
+    source_type: DigitalSourceType | None,
+) -> Making:
+    backdrop = source.backdrop if isinstance(ground, BackdropScene) else None
+    return Making(
+        title=f"{preset.name}.{preset.extension}",
+        original=source.photo.source,
+        own_cutout=source.photo.alpha is not None,
+        ground=ground.kind,
+        backdrop=None if backdrop is None else backdrop.source,
+        scale=composition.transform.scale,
+        straightened_degrees=source.subject.degrees,
+        relit=composition.relight is not None,
+        digital_source_type=source_type,
+    )
+
+
+def _growth(signer: PictureSigner | None, preset: Preset, making: Making) -> int:
+    """Bytes to leave for the signature; 0 where nobody asks how large the file is."""
+    if signer is None or (preset.max_bytes is None and preset.min_bytes is None):
+        return 0
+    return signer.growth(preset.format, making)
+
+
+def _encoded(
+    preset: Preset, composition: Composition, source_type: DigitalSourceType | None, growth: int
+) -> Encoded:
+    budget = _budget(preset)
     return encode_within(
         composition.pixels,
         preset.format,
-        _budget(preset),
+        budget.leaving(growth) if growth else budget,
         dpi=preset.dpi,
         progressive=preset.progressive,
         metadata=PictureMetadata(digital_source_type=source_type),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from opal.blobs.interface import Blobs
+from opal.content_credentials.sign import PictureSigner
 from opal.database import backdrops, items, jobs, variants
 from opal.database.engine import Database
 from opal.database.variants import VariantRow
@@ -29,7 +30,7 @@ from opal.images.matte import Matte, read_matte
 from opal.images.photo import Photo
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.states import ItemState
-from opal.marketplaces.presets import resolve_presets
+from opal.marketplaces.presets import resolve_presets, usable_presets
 from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
@@ -46,6 +47,7 @@ class Means:
     database: Database
     blobs: Blobs
     limits: Limits
+    signer: PictureSigner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,11 @@ async def decode(means: Means, work: Work) -> Work:
     )
 
 
-async def compose_variants(_means: Means, work: Work) -> Work:
-    """One picture per preset; CPU-bound, so off the event loop, which renews the lease."""
+async def compose_variants(means: Means, work: Work) -> Work:
+    """One picture per preset, signed where a certificate is set.
+
+    CPU-bound, so off the event loop, which renews the lease.
+    """
     assert work.photo is not None
     assert work.matte is not None
     made = await asyncio.to_thread(
@@ -114,9 +119,10 @@ async def compose_variants(_means: Means, work: Work) -> Work:
         work.matte,
         resolve_scene(work.recipe.scene),
         resolve_placement(work.recipe.placement),
-        resolve_presets(work.recipe.presets),
+        resolve_presets(work.recipe.presets, usable_presets(work.recipe.own_presets)),
         seed=int(work.item.meta.get("seed", work.recipe.seed)),
         backdrop=work.backdrop,
+        signer=means.signer,
     )
     return replace(work, variants=tuple(made), photo=None, matte=None, backdrop=None)
 

@@ -4,7 +4,7 @@ Called by export-worker and `opal process` for every variant.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from opal.images.encode import Chroma, OutputFormat, encode
 from opal.images.metadata import PictureMetadata
 
 _BEST = 100
+_GROWTH_SLACK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,15 @@ class Budget:
     min_bytes: int | None = None
     chroma: Chroma | None = None
     """None keeps all colour (4:4:4) until the budget cannot be met otherwise."""
+
+    def leaving(self, growth: int) -> "Budget":
+        """The budget of a file that will still grow by `growth` bytes, give or take `_GROWTH_SLACK`."""
+        most, least = self.max_bytes, self.min_bytes
+        return replace(
+            self,
+            max_bytes=None if most is None else max(1, most - growth - _GROWTH_SLACK),
+            min_bytes=None if least is None else max(0, least - growth + _GROWTH_SLACK),
+        )
 
 
 @dataclass(frozen=True, slots=True)

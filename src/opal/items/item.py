@@ -47,6 +47,8 @@ class Recipe:
     presets: tuple[str, ...]
     prompt: str
     seed: int
+    own_presets: tuple[dict[str, Any], ...] = ()
+    """Those of `presets` that are the tenant's own, as they were when the job was made."""
 
     @property
     def backdrop_id(self) -> str | None:

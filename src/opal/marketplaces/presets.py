@@ -5,6 +5,8 @@ is made; its rules say what the finished file is measured against (`compliance.p
 """
 
 import tomllib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from importlib import resources
@@ -57,7 +59,7 @@ Level: TypeAlias = Literal["required", "advised"]
 
 
 class _PresetModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Rule(_PresetModel):
@@ -111,7 +113,7 @@ class SafeArea(_PresetModel):
 class Preset(_PresetModel):
     """One picture to export: canvas, ground, how the product sits, format and rules."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     title: str
     description: str
     channel: str = ""
@@ -242,19 +244,52 @@ def read_presets(folder: Traversable | Path) -> dict[str, Preset]:
         for preset in _read_channel(file).presets:
             if preset.name in presets:
                 raise InvalidPreset(f"{file.name}: presets: {preset.name!r} is defined twice.")
-            fault = dry_run(preset)
-            if fault is not None:
-                raise InvalidPreset(f"{file.name}: {preset.name}: {fault}.")
+            _try(preset, file.name)
             presets[preset.name] = preset
     return presets
 
 
-def resolve_presets(names: list[str] | tuple[str, ...]) -> list[Preset]:
-    """Presets by name, in the order asked, repeats dropped.
+def read_own_preset(toml: str, name: str) -> Preset:
+    """The one preset in a tenant's TOML, in the form of the shipped files, tried like any other.
+
+    Raises InvalidPreset naming key and reason, also for a name that Opal or the operator uses.
+    """
+    if name in load_presets():
+        raise InvalidPreset(f"{name!r} is the name of a preset that everyone has; choose another.")
+    presets = _parse_channel(toml, name).presets
+    if [preset.name for preset in presets] != [name]:
+        told = ", ".join(repr(preset.name) for preset in presets)
+        raise InvalidPreset(f"{name}: presets: one named {name!r} is wanted, there is {told}.")
+    if "\\u0000" in presets[0].model_dump_json():
+        raise InvalidPreset(f"{name}: a text holds the character U+0000, which no database keeps.")
+    _try(presets[0], name)
+    return presets[0]
+
+
+def usable_presets(documents: Iterable[Mapping[str, Any]]) -> list[Preset]:
+    """A tenant's presets from JSON of `read_own_preset`'s, which an older Opal may have read.
+
+    One that is not valid any more, or whose name everyone's presets have taken since, is left out.
+    """
+    usable = []
+    for document in documents:
+        with suppress(ValidationError):
+            usable.append(Preset.model_validate(document))
+    return [preset for preset in usable if preset.name not in load_presets()]
+
+
+def _try(preset: Preset, place: str) -> None:
+    fault = dry_run(preset)
+    if fault is not None:
+        raise InvalidPreset(f"{place}: {preset.name}: {fault}.")
+
+
+def resolve_presets(names: list[str] | tuple[str, ...], own: Iterable[Preset] = ()) -> list[Preset]:
+    """Presets by name, in the order asked, repeats dropped; `own` are a tenant's beside those of everyone.
 
     Raises UnknownPreset naming the first bad name and the known ones.
     """
-    known = load_presets()
+    known = {preset.name: preset for preset in own} | load_presets()
     for name in names:
         if name not in known:
             raise UnknownPreset(f"Preset {name!r} is not known. Known: {', '.join(known)}.")
@@ -263,13 +298,20 @@ def resolve_presets(names: list[str] | tuple[str, ...]) -> list[Preset]:
 
 def _read_channel(file: Traversable | Path) -> _Channel:
     try:
-        return _Channel.model_validate(_inherit(tomllib.loads(file.read_text("utf-8"))))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return _parse_channel(file.read_text("utf-8"), file.name)
+    except UnicodeDecodeError as error:
         raise InvalidPreset(f"{file.name}: not valid TOML: {error}.") from error
+
+
+def _parse_channel(toml: str, place: str) -> _Channel:
+    try:
+        return _Channel.model_validate(_inherit(tomllib.loads(toml)))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidPreset(f"{place}: not valid TOML: {error}.") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "(file)"
-        raise InvalidPreset(f"{file.name}: {key}: {first['msg'].removeprefix('Value error, ')}.") from error
+        raise InvalidPreset(f"{place}: {key}: {first['msg'].removeprefix('Value error, ')}.") from error
 
 
 def _inherit(document: dict[str, Any]) -> dict[str, Any]:

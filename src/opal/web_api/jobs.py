@@ -44,6 +44,7 @@ from opal.web_api.job_view import (
     job_summary,
 )
 from opal.web_api.parts import JobId, WebParts, find_job
+from opal.web_api.presets import tenant_presets
 from opal.web_api.recipe import RecipeRequest, require_backdrop
 
 router = APIRouter(route_class=TenantRoute, tags=["jobs"])
@@ -150,7 +151,8 @@ async def create_job(
     most = parts.settings.web.max_items_per_job
     if len(body.items) > most:
         raise InvalidInput(f"body.items: {len(body.items)} photos; a job may have at most {most}.")
-    recipe = body.recipe()
+    async with parts.database.read() as connection:
+        recipe = body.recipe(await tenant_presets(connection, tenant_id))
     hashed = request_hash(await request.body())
     async with parts.database.transaction() as connection:
         if idempotency_key is not None:

@@ -1,5 +1,6 @@
 """What a client wants done with its photos: scene, placement, presets. Part of ``POST /v1/jobs``."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
@@ -7,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import backdrops
 from opal.items.item import Recipe
-from opal.marketplaces.presets import load_presets, resolve_presets
+from opal.marketplaces.presets import Preset, resolve_presets, usable_presets
 from opal.marketplaces.scene_fit import check_scene_fits
 from opal.placement.framing import check_enlargement
 from opal.placement.looks import LOOKS
@@ -45,10 +46,6 @@ def placement_schema() -> dict[str, Any]:
     return {**schema, "not": {"required": list(both), "properties": both}}
 
 
-def _presets_schema() -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(load_presets())}}
-
-
 def _whole(value: Any) -> Any:
     """JSON has one kind of number: 7.0 is the whole number 7 (but `true` is none)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -66,8 +63,10 @@ class RecipeRequest(BaseModel):
     placement: Annotated[dict[str, Any], WithJsonSchema(placement_schema())] = Field(
         default={}, description="How the product stands in the scene."
     )
-    presets: Annotated[list[str], WithJsonSchema(_presets_schema())] = Field(
-        default=["square-1x1"], min_length=1, description="Names from /v1/presets; one picture each."
+    presets: list[str] = Field(
+        default=["square-1x1"],
+        min_length=1,
+        description="Names from /v1/presets, yours among them; one picture each.",
     )
     prompt: str = Field(
         default="", max_length=1000, pattern=_TEXT, description="Kept for scenes made from words."
@@ -76,8 +75,8 @@ class RecipeRequest(BaseModel):
         default=0, strict=True, ge=0, le=MAX_SEED, description="The same seed gives the same picture."
     )
 
-    def recipe(self) -> Recipe:
-        """The checked recipe.
+    def recipe(self, own: Sequence[Preset]) -> Recipe:
+        """The checked recipe; `own` are the tenant's presets beside those of everyone.
 
         Raises ``UnknownScene``, ``InvalidScene``, ``InvalidPlacement`` and ``UnknownPreset``.
         """
@@ -86,7 +85,7 @@ class RecipeRequest(BaseModel):
             scene = {name: _whole(value) for name, value in scene.items()}
         resolved = resolve_scene(scene)
         resolve_placement(self.placement)
-        presets = resolve_presets(self.presets)
+        presets = resolve_presets(self.presets, own)
         check_scene_fits(resolved, presets)
         return Recipe(
             scene=scene,
@@ -94,7 +93,15 @@ class RecipeRequest(BaseModel):
             presets=tuple(preset.name for preset in presets),
             prompt=self.prompt,
             seed=self.seed,
+            own_presets=tuple(
+                preset.model_dump(mode="json", exclude_defaults=True) for preset in presets if preset in own
+            ),
         )
+
+
+def presets_of(recipe: Recipe) -> list[Preset]:
+    """The job's presets, the tenant's own as they were when it was made."""
+    return resolve_presets(recipe.presets, usable_presets(recipe.own_presets))
 
 
 async def require_backdrop(connection: AsyncConnection, tenant_id: str, recipe: Recipe) -> None:
@@ -106,6 +113,6 @@ async def require_backdrop(connection: AsyncConnection, tenant_id: str, recipe: 
     if recipe.backdrop_id is None:
         return
     backdrop = await backdrops.ready_backdrop(connection, tenant_id, recipe.backdrop_id, keep=True)
-    for preset in resolve_presets(recipe.presets):
+    for preset in presets_of(recipe):
         if preset.ground == "scene" and preset.width is not None and preset.height is not None:
             check_enlargement(backdrop.width, backdrop.height, preset.width, preset.height)

@@ -1,0 +1,1 @@
+"""Content Credentials: C2PA manifests that say, signed, how a picture was made; and reading any of them."""
