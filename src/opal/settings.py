@@ -164,6 +164,42 @@ class ReviewSettings(BaseSettings):
     )
 
 
+class OutgoingSettings(BaseSettings):
+    """Requests to addresses that somebody else chose, such as webhooks."""
+
+    model_config = _group("OUTGOING_")
+
+    private_addresses: Literal["refuse", "allow"] = Field(
+        default="refuse",
+        description="Addresses of this machine and its own network, plain HTTP, and ports other than 443 and "
+        "8443. Allow them only where every key's owner may see your network.",
+    )
+
+
+class WebhookSettings(BaseSettings):
+    """Webhooks (docs/webhooks.md)."""
+
+    model_config = _group("WEBHOOK_")
+
+    timeout_s: float = Field(default=15.0, gt=0, le=30, description="Longest wait for an endpoint's answer.")
+    max_failures: int = Field(
+        default=10, ge=1, description="Failed tries in a row before an endpoint may be disabled."
+    )
+    disable_after_s: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="And how long these failures must have lasted, so that a short outage disables nothing.",
+    )
+    max_per_tenant: int = Field(default=10, ge=1, le=100, description="Endpoints that a tenant may have.")
+    concurrency: int = Field(default=200, ge=1, le=1000, description="Deliveries under way at a time.")
+    per_endpoint: int = Field(default=4, ge=1, description="Deliveries to one endpoint at a time.")
+    poll_s: float = Field(default=1.0, ge=0.05, le=60, description="How often due deliveries are looked for.")
+    old_secret_s: float = Field(
+        default=86_400.0, ge=0, description="How long the secret before the present one signs as well."
+    )
+    keep_days: int = Field(default=30, ge=1, description="How long deliveries can be listed and replayed.")
+
+
 class SigningSettings(BaseSettings):
     """Whose name the pictures carry: C2PA manifests (docs/provenance.md). Unset, they are not signed."""
 
@@ -229,6 +265,8 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     scoring: ScoringSettings = Field(default_factory=ScoringSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
+    outgoing: OutgoingSettings = Field(default_factory=OutgoingSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
@@ -253,6 +291,8 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "worker": WorkerSettings,
     "scoring": ScoringSettings,
     "review": ReviewSettings,
+    "outgoing": OutgoingSettings,
+    "webhook": WebhookSettings,
     "signing": SigningSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,

@@ -19,12 +19,13 @@ _SECRETS = (
     (re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*"), r"\1?[signature removed]"),
     (re.compile(r"\bsig=[^\s&\"']+"), "sig=[removed]"),
     (re.compile(r"\bopal_([0-9a-f]{4,})_[0-9a-f]{8,}"), r"opal_\1_[secret removed]"),
+    (re.compile(r"\bwhsec_[\w+/=-]+"), "whsec_[secret removed]"),
     (re.compile(r"(?i)\bbearer\s+[\w.~+/=-]+"), "Bearer [secret removed]"),
 )
 
 
 def redact(text: str) -> str:
-    """``text`` without signatures, API key secrets and bearer tokens."""
+    """``text`` without signatures, API keys' and webhooks' secrets, and bearer tokens."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

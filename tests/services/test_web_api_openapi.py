@@ -21,7 +21,7 @@ from tests.services.http_services import (
 )
 
 from opal.billing_service.app import create_app
-from opal.settings import WebSettings, child_environment
+from opal.settings import OutgoingSettings, WebSettings, child_environment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 5
@@ -58,6 +58,9 @@ async def ask(folder: Path, url: str, key: str, ids: dict[str, str]) -> None:
 
 async def finished_job(api: WebApi) -> dict[str, str]:
     """A job whose event stream ends and whose pictures are there."""
+    hook = await api.client.post("/v1/webhooks", json={"url": "http://127.0.0.1:1/hook"})
+    assert hook.status_code == 201, hook.text
+    webhook_id = hook.json()["id"]
     job = await api.job()
     await api.upload(job, photo())
     item_id = job["items"][0]["id"]
@@ -65,11 +68,19 @@ async def finished_job(api: WebApi) -> dict[str, str]:
     backdrop_id = await api.backdrop()
     # Needed by a job that is not finished, so that it stays whatever is asked.
     await api.job(scene={"kind": "backdrop", "picture": backdrop_id})
-    return {"job_id": job["id"], "item_id": item_id, "backdrop_id": backdrop_id}
+    told = (await api.client.get(f"/v1/webhooks/{webhook_id}/deliveries")).json()["deliveries"]
+    return {
+        "job_id": job["id"],
+        "item_id": item_id,
+        "backdrop_id": backdrop_id,
+        "webhook_id": webhook_id,
+        "delivery_id": told[0]["id"],
+    }
 
 
 async def test_web_api_holds_what_it_promises(tmp_path: Path) -> None:
-    async with running_web_api(tmp_path / "data", granted=10**9) as api:
+    anywhere = OutgoingSettings(private_addresses="allow")
+    async with running_web_api(tmp_path / "data", granted=10**9, outgoing=anywhere) as api:
         await ask(tmp_path, api.url, api.client.headers["X-API-Key"], await finished_job(api))
 
 

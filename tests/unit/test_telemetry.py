@@ -19,6 +19,7 @@ from opal.telemetry import configure, redact
         ),
         ("key opal_0a1b2c_deadbeefdeadbeef!", "key opal_0a1b2c_[secret removed]!"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer [secret removed]"),
+        ("secret whsec_MfKQ9r8GKYqr+wTwUPD8/ILPZIo2LaLaSw== made", "secret whsec_[secret removed] made"),
         ("nothing secret here?", "nothing secret here?"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from opal.database import ledger
+from opal.database import ledger, webhook_events
 from opal.database.engine import utc_now
 from opal.database.tables import item_events, items
 from opal.errors import IllegalMove, LeaseLost, NotFound, TooManyInterruptions
@@ -134,7 +134,7 @@ async def move(
     message: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Item:
-    """Move ``item`` to ``target`` and write one event row; returns the item as it is now.
+    """Move ``item`` to ``target``, write one event row, tell webhooks; returns the item as it is now.
 
     The UPDATE names the state and the attempt that the caller saw, so a paused worker that wakes up
     after its lease went to another one changes nothing. Raises ``IllegalMove`` for a move that the
@@ -145,6 +145,9 @@ async def move(
     values = {"lease_until": None, **(changes or {}), "state": target}
     moved = await _guarded_update(connection, item, values)
     await note(connection, moved, source=item.state, by=by, code=code, message=message, details=details)
+    await webhook_events.announce_item(connection, moved)
+    if target is ItemState.EXPORTED:
+        await webhook_events.announce_job_end(connection, moved.tenant_id, moved.job_id)
     return moved
 
 
@@ -263,6 +266,8 @@ async def fail_item(connection: AsyncConnection, item: Item, *, code: str, messa
         await ledger.refund(connection, item)
     else:
         await ledger.release(connection, item)
+    # After the account, whose row is locked before a job's wherever both are.
+    await webhook_events.announce_job_end(connection, failed.tenant_id, failed.job_id)
     return failed
 
 

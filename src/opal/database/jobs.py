@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import items as item_rows
-from opal.database import ledger
+from opal.database import ledger, webhook_events
 from opal.database.engine import utc_now
 from opal.database.tables import item_events, items, jobs
 from opal.errors import NotFound
@@ -118,6 +118,9 @@ async def cancel_job(connection: AsyncConnection, job: Job, *, by: str) -> int:
             cancelled += 1
     if job.cancelled_at is None:
         await connection.execute(update(jobs).where(jobs.c.id == job.id).values(cancelled_at=utc_now()))
+    if cancelled:
+        # Once for all of them: thousands may be cancelled together.
+        await webhook_events.announce_job_end(connection, job.tenant_id, job.id)
     return cancelled
 
 

@@ -255,6 +255,63 @@ outbox = Table(
     UniqueConstraint("queue", "message_id"),
 )
 
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("url", String(2048), nullable=False),
+    Column("events", Json, nullable=False),
+    # Readable, as signing needs it; nothing but the sender selects these two.
+    Column("secret", String(128), nullable=False),
+    Column("old_secret", String(128)),
+    Column("old_secret_until", UtcDateTime),
+    Column("state", String(16), nullable=False),
+    Column("disabled_reason", String(200)),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("failing_since", UtcDateTime),
+    Column("not_before", UtcDateTime),
+    _created(),
+    Index(None, "tenant_id", "created_at"),
+)
+
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("type", String(32), nullable=False),
+    Column("job_id", String(64), nullable=False),
+    Column("item_id", String(64)),
+    # The very bytes that are signed, so that every try and every replay sends the same.
+    Column("body", Text, nullable=False),
+    _created(),
+    Index(None, "created_at"),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("webhook_id", String(64), ForeignKey("webhooks.id"), nullable=False),
+    Column("event_id", String(64), ForeignKey("webhook_events.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("claimed_until", UtcDateTime),
+    Column("last_at", UtcDateTime),
+    Column("last_status", Integer),
+    Column("last_error", String(300)),
+    _created(),
+    UniqueConstraint("webhook_id", "event_id"),
+    # What the sender asks every second, and what a client lists.
+    Index(None, "webhook_id", "state", "next_at"),
+    Index(None, "webhook_id", "created_at"),
+    Index(None, "event_id"),
+    Index(None, "created_at"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

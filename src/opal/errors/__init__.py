@@ -21,6 +21,7 @@ OpalError
 │   ├── UnknownEngine
 │   ├── InvalidMessage
 │   ├── InvalidBlobPath
+│   ├── AddressRefused
 │   ├── IdempotencyKeyReused
 │   └── InvalidPhoto                  what the photo is
 │       ├── PhotoEmpty
@@ -41,13 +42,17 @@ OpalError
 ├── InsufficientCredits
 ├── NotFound                          unknown and foreign ids alike
 │   ├── BlobNotFound
-│   └── UnknownBackdrop
+│   ├── UnknownBackdrop
+│   ├── UnknownWebhook
+│   └── UnknownDelivery
 ├── Conflict                          what does not fit the present state
 │   ├── BlobExists
 │   ├── UploadMissing
 │   ├── AlreadyUploaded
 │   ├── BackdropNotReady
 │   ├── BackdropInUse
+│   ├── WebhookDisabled
+│   ├── TooManyWebhooks
 │   ├── IllegalMove
 │   ├── JobFinished
 │   ├── JobNotReady
@@ -65,6 +70,7 @@ OpalError
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
 │   ├── ScoringFailed
+│   ├── OutgoingFailed
 │   └── SigningFailed
 ├── ModelMissing
 └── ModelCorrupt
@@ -76,6 +82,7 @@ from opal.errors.dependencies import (
     DependencyError,
     ModelCorrupt,
     ModelMissing,
+    OutgoingFailed,
     QueueUnavailable,
     ScoringBusy,
     ScoringFailed,
@@ -100,6 +107,7 @@ from opal.errors.photos import (
     UnsupportedFormat,
 )
 from opal.errors.requests import (
+    AddressRefused,
     BackdropTooSmall,
     BackdropUnusable,
     IdempotencyKeyReused,
@@ -135,12 +143,17 @@ from opal.errors.state import (
     LockLost,
     NotFound,
     TooManyInterruptions,
+    TooManyWebhooks,
     UnknownBackdrop,
+    UnknownDelivery,
+    UnknownWebhook,
     UploadExpired,
     UploadMissing,
+    WebhookDisabled,
 )
 
 __all__ = [
+    "AddressRefused",
     "AlreadyUploaded",
     "BackdropInUse",
     "BackdropNotReady",
@@ -176,6 +189,7 @@ __all__ = [
     "NoProductFound",
     "NotFound",
     "OpalError",
+    "OutgoingFailed",
     "PhotoAnimated",
     "PhotoCorrupt",
     "PhotoEmpty",
@@ -194,13 +208,17 @@ __all__ = [
     "StoredPictureUnusable",
     "TooManyInterruptions",
     "TooManyPixels",
+    "TooManyWebhooks",
     "Unauthorized",
     "UnknownBackdrop",
+    "UnknownDelivery",
     "UnknownEngine",
     "UnknownPreset",
     "UnknownScene",
+    "UnknownWebhook",
     "UnsupportedFormat",
     "UploadExpired",
     "UploadMissing",
+    "WebhookDisabled",
     "walk",
 ]

@@ -71,6 +71,16 @@ class ScoringFailed(DependencyError):
     title = "Placement endpoint failed"
 
 
+class OutgoingFailed(DependencyError):
+    """The address did not answer.
+
+    A webhook's delivery is tried again by itself (docs/webhooks.md).
+    """
+
+    code = "outgoing_failed"
+    title = "Address did not answer"
+
+
 class SigningFailed(DependencyError):
     """A picture could not be signed.
 

@@ -134,6 +134,17 @@ class InvalidBlobPath(InvalidInput):
     title = "Invalid blob path"
 
 
+class AddressRefused(InvalidInput):
+    """The URL may not be called.
+
+    Give an https:// address that everybody can reach. `OPAL_OUTGOING_PRIVATE_ADDRESSES` opens one's own
+    network.
+    """
+
+    code = "address_refused"
+    title = "Address refused"
+
+
 class IdempotencyKeyReused(InvalidInput):
     """The idempotency key was used before with another request.
 

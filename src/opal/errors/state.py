@@ -34,6 +34,26 @@ class UnknownBackdrop(NotFound):
     title = "Unknown backdrop"
 
 
+class UnknownWebhook(NotFound):
+    """There is no webhook under that id.
+
+    `GET /v1/webhooks` lists the tenant's own; `POST /v1/webhooks` makes one.
+    """
+
+    code = "unknown_webhook"
+    title = "Unknown webhook"
+
+
+class UnknownDelivery(NotFound):
+    """There is no delivery under that id.
+
+    `GET /v1/webhooks/{webhook_id}/deliveries` lists them; old ones are forgotten (`OPAL_WEBHOOK_KEEP_DAYS`).
+    """
+
+    code = "unknown_delivery"
+    title = "Unknown delivery"
+
+
 class Conflict(OpalError):
     """The request does not fit the present state.
 
@@ -93,6 +113,26 @@ class BackdropInUse(Conflict):
 
     code = "backdrop_in_use"
     title = "Backdrop is in use"
+
+
+class WebhookDisabled(Conflict):
+    """The webhook is disabled, so nothing is sent to it.
+
+    `POST /v1/webhooks/{webhook_id}/enable` turns it on again; what waited is sent then.
+    """
+
+    code = "webhook_disabled"
+    title = "Webhook is disabled"
+
+
+class TooManyWebhooks(Conflict):
+    """The tenant has as many webhooks as it may have.
+
+    Delete one that is not needed any more; `OPAL_WEBHOOK_MAX_PER_TENANT` is the number.
+    """
+
+    code = "too_many_webhooks"
+    title = "Too many webhooks"
 
 
 class IllegalMove(Conflict):

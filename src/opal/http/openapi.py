@@ -13,6 +13,7 @@ TAGS: Final = (
     ("uploads", "Short-lived URLs for photos, and the word that a photo is there."),
     ("backdrops", "Pictures of your own for products to stand in."),
     ("pictures", "Finished pictures with their reports, one by one or all in one ZIP."),
+    ("webhooks", "Addresses of your own that are called when an item or a job gets somewhere."),
     ("catalogue", "Scenes and presets to choose from."),
     ("credits", "What a tenant has and what it was spent on."),
     ("blobs", "Where signed URLs lead when pictures are kept in a folder. The signature is the key."),

@@ -15,14 +15,29 @@ from opal.database.migrate import migrate
 from opal.http.credits import router as credits_router
 from opal.http.server import run_server
 from opal.http.service import build_service
+from opal.messages.webhook_event import WebhookEvent
+from opal.outgoing.client import Outgoing
 from opal.settings import Settings
 from opal.telemetry import configure
-from opal.web_api import archive, backdrops, blobs, events, jobs, presets, scenes, uploads, variants
+from opal.web_api import (
+    archive,
+    backdrops,
+    blobs,
+    deliveries,
+    events,
+    jobs,
+    presets,
+    scenes,
+    uploads,
+    variants,
+    webhooks,
+)
 from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.scene_thumbnails import SceneThumbnails
+from opal.webhook_sender.sender import WebhookSender
 
 # A photo that must be read whole may be 60 MB: two at a time bound the memory.
 _PHOTOS_AT_A_TIME = 2
@@ -52,6 +67,7 @@ async def _serve(settings: Settings) -> None:
 def create_app(parts: Parts) -> FastAPI:
     """The application on ``parts``, which stay the caller's to close."""
     settings = parts.settings
+    outgoing = Outgoing(settings.outgoing)
     app = build_service(
         "web-api",
         "Opal",
@@ -63,17 +79,20 @@ def create_app(parts: Parts) -> FastAPI:
             "queues": parts.queues.check,
             "blobs": parts.blobs.check,
         },
-        lifespan=lambda _app: _loops(parts),
+        lifespan=lambda _app: _loops(parts, outgoing),
         unlimited_prefix=blobs.PREFIX,
-        documented_models=(events.ItemChange, events.JobChange, archive.ArchiveReport),
+        documented_models=(events.ItemChange, events.JobChange, archive.ArchiveReport, WebhookEvent),
     )
     app.state.parts = parts
+    app.state.outgoing = outgoing
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
     app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes):
         app.include_router(resource.router)
+    app.include_router(webhooks.router)
+    app.include_router(deliveries.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
@@ -83,13 +102,19 @@ def create_app(parts: Parts) -> FastAPI:
 
 
 @asynccontextmanager
-async def _loops(parts: Parts) -> AsyncIterator[None]:
-    """The relay's loop for left-overs and the sweeper live here: web-api is the part that is always on."""
+async def _loops(parts: Parts, outgoing: Outgoing) -> AsyncIterator[None]:
+    """The relay's loop for left-overs, the sweeper and the sender of webhooks live here.
+
+    web-api is the part that is always on.
+    """
     stop = asyncio.Event()
+    sender = WebhookSender(parts.database, outgoing, parts.settings.webhook)
     async with asyncio.TaskGroup() as loops:
         loops.create_task(parts.relay.run(stop), name="outbox-relay-loop")
         loops.create_task(parts.sweeper.run(stop), name="sweeper-loop")
+        loops.create_task(sender.run(stop), name="webhook-sender-loop")
         try:
             yield
         finally:
             stop.set()
+    await outgoing.close()

@@ -1,0 +1,137 @@
+"""Writes what webhooks tell, in the transaction of the move that they tell of: both are kept, or neither.
+
+Called by ``items.py`` and ``jobs.py``. Where no endpoint wants to know it costs one query and writes nothing.
+A job's row is locked last, after items and account, so that no two transactions wait in a circle.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from opal.database.engine import utc_now
+from opal.database.tables import items, jobs, webhook_deliveries, webhook_events, webhooks
+from opal.items.item import Item, new_id
+from opal.items.states import TERMINAL, ItemState, job_status
+from opal.messages.webhook_event import (
+    ITEM_EVENTS,
+    LONGEST_MESSAGE,
+    EventType,
+    Failure,
+    ItemNews,
+    JobNews,
+    WebhookEvent,
+    event_id,
+)
+
+
+async def announce_item(connection: AsyncConnection, item: Item) -> None:
+    """Tell of the state that ``item`` has just reached, if it is one that is told of."""
+    kind = ITEM_EVENTS.get(item.state)
+    if kind is None:
+        return
+    listening = await _listening(connection, item.tenant_id, kind)
+    if not listening:
+        return
+    error = None
+    if item.error_code is not None:
+        error = Failure(code=item.error_code, message=(item.error_message or "")[:LONGEST_MESSAGE])
+    news = ItemNews(
+        job_id=item.job_id,
+        item_id=item.id,
+        filename=item.filename,
+        sku=item.sku,
+        state=item.state,
+        review=item.review,
+        error=error,
+        correlation_id=item.correlation_id,
+    )
+    event = WebhookEvent(type=kind, timestamp=utc_now(), data=news)
+    await _store(connection, item.tenant_id, event, listening)
+
+
+async def announce_job_end(connection: AsyncConnection, tenant_id: str, job_id: str) -> None:
+    """Tell that the job is finished, if the caller's move was the last there was to make.
+
+    The job's row is locked first. Of two transactions that end the last two items side by side neither sees
+    the other's move; so the second one waits here for the first one's commit, and then sees both.
+    """
+    listening = await _listening(connection, tenant_id, EventType.JOB_FINISHED)
+    if not listening:
+        return
+    locked = select(jobs.c.name, jobs.c.correlation_id).where(jobs.c.id == job_id)
+    job = (await connection.execute(locked.with_for_update(key_share=True))).one()
+    query = select(items.c.state, items.c.review, func.count()).where(items.c.job_id == job_id)
+    counts: Counter[ItemState] = Counter()
+    review = 0
+    for state, marked, count in await connection.execute(query.group_by(items.c.state, items.c.review)):
+        counts[ItemState(state)] += count
+        review += count if marked else 0
+    if not TERMINAL.issuperset(counts):
+        return
+    news = JobNews(
+        job_id=job_id,
+        name=job.name,
+        status=job_status(counts.elements()),
+        total=counts.total(),
+        counts=dict(counts),
+        review=review,
+        correlation_id=job.correlation_id,
+    )
+    event = WebhookEvent(type=EventType.JOB_FINISHED, timestamp=utc_now(), data=news)
+    await _store(connection, tenant_id, event, listening)
+
+
+async def _listening(connection: AsyncConnection, tenant_id: str, kind: EventType) -> list[str]:
+    """The tenant's endpoints that want to know, kept from deletion until the transaction ends.
+
+    A delivery to an endpoint that is gone would break the foreign key, and with it the move.
+    """
+    query = (
+        select(webhooks.c.id, webhooks.c.events)
+        .where(webhooks.c.tenant_id == tenant_id, webhooks.c.state == "active")
+        .order_by(webhooks.c.id)
+        .with_for_update(read=True, key_share=True)
+    )
+    return [row.id for row in await connection.execute(query) if kind in row.events]
+
+
+async def _store(
+    connection: AsyncConnection, tenant_id: str, event: WebhookEvent, listening: Sequence[str]
+) -> None:
+    now = utc_now()
+    job_id = event.data.job_id
+    item_id = event.data.item_id if isinstance(event.data, ItemNews) else None
+    told = event_id(event.type, item_id or job_id)
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    stored = await connection.execute(
+        dialect.insert(webhook_events)
+        .values(
+            id=told,
+            tenant_id=tenant_id,
+            type=event.type,
+            job_id=job_id,
+            item_id=item_id,
+            body=event.model_dump_json(),
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+    if stored.rowcount == 1:
+        rows = [_delivery(tenant_id, webhook_id, told, now) for webhook_id in listening]
+        await connection.execute(insert(webhook_deliveries), rows)
+
+
+def _delivery(tenant_id: str, webhook_id: str, told: str, now: datetime) -> dict[str, object]:
+    return {
+        "id": new_id("delivery"),
+        "tenant_id": tenant_id,
+        "webhook_id": webhook_id,
+        "event_id": told,
+        "state": "waiting",
+        "next_at": now,
+        "created_at": now,
+    }

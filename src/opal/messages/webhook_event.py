@@ -1,0 +1,83 @@
+"""What a webhook tells: the events there are, and their bodies as Standard Webhooks has them.
+
+Written by ``database/webhook_events.py`` in the transaction of the move told of; described in OpenAPI.
+Bodies are thin, well below the specification's 20 KB: pictures and reports are fetched with the ids.
+"""
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from opal.items.states import ItemState, JobStatus
+
+LONGEST_MESSAGE = 500
+
+
+class EventType(StrEnum):
+    """What an endpoint can be told of."""
+
+    ITEM_COMPLETED = "item.completed"
+    ITEM_EXPORTED = "item.exported"
+    ITEM_FAILED = "item.failed"
+    JOB_FINISHED = "job.finished"
+
+
+ITEM_EVENTS: dict[ItemState, EventType] = {
+    ItemState.COMPLETED: EventType.ITEM_COMPLETED,
+    ItemState.EXPORTED: EventType.ITEM_EXPORTED,
+    ItemState.FAILED: EventType.ITEM_FAILED,
+}
+"""The event that an item's arrival in a state is. What a client cancelled is told once, by the job's end."""
+
+
+class Failure(BaseModel):
+    """Why an item failed; `code` is stable."""
+
+    code: str = Field(examples=["image_truncated"])
+    message: str = Field(examples=["The photo ends before its pixels do."])
+
+
+class ItemNews(BaseModel):
+    """An item as it was at the event."""
+
+    job_id: str
+    item_id: str
+    filename: str
+    sku: str | None
+    state: ItemState
+    review: bool = Field(description="Marked for a person to look at.")
+    error: Failure | None = Field(description="Only of a failed item.")
+    correlation_id: str
+
+
+class JobNews(BaseModel):
+    """A job to which nothing more will happen."""
+
+    job_id: str
+    name: str
+    status: JobStatus
+    total: int = Field(description="Photos in the job.")
+    counts: dict[ItemState, int] = Field(description="Photos per state; states without any are left out.")
+    review: int = Field(description="Photos marked for a person to look at.")
+    correlation_id: str
+
+
+class WebhookEvent(BaseModel):
+    """The body of every webhook. Its id, the same for every try and every endpoint, is in `webhook-id`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: EventType
+    timestamp: datetime = Field(description="When it happened, not when it was sent.")
+    data: ItemNews | JobNews
+
+
+def event_id(kind: EventType, subject_id: str) -> str:
+    """The id of the event ``kind`` of an item or a job.
+
+    Derived, as each happens to a subject once at most: a second event of the kind is the same event.
+    """
+    digest = hashlib.sha256(f"{kind}:{subject_id}".encode()).hexdigest()
+    return f"evt_{digest[:24]}"

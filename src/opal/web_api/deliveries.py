@@ -1,0 +1,133 @@
+"""``/v1/webhooks/{id}/deliveries``: what a webhook was told, how that went, and telling it again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from opal.database import deliveries, webhooks
+from opal.database.deliveries import Delivery, DeliveryState
+from opal.errors import Unauthorized, UnknownDelivery, UnknownWebhook, WebhookDisabled
+from opal.http.authentication import Tenant, TenantRoute
+from opal.http.openapi import answer
+from opal.http.problem import ALWAYS, problems
+from opal.messages.webhook_event import EventType
+from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
+from opal.web_api.page_cursor import CURSOR, cursor_after, place_of
+from opal.web_api.parts import WebParts
+from opal.web_api.webhooks import WEBHOOK_ID_EXAMPLE, WebhookId
+
+router = APIRouter(route_class=TenantRoute, tags=["webhooks"])
+
+_ID = "delivery_0d1e2f3a4b5c6d7e8f9a0b1c"
+DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[_ID])]
+
+
+class DeliveryView(BaseModel):
+    """One event's way to one webhook."""
+
+    id: str = Field(examples=[_ID])
+    event_id: str = Field(description="What the receiver reads in `webhook-id`.")
+    type: EventType
+    job_id: str
+    item_id: str | None = Field(description="Null for an event of a job.")
+    state: DeliveryState = Field(
+        description="`waiting` for its first or next try, `delivered`, or `failed`: every try was made."
+    )
+    attempts: int = Field(description="Tries made so far, since the last replay.")
+    next_at: datetime | None = Field(description="When the next try is due; null unless it waits.")
+    last_at: datetime | None = Field(description="When the last try ended.")
+    last_status: int | None = Field(description="What it was answered; null: no answer came.")
+    last_error: str | None = Field(description="Why the last try did not succeed.")
+    created_at: datetime
+
+
+class DeliveryPage(BaseModel):
+    """Deliveries, newest first."""
+
+    deliveries: list[DeliveryView]
+    next_cursor: str | None = Field(description="Pass as `cursor` for older ones; null at the end.")
+
+
+_NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+_FAILING = Delivery(
+    id=_ID,
+    webhook_id=WEBHOOK_ID_EXAMPLE,
+    event_id="evt_7c8d9e0f1a2b3c4d5e6f7a8b",
+    type=EventType.ITEM_EXPORTED,
+    job_id=JOB_ID_EXAMPLE,
+    item_id=ITEM_ID_EXAMPLE,
+    state="waiting",
+    attempts=1,
+    next_at=_NOON + timedelta(seconds=5),
+    last_at=_NOON,
+    last_status=503,
+    last_error="It answered 503.",
+    created_at=_NOON,
+)
+
+
+def _view(delivery: Delivery) -> DeliveryView:
+    return DeliveryView(
+        id=delivery.id,
+        event_id=delivery.event_id,
+        type=delivery.type,
+        job_id=delivery.job_id,
+        item_id=delivery.item_id,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        next_at=delivery.next_at if delivery.state == "waiting" else None,
+        last_at=delivery.last_at,
+        last_status=delivery.last_status,
+        last_error=delivery.last_error,
+        created_at=delivery.created_at,
+    )
+
+
+@router.get(
+    "/v1/webhooks/{webhook_id}/deliveries",
+    summary="List a webhook's deliveries",
+    responses={
+        **answer("One page of deliveries.", DeliveryPage(deliveries=[_view(_FAILING)], next_cursor=None)),
+        **problems(Unauthorized, UnknownWebhook, *ALWAYS),
+    },
+)
+async def list_deliveries(
+    parts: WebParts,
+    tenant_id: Tenant,
+    webhook_id: WebhookId,
+    *,
+    state: Annotated[DeliveryState | None, Query(description="Only those in this state.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Deliveries per page.")] = 50,
+    cursor: Annotated[str | None, Query(pattern=CURSOR, description="From `next_cursor`.")] = None,
+) -> DeliveryPage:
+    """What the webhook was told in the last `OPAL_WEBHOOK_KEEP_DAYS` days, newest first."""
+    before = None if cursor is None else place_of(cursor)
+    async with parts.database.read() as connection:
+        await webhooks.tenant_webhook(connection, tenant_id, webhook_id)
+        found = await deliveries.list_deliveries(connection, webhook_id, limit + 1, before, state)
+    page = found[:limit]
+    more = cursor_after(page[-1].created_at, page[-1].id) if len(found) > limit else None
+    return DeliveryPage(deliveries=[_view(each) for each in page], next_cursor=more)
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
+    status_code=202,
+    summary="Send a delivery again",
+    responses={
+        **answer("The delivery, due now.", _view(_FAILING), 202),
+        **problems(Unauthorized, UnknownWebhook, UnknownDelivery, WebhookDisabled, *ALWAYS),
+    },
+)
+async def replay_delivery(
+    parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId, delivery_id: DeliveryId
+) -> DeliveryView:
+    """Send the same event under the same `webhook-id` again, within a second or so, arrived or not.
+
+    Its schedule begins anew. One that still waits is brought forward.
+    """
+    async with parts.database.transaction() as connection:
+        await webhooks.tenant_webhook(connection, tenant_id, webhook_id)
+        return _view(await deliveries.replay(connection, webhook_id, delivery_id))
