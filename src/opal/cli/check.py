@@ -15,7 +15,7 @@ from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
 from opal.cli.photo_progress import advance, default_workers, photo_progress
 from opal.cli.shown_name import shown
-from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
+from opal.cli.terminal import JsonOption, command_app, one_line, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.cutout.engines import load_engine
 from opal.errors import InvalidInput
@@ -115,7 +115,7 @@ def _tell(report: CheckReport, html: Path | None, as_json: bool) -> None:
     for picture in report.pictures:
         if picture.error is not None:
             line = f"{picture.file}: {picture.error.message} [{picture.error.code}]"
-            remarks().print(line, markup=False, highlight=False, soft_wrap=True)
+            remarks().print(one_line(line), markup=False, highlight=False, soft_wrap=True)
     rows = broken_rows(report)
     if rows:
         print_table(BROKEN_COLUMNS, rows)

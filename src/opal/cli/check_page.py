@@ -53,6 +53,7 @@ class CheckPage:
         names = ", ".join(preset.name for preset in presets)
         page = ReportPage(
             title=f"Pictures held against {names}",
+            counted=f"{len(photos)} picture{'' if len(photos) == 1 else 's'}",
             seconds=report.seconds,
             photos=photos,
             titles=_TITLES,

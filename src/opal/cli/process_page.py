@@ -52,6 +52,7 @@ def write_process_page(report: Report, folders: Sequence[str], out: Path) -> Non
     used = dict.fromkeys(variant.preset for item in report.items for variant in item.variants)
     page = ReportPage(
         title=f"Pictures in {shown(out.resolve().name)}",
+        counted=f"{len(report.items)} photo{'' if len(report.items) == 1 else 's'}",
         seconds=report.seconds,
         photos=[_photo(item, folder, out) for item, folder in zip(report.items, folders, strict=True)],
         titles=_TITLES,

@@ -133,6 +133,8 @@ class ReportPage:
     """The whole page; `titles` names the four sections, failures first."""
 
     title: str
+    counted: str
+    """How many of what, such as `3 photos`."""
     seconds: float
     photos: Sequence[PagePhoto]
     titles: dict[Kind, str]
