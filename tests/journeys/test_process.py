@@ -1,12 +1,17 @@
 """`opal process` on good and bad files: results, report, exit code, and doing only what is new."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.journeys.opal_process import opal
 from tests.unit.drawn_backdrops import picture_bytes, room_codes
+from tests.unit.tiny_onnx import mean_network
+
+from opal.images.encode import encode
 
 pytestmark = pytest.mark.xdist_group("network")
 
@@ -79,6 +84,41 @@ def test_good_photos_are_done_bad_ones_told_and_nothing_is_done_twice(tmp_path: 
     assert (tmp_path / "out" / "mug-2" / "cutout-png.png").exists()
     kept = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert {item["source"] for item in kept["items"]} >= {"mug.jpg"}
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "mug.jpg" in page
+    assert 'src="_thumbnails/mug-2/cutout-png.webp"' in page
+
+
+def test_a_name_that_is_no_utf_8_is_reported_and_known_again(tmp_path: Path) -> None:
+    codes = np.full((200, 200, 4), 90, np.uint8)
+    codes[..., 3] = 0
+    codes[40:-40, 60:-60, 3] = 255
+    (tmp_path / "tiny.onnx").write_bytes(mean_network(64))
+    (tmp_path / "tiny.toml").write_text("side = 64\n")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in (b"caf\xe9.png", b"caf\xe8.png", "café.png".encode()):
+        (photos / os.fsdecode(name)).write_bytes(encode(codes, "png", 90))
+    command = ("process", "photos", "--preset", "thumbnail-webp", "--out", "out")
+    quick = {"OPAL_SCORING_ENGINE": "tiny.onnx"}
+    first = opal(*command, "--json", cwd=tmp_path, changes=quick)
+    assert first.returncode == 0, first.stderr
+    items = json.loads(first.stdout)["items"]
+    assert {item["source"] for item in items} == {"caf\\xe9.png", "caf\\xe8.png", "café.png"}
+    assert len({item["matte"] for item in items}) == 3
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert all(item["source"] in page for item in items)
+    again = opal(*command, cwd=tmp_path, changes=quick)
+    assert "3 of 3 photos, 3 of them unchanged" in again.stdout
+
+
+def test_somebody_elses_page_is_never_overwritten(tmp_path: Path) -> None:
+    shutil.copy(PHOTOS[0], tmp_path / "mug.jpg")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.html").write_text("<html>mine</html>")
+    done = opal("process", "mug.jpg", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert (tmp_path / "out" / "report.html").read_text() == "<html>mine</html>"
 
 
 def backdrop_scene(folder: Path, **fields: object) -> None:

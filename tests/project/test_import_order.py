@@ -36,6 +36,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "azure": ("opal.queues", "opal.blobs", "opal.telemetry"),
     "c2pa": ("opal.content_credentials",),
     "cryptography": ("opal.content_credentials",),
+    "jinja2": ("opal.cli",),
     "nncf": ("opal.cutout",),
     "openvino": ("opal.cutout",),
     "opentelemetry": ("opal.telemetry",),

@@ -3,6 +3,7 @@
 import pytest
 
 from opal.cli.report import Report, ReportItem, ReportPlaced, ReportVariant, review_line, summary_rows
+from opal.cli.terminal import one_line
 
 
 def _variant(placed: ReportPlaced | None) -> ReportVariant:
@@ -50,3 +51,11 @@ def test_the_table_says_what_was_enlarged_or_kept_smaller() -> None:
     assert row[-1] == "enlarged: square-1x1 2.00 ×; smaller than asked: square-1x1"
     [row] = summary_rows([_item(1.0, placed=ReportPlaced(scale=0.5))])
     assert row[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a\nb.jpg", "a b.jpg"), ("\x1b[31mred.jpg", "\\x1b[31mred.jpg"), ("ΔE ≤ 1 [bold]", "ΔE ≤ 1 [bold]")],
+)
+def test_a_name_cannot_steer_the_terminal(text: str, line: str) -> None:
+    assert one_line(text) == line

@@ -24,6 +24,7 @@ _OPERATE = "Operate"
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "process": (_MACHINE, "Make marketplace pictures of photos and folders; needs no services."),
+    "check": (_MACHINE, "Hold existing pictures against presets' rules."),
     "inspect": (_MACHINE, "Show what pictures say of their making, and whether their signatures hold."),
     "up": (_MACHINE, "Run all services on this machine and print their address and a key."),
     "demo": (_MACHINE, "Send the sample photos through the real services and show the results."),

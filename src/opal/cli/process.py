@@ -1,6 +1,5 @@
 """`opal process`: a folder of photos to marketplace pictures in this process, resumable."""
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -8,19 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from opal import __version__
 from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
+from opal.cli.photo_progress import advance, default_workers, photo_progress
 from opal.cli.placement_option import parse_placement
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
@@ -79,7 +70,7 @@ def process(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     """Make pictures of photos and folders; run it again to do what is new or failed.
 
-    Results go to OUT/<photo>/<preset>.<ext> and OUT/report.json. Exit code 1: some photos failed.
+    Results go to OUT: <photo>/<preset>.<ext>, report.json, report.html. Exit code 1: some photos failed.
     """
     started = time.monotonic()
     settings = load_settings()
@@ -110,7 +101,7 @@ def process(  # noqa: PLR0917 - one parameter per option
     if todo:
         ensure_weights(settings)
         engine = load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
-        items |= _run(todo, folder, engine, recipe, workers or _default_workers())
+        items |= _run(todo, folder, engine, recipe, workers or default_workers())
     seconds = round(time.monotonic() - started, 2)
     folder.save(seconds, ended=True)
     report = Report(seconds=seconds, items=[items[work.folder] for work in works])
@@ -124,7 +115,7 @@ def _run(
 ) -> dict[str, ReportItem]:
     done: dict[str, ReportItem] = {}
     started = time.monotonic()
-    with _progress() as progress, ThreadPoolExecutor(workers) as pool:
+    with photo_progress() as progress, ThreadPoolExecutor(workers) as pool:
         bar = progress.add_task("", total=len(todo), rate="")
         waiting = {pool.submit(process_photo, work, folder.out, engine, recipe): work for work in todo}
         try:
@@ -134,7 +125,7 @@ def _run(
                     work = waiting.pop(future)
                     done[work.folder] = future.result()
                     folder.note(work, done[work.folder])
-                    _advance(progress, bar, len(done), time.monotonic() - started)
+                    advance(progress, bar, len(done), time.monotonic() - started)
         except BaseException:
             # Ctrl-C: what is done stays done and is known to the next run.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -144,23 +135,6 @@ def _run(
             )
             raise
     return done
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("Photos"),
-        BarColumn(bar_width=40),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=remarks(),
-    )
-
-
-def _advance(progress: Progress, bar: TaskID, done: int, seconds: float) -> None:
-    progress.update(bar, advance=1, rate=f"{done / max(seconds, 1e-3) * 60:.1f}/min")
 
 
 def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
@@ -191,8 +165,3 @@ def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Sett
     if recipe.signer is not None:
         key["signed_by"] = recipe.signer.credential.fingerprint
     return key
-
-
-def _default_workers() -> int:
-    # The network and the encoders use several cores by themselves; more photos at a time cost memory.
-    return max(1, min(4, (os.cpu_count() or 1) // 2))

@@ -11,7 +11,9 @@ from pydantic import Field, ValidationError
 
 from opal.cli.photo_files import result_folders
 from opal.cli.process_journal import Entry, Journal, KeptSource
+from opal.cli.process_page import refuse_foreign_page, write_process_page
 from opal.cli.report import Report, ReportItem, write_report
+from opal.cli.shown_name import path_key
 from opal.errors import InvalidInput
 
 REPORT_NAME = "report.json"
@@ -57,10 +59,10 @@ class ResultFolder:
         What will be made anew counts as not made from here on, whatever becomes of this run.
         """
         owners = {kept.path: folder for folder, kept in self._sources.items()}
-        known = [photo for photo in photos if str(photo.resolve()) in owners]
-        fresh = [photo for photo in photos if str(photo.resolve()) not in owners]
+        known = [photo for photo in photos if path_key(photo.resolve()) in owners]
+        fresh = [photo for photo in photos if path_key(photo.resolve()) not in owners]
         names = dict(zip(fresh, result_folders(fresh, in_use=self._sources), strict=True))
-        names.update({photo: owners[str(photo.resolve())] for photo in known})
+        names.update({photo: owners[path_key(photo.resolve())] for photo in known})
         works = [self._work(photo, names[photo]) for photo in photos]
         begun = [Entry(folder=work.folder, source=self._source(work)) for work in works if work.done is None]
         self._journal.write(begun)
@@ -76,11 +78,12 @@ class ResultFolder:
             self._take(entry)
 
     def save(self, seconds: float, *, ended: bool) -> None:
-        """Write the report of the folder as it is now; the journal goes once the run has `ended`."""
+        """Write the reports of the folder as it is now; the journal goes once the run has `ended`."""
         with self._lock:
             sources = {folder: self._sources[folder] for folder in self._items}
             report = FolderReport(seconds=seconds, items=list(self._items.values()), sources=sources)
         write_report(report, self.out / REPORT_NAME)
+        write_process_page(report, list(sources), self.out)
         if ended:
             self._journal.remove()
 
@@ -98,7 +101,7 @@ class ResultFolder:
         self._items = {folder: item.marked(self._review_below) for folder, item in self._items.items()}
 
     def _source(self, work: Work) -> KeptSource:
-        return KeptSource(path=str(work.photo.resolve()), sha256=work.sha256, recipe=self._recipe)
+        return KeptSource(path=path_key(work.photo.resolve()), sha256=work.sha256, recipe=self._recipe)
 
     def _work(self, photo: Path, folder: str) -> Work:
         try:
@@ -121,6 +124,7 @@ class ResultFolder:
 
     def _read(self) -> None:
         path = self.out / REPORT_NAME
+        refuse_foreign_page(self.out)
         if not path.exists():
             return
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from opal.cli.file_unusable import FileUnusable
 from opal.cli.process_folder import Work
+from opal.cli.process_page import thumbnail_path
 from opal.cli.report import ReportError, ReportItem, ReportPlaced, ReportRule, ReportVariant, least_faithful
 from opal.content_credentials.sign import PictureSigner
 from opal.cutout.interface import CutoutEngine
@@ -17,6 +18,7 @@ from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.images.matte import encode_matte
 from opal.images.photo import Photo
+from opal.images.preview import preview, preview_of_file
 from opal.items.review import needs_review
 from opal.marketplaces.presets import Preset
 from opal.placement.placement import Placement
@@ -72,8 +74,11 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "matte.png", encode_matte(cutout.matte))
+    (out / thumbnail_path(work.folder)).parent.mkdir(parents=True, exist_ok=True)
+    _write(out / thumbnail_path(work.folder), preview(photo.pixels, photo.alpha))
     for variant in variants:
         _write(folder / _name(variant), variant.data)
+        _write(out / thumbnail_path(work.folder, variant.preset), preview_of_file(variant.data))
     reported = [_reported(variant, work.folder) for variant in variants]
     return {
         "halved": photo.source.halved,

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from opal import __version__
+from opal.cli.shown_name import ShownText
 from opal.items.review import needs_review
 
 
@@ -14,7 +15,7 @@ class ReportError(BaseModel):
     """Why a photo failed; `code` is stable."""
 
     code: str
-    message: str
+    message: ShownText
 
 
 class ReportRule(BaseModel):
@@ -78,7 +79,7 @@ class ReportItem(BaseModel):
     whether the matte has all of the product is what `confidence` and its reasons are about.
     """
 
-    source: str
+    source: ShownText
     status: str
     seconds: float
     error: ReportError | None = None
@@ -181,11 +182,11 @@ def _remark(item: ReportItem) -> str:
     doubts = [doubt.rstrip(".") for doubt in item.confidence_reasons]
     match = item.fidelity.get("light_match")
     matched = [f"light matched to the backdrop, mean ΔE {match['mean_de']}"] if match else []
-    said = "; ".join([*doubts, *broken, *_unasked(item.variants), *matched])
+    said = "; ".join([*doubts, *broken, *unasked(item.variants), *matched])
     return f"review: {said}" if item.review else said
 
 
-def _unasked(variants: Sequence[ReportVariant]) -> list[str]:
+def unasked(variants: Sequence[ReportVariant]) -> list[str]:
     """What was done to the product that nobody asked for, and in which pictures."""
     placed = [(variant.preset, variant.placed) for variant in variants if variant.placed is not None]
     done = {

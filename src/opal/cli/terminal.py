@@ -49,6 +49,12 @@ def print_table(
         number = column.endswith("#")
         table.add_column(column.rstrip("#"), justify="right" if number else "left", no_wrap=number)
     for row in rows:
-        # As text, not markup: a file may be called [bold].jpg. A line break in a name would break the table.
-        table.add_row(*(Text("" if cell is None else " ".join(str(cell).split("\n"))) for cell in row))
+        # As text, not markup: a file may be called [bold].jpg.
+        table.add_row(*(Text("" if cell is None else one_line(str(cell))) for cell in row))
     out().print(table)
+
+
+def one_line(text: str) -> str:
+    """Text that neither breaks a line nor steers the terminal, whatever a file's name holds."""
+    joined = " ".join(text.split("\n"))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in joined)

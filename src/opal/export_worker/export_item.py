@@ -204,7 +204,7 @@ async def _store(blobs: Blobs, item: Item, variant: Variant) -> VariantRow:
         height=variant.height,
         bytes=len(variant.data),
         sha256=variant.sha256,
-        compliance=[result.model_dump(mode="json") for result in variant.compliance],
+        compliance=[result.model_dump(mode="json", exclude={"not_judged"}) for result in variant.compliance],
         fidelity=variant.fidelity.model_dump(mode="json"),
         placed={
             "scale": round(variant.scale, 4),

@@ -1,7 +1,7 @@
 """Reads a finished picture back from its own bytes, as a marketplace would see it.
 
 Called by export-worker and scoring, so that compliance and fidelity are measured on the file and not on
-what was meant to be in it.
+what was meant to be in it. `existing.py` does the same for files that somebody else made.
 """
 
 import re
@@ -29,11 +29,14 @@ class FinishedPicture:
     """A file's facts and its pixels."""
 
     pixels: NDArray[np.uint8]
-    """(H, W, 3) or (H, W, 4), the codes as stored: no colour conversion, no orientation applied."""
+    """(H, W, 3) or (H, W, 4), the codes as stored: no colour conversion, no orientation applied.
+
+    Of a file that somebody else made: upright 8-bit sRGB, with alpha only where it tells a product apart."""
     format: str
     bytes: int
     bits: int
-    dpi: int
+    dpi: int | None
+    """None where a file that somebody else made states no resolution."""
     colour_space: str
     """`srgb` when the embedded profile is sRGB in effect or there is none on an RGB picture; else the
     profile's name or the colour model."""
@@ -42,6 +45,12 @@ class FinishedPicture:
     """Pictures in the file; above 1 for an animation or a file of several pages."""
     digital_source_type: str | None = None
     """What its XMP says of its making, as a short name of IPTC's vocabulary."""
+    has_alpha: bool = False
+    """Whether the file stores an alpha channel."""
+    see_through: bool | None = None
+    """Whether any pixel is not opaque; None: nobody looked."""
+    block: int = 8
+    """Side in pixels of what its encoder rounds together; an edge ripples as far as that."""
 
     @property
     def width(self) -> int:
@@ -54,9 +63,11 @@ class FinishedPicture:
         return int(self.pixels.shape[0])
 
     @property
-    def has_alpha(self) -> bool:
-        """Whether the file stores an alpha channel."""
-        return int(self.pixels.shape[2]) == 4
+    def coverage(self) -> NDArray[np.float32] | None:
+        """The product's coverage by the file's own alpha, (H, W), 0..1; None without."""
+        if not self.has_alpha or self.pixels.shape[2] < 4:
+            return None
+        return self.pixels[..., 3].astype(np.float32) / np.float32(255.0)
 
 
 def read_finished(data: bytes) -> FinishedPicture:
@@ -76,9 +87,11 @@ def read_finished(data: bytes) -> FinishedPicture:
         bytes=len(data),
         bits=bits,
         dpi=told_dots_per_inch(image, image_format) or _UNTOLD_DPI,
-        colour_space=_colour_space(image),
+        colour_space=told_colour_space(image),
         frames=int(image.get("n-pages")) if "n-pages" in image.get_fields() else 1,
         digital_source_type=told_source_type(image),
+        has_alpha=bool(image.hasalpha()),
+        block=block_side(image),
     )
 
 
@@ -98,7 +111,14 @@ def told_dots_per_inch(image: pyvips.Image, image_format: ImageFormat) -> int | 
     return None if image.xres == 1.0 else round(float(image.xres) * _MM_PER_INCH)
 
 
-def _colour_space(image: pyvips.Image) -> str:
+def block_side(image: pyvips.Image) -> int:
+    """8 pixels, or 16 where a JPEG stores colour at half resolution."""
+    field = "jpeg-chroma-subsample"
+    return 16 if field in image.get_fields() and image.get(field) != "4:4:4" else 8
+
+
+def told_colour_space(image: pyvips.Image) -> str:
+    """`srgb`, the embedded profile's name, or the colour model, as `FinishedPicture` says."""
     profile = embedded_profile(image)
     if image.interpretation in {"srgb", "rgb16"}:
         if profile is None or equals_srgb(profile):

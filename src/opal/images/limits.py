@@ -34,6 +34,8 @@ class Limits:
     """Whether photos of up to four times `max_pixels` are taken, and their sides halved while decoding."""
     max_side: int = 16_384
     min_side: int = 64
+    max_frames: int | None = 1
+    """None takes animations and files of several pages; their first picture is looked at."""
     # A 0.9 MB Adam7 file of 30 000 x 30 000 took 953 MB and 8 s: it cannot be decoded in rows.
     max_interlaced_pixels: int = 25_000_000
 
@@ -131,7 +133,7 @@ def check(header: Header, limits: Limits) -> None:
         )
     if min(width, height) < limits.min_side:
         raise PhotoTooSmall(f"The photo is {size}; each side needs at least {limits.min_side} pixels.")
-    if header.frames > 1:
+    if limits.max_frames is not None and header.frames > limits.max_frames:
         raise PhotoAnimated(f"The file holds {header.frames} frames or pages; send one photo.")
     if header.interlaced and width * height > limits.max_interlaced_pixels:
         raise InterlacedTooLarge(

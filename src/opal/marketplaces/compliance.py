@@ -1,6 +1,7 @@
 """Holds a finished file against its preset's rules: one row per rule, measured value beside the limit.
 
-Called by export-worker for every variant. `measurements.py` says what each rule measures.
+Called by export-worker for every variant, and by `opal check` for any other file. `measurements.py` says what
+each rule measures.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, Field
 
 from opal.images.finished import FinishedPicture
-from opal.marketplaces.measurements import MEASUREMENTS, Look, Placed
+from opal.marketplaces.measurements import MEASUREMENTS, Look, Measured, NotJudged, Placed
 from opal.marketplaces.presets import Level, Limit, Preset, Rule, RuleName
 
 _NOTHING: Mapping[RuleName, str] = MappingProxyType({})
@@ -26,11 +27,19 @@ class RuleResult(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     passed: bool
+    not_judged: str | None = Field(
+        default=None, description="Why a file that somebody else made does not show it; then not passed."
+    )
     level: Level = "required"
     fixed: str | None = Field(default=None, description="What was done automatically to keep the rule.")
     unit: str = ""
     authority: str = "own"
     source: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the channel would refuse the picture for it."""
+        return not self.passed and self.not_judged is None and self.level == "required"
 
 
 def check(
@@ -44,7 +53,8 @@ def check(
     return tuple(_judge(rule, MEASUREMENTS[rule.rule](look), fixed.get(rule.rule)) for rule in preset.rules)
 
 
-def _judge(rule: Rule, measured: Limit | None, fixed: str | None) -> RuleResult:
+def _judge(rule: Rule, found: Measured, fixed: str | None) -> RuleResult:
+    measured = None if isinstance(found, NotJudged) else found
     return RuleResult(
         rule=rule.rule,
         measured=measured,
@@ -52,6 +62,7 @@ def _judge(rule: Rule, measured: Limit | None, fixed: str | None) -> RuleResult:
         minimum=rule.minimum,
         maximum=rule.maximum,
         passed=measured is not None and rule.allows(measured),
+        not_judged=found.why if isinstance(found, NotJudged) else None,
         level=rule.level,
         fixed=fixed,
         unit=rule.unit,

@@ -1,0 +1,126 @@
+"""`report.html`, the page for people of `opal process`, beside its `report.json`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from opal.cli.report import Report, ReportItem, ReportRule, ReportVariant, unasked
+from opal.cli.report_page import (
+    GENERATOR,
+    Kind,
+    PagePhoto,
+    PagePicture,
+    PageRule,
+    ReportPage,
+    Verdict,
+    link,
+    rule_name,
+    sized,
+    value_text,
+    write_page,
+)
+from opal.cli.shown_name import shown
+from opal.errors import InvalidInput
+from opal.marketplaces.presets import load_presets
+
+PAGE_NAME = "report.html"
+_THUMBNAILS = "_thumbnails"
+"""No photo's folder has this name: theirs begin with a letter or number."""
+
+_TITLES: dict[Kind, str] = {
+    "failed": "Failed",
+    "broken": "Break a rule",
+    "review": "Want a look",
+    "good": "In order",
+}
+
+
+def thumbnail_path(folder: str, picture: str | None = None) -> str:
+    """Where the thumbnail of a photo's picture lies in the result folder; that of the photo without one."""
+    return f"{_THUMBNAILS}/{folder}/{picture or '_photo'}.webp"
+
+
+def refuse_foreign_page(out: Path) -> None:
+    """Raise InvalidInput where the result folder has a page of that name that Opal did not write."""
+    path = out / PAGE_NAME
+    if path.exists() and GENERATOR.encode() not in path.read_bytes()[:2000]:
+        raise InvalidInput(f"{path} is not a page of `opal process`; choose another --out.")
+
+
+def write_process_page(report: Report, folders: Sequence[str], out: Path) -> None:
+    """Write the page of everything in a result folder; `folders` are the subfolders of the report's items."""
+    known = load_presets()
+    used = dict.fromkeys(variant.preset for item in report.items for variant in item.variants)
+    page = ReportPage(
+        title=f"Pictures in {shown(out.resolve().name)}",
+        counted=f"{len(report.items)} photo{'' if len(report.items) == 1 else 's'}",
+        seconds=report.seconds,
+        photos=[_photo(item, folder, out) for item, folder in zip(report.items, folders, strict=True)],
+        titles=_TITLES,
+        presets=[known[name] for name in used if name in known],
+    )
+    write_page(page, out / PAGE_NAME)
+
+
+def _photo(item: ReportItem, folder: str, out: Path) -> PagePhoto:
+    remarks = [*item.confidence_reasons, *unasked(item.variants)]
+    facts = [] if item.confidence is None else [f"confidence {item.confidence:.2f}"]
+    facts.append(f"{item.seconds:.1f} s")
+    if item.halved:
+        facts.append("worked on at half its sides")
+    error = None if item.error is None else f"{item.error.message} [{item.error.code}]"
+    return PagePhoto(
+        name=item.source,
+        kind=_kind(item),
+        thumbnail=_existing(thumbnail_path(folder), out),
+        facts=", ".join(facts),
+        remarks=remarks,
+        error=error,
+        pictures=[_picture(variant, folder, out) for variant in item.variants],
+    )
+
+
+def _kind(item: ReportItem) -> Kind:
+    if item.failed:
+        return "failed"
+    if any(rule.failed for variant in item.variants for rule in variant.compliance):
+        return "broken"
+    altered = any(variant.fidelity.get("altered") for variant in item.variants)
+    return "review" if item.review or altered else "good"
+
+
+def _existing(path: str, out: Path) -> str | None:
+    return link(path) if (out / path).is_file() else None
+
+
+def _picture(variant: ReportVariant, folder: str, out: Path) -> PagePicture:
+    # A picture of a run before there were thumbnails is shown itself.
+    thumbnail = _existing(thumbnail_path(folder, variant.preset), out) or link(variant.path)
+    facts = f"{variant.width} × {variant.height} {variant.format}, {sized(variant.bytes)}"
+    return PagePicture(
+        title=variant.preset,
+        href=link(variant.path),
+        thumbnail=thumbnail,
+        facts=facts + _fidelity(variant),
+        rules=[_rule(rule) for rule in variant.compliance],
+    )
+
+
+def _fidelity(variant: ReportVariant) -> str:
+    """The figures of the fidelity report in a line; empty where nothing was compared."""
+    share = variant.fidelity.get("share_within_de1")
+    if share is None:
+        return ""
+    parts = [f"; {share:.2%} of the product's pixels within ΔE 1 of the photo"]
+    ssim = variant.fidelity.get("ssim")
+    if ssim is not None:
+        parts.append(f"SSIM {ssim:.4f}")
+    parts.append("altered" if variant.fidelity.get("altered") else "not altered")
+    return ", ".join(parts)
+
+
+def _rule(rule: ReportRule) -> PageRule:
+    missed: Verdict = "failed" if rule.failed else "advice not followed"
+    verdict: Verdict = "passed" if rule.passed else missed
+    return PageRule(
+        rule_name(rule.rule), value_text(rule.rule, rule.measured), str(rule.limit), verdict, rule.fixed or ""
+    )
