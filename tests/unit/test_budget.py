@@ -10,9 +10,9 @@ from opal.images.encode import OutputFormat, encode
 
 @pytest.fixture(scope="module")
 def textured() -> NDArray[np.uint8]:
-    """Colours that a JPEG finds hard: 300 × 400 of smooth noise."""
+    """Colours that a JPEG finds hard: 150 × 200 of smooth noise."""
     noise = np.random.default_rng(7).integers(0, 256, (30, 40, 3), np.uint8)
-    return np.repeat(np.repeat(noise, 10, axis=0), 10, axis=1)
+    return np.repeat(np.repeat(noise, 5, axis=0), 5, axis=1)
 
 
 def test_without_a_budget_it_is_what_encode_makes(textured: NDArray[np.uint8]) -> None:

@@ -256,7 +256,7 @@ def test_unsigned_pictures_are_the_same_bytes_and_signed_ones_never(
 @pytest.mark.parametrize("output", ["jpeg", "webp", "avif"])
 def test_a_byte_budget_counts_the_signature(make: Make, signer: PictureSigner, output: OutputFormat) -> None:
     # Large enough for a signature to be a small part of it.
-    preset = OF_EACH[output].model_copy(update={"width": 900, "height": 900, "lowest_quality": 20})
+    preset = OF_EACH[output].model_copy(update={"width": 600, "height": 600, "lowest_quality": 20})
     alone = len(make([preset], None)[0].data)
     # The picture would fit as it is; with its signature it has to give way.
     held = preset.model_copy(update={"max_bytes": alone + 1_000})
@@ -279,7 +279,7 @@ def test_least_bytes_count_the_signature_too(
 
 @pytest.mark.parametrize("output", FORMATS)
 def test_the_growth_is_known_beforehand(signer: PictureSigner, making: Making, output: OutputFormat) -> None:
-    noise = np.random.default_rng(3).integers(0, 256, (700, 900, 3), np.uint8)
+    noise = np.random.default_rng(3).integers(0, 256, (160, 200, 3), np.uint8)
     data = encode(noise, output)
     told = signer.growth(output, making)
     assert abs(len(signer.sign(data, output, making)) - len(data) - told) < 64
