@@ -11,7 +11,7 @@ import pyvips
 from tests.journeys.opal_process import opal, running
 from tests.unit.tiny_onnx import mean_network
 
-PHOTOS, KILLS = 16, 4
+PHOTOS, KILLS = 10, 3
 """`kill_again_and_again` holds for 200 photos and 20 kills too, which takes some minutes."""
 OPTIONS = ("--preset", "thumbnail-webp", "--preset", "cutout-png", "--workers", "2")
 JOURNAL = ".opal-process.jsonl"

@@ -2,24 +2,33 @@
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
+import numpy as np
+import pyvips
 from tests.journeys.opal_process import opal
 from tests.unit.signing_chain import new_authority, signing_files
+from tests.unit.tiny_onnx import mean_network
 
-pytestmark = pytest.mark.xdist_group("network")
+PRESETS = ("instagram-square", "thumbnail-webp")
+QUICK = {"OPAL_SCORING_ENGINE": "tiny.onnx"}
+"""An engine that is loaded at once; the photo brings its own cut-out."""
 
-PHOTO = sorted((Path(__file__).parents[2] / "samples" / "photos").glob("*.jpg"))[0]
-PRESETS = ("square-1x1", "thumbnail-webp")
+
+def draw_tin(path: Path) -> bytes:
+    """A red tin on nothing; its file's bytes."""
+    codes = np.zeros((400, 400, 4), np.uint8)
+    codes[80:340, 120:280] = (190, 30, 40, 255)
+    pyvips.Image.new_from_array(codes).copy(interpretation="srgb").pngsave(str(path))
+    return path.read_bytes()
 
 
 def processed(folder: Path, changes: dict[str, str] | None = None) -> dict[str, bytes]:
     """The pictures in the folder after one run, by name."""
     options = [word for preset in PRESETS for word in ("--preset", preset)]
-    done = opal("process", "tin.jpg", "--out", "out", *options, cwd=folder, changes=changes)
+    settings = {**QUICK, **(changes or {})}
+    done = opal("process", "tin.png", "--out", "out", *options, cwd=folder, changes=settings)
     assert done.returncode == 0, done.stderr
     assert "PRIVATE" not in done.stdout + done.stderr
     made = sorted((folder / "out" / "tin").glob("*"))
@@ -34,7 +43,9 @@ def credentials(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_new_certificate_makes_the_pictures_again_and_the_same_one_does_not(tmp_path: Path) -> None:
-    shutil.copy(PHOTO, tmp_path / "tin.jpg")
+    photo = draw_tin(tmp_path / "tin.png")
+    (tmp_path / "tiny.onnx").write_bytes(mean_network(64))
+    (tmp_path / "tiny.toml").write_text("side = 64\n")
     authority = new_authority()
     (tmp_path / "root.pem").write_bytes(authority.pem)
     signing_files(tmp_path, authority)
@@ -44,7 +55,7 @@ def test_a_new_certificate_makes_the_pictures_again_and_the_same_one_does_not(tm
     assert credentials(tmp_path) == [None, None]
     signed = processed(tmp_path, signing)
     assert all(signed[name] != unsigned[name] for name in unsigned)
-    digest = hashlib.sha256(PHOTO.read_bytes()).hexdigest()
+    digest = hashlib.sha256(photo).hexdigest()
     for told in credentials(tmp_path):
         assert told["state"] == "Trusted"
         assert told["ingredients"][0]["sha256"] == digest

@@ -256,7 +256,7 @@ def test_unsigned_pictures_are_the_same_bytes_and_signed_ones_never(
 @pytest.mark.parametrize("output", ["jpeg", "webp", "avif"])
 def test_a_byte_budget_counts_the_signature(make: Make, signer: PictureSigner, output: OutputFormat) -> None:
     # Large enough for a signature to be a small part of it.
-    preset = OF_EACH[output].model_copy(update={"width": 600, "height": 600, "lowest_quality": 20})
+    preset = OF_EACH[output].model_copy(update={"width": 900, "height": 900, "lowest_quality": 20})
     alone = len(make([preset], None)[0].data)
     # The picture would fit as it is; with its signature it has to give way.
     held = preset.model_copy(update={"max_bytes": alone + 1_000})
