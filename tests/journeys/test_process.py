@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from tests.journeys.opal_process import opal
 from tests.unit.drawn_backdrops import picture_bytes, room_codes
 from tests.unit.tiny_onnx import mean_network
@@ -128,11 +129,23 @@ def backdrop_scene(folder: Path, **fields: object) -> None:
     (folder / "room.json").write_text(json.dumps(scene), "utf-8")
 
 
+def cut_out_already(path: Path) -> dict[str, str]:
+    """A sample that brings its own cut-out, and settings with an engine that is loaded at once."""
+    photo = pyvips.Image.new_from_file(str(PHOTOS[0]))
+    alpha = pyvips.Image.new_from_file(str(PHOTOS[0].parents[1] / "alpha" / f"{PHOTOS[0].stem}.png"))
+    if alpha.format == "ushort":
+        alpha = (alpha / 257).rint().cast("uchar")
+    photo.bandjoin(alpha.extract_band(0)).pngsave(str(path))
+    (path.parent / "tiny.onnx").write_bytes(mean_network(64))
+    (path.parent / "tiny.toml").write_text("side = 64\n")
+    return {"OPAL_SCORING_ENGINE": "tiny.onnx"}
+
+
 def test_a_product_stands_on_a_picture_of_ones_own_until_that_picture_changes(tmp_path: Path) -> None:
     backdrop_scene(tmp_path / "scenes", blur=0.3, match=0.5)
-    shutil.copy(PHOTOS[0], tmp_path / "mug.jpg")
-    command = ("process", "mug.jpg", "--scene", "scenes/room.json", "--out", "out", "--json")
-    first = opal(*command, cwd=tmp_path)
+    engine = cut_out_already(tmp_path / "mug.png")
+    command = ("process", "mug.png", "--scene", "scenes/room.json", "--out", "out", "--json")
+    first = opal(*command, cwd=tmp_path, changes=engine)
     assert first.returncode == 0, first.stderr
     [variant] = json.loads(first.stdout)["items"][0]["variants"]
     assert variant["backdrop_enlargement"] == pytest.approx(2000 / 900, abs=0.01)
@@ -140,16 +153,16 @@ def test_a_product_stands_on_a_picture_of_ones_own_until_that_picture_changes(tm
     picture = tmp_path / "out" / variant["path"]
     made_at = picture.stat().st_mtime_ns
     (tmp_path / "scenes").rename(tmp_path / "moved")
-    again = ("process", "mug.jpg", "--scene", "moved/room.json", "--out", "out")
-    assert "unchanged" in opal(*again, cwd=tmp_path).stdout
+    again = ("process", "mug.png", "--scene", "moved/room.json", "--out", "out")
+    assert "unchanged" in opal(*again, cwd=tmp_path, changes=engine).stdout
     assert picture.stat().st_mtime_ns == made_at
     (tmp_path / "moved" / "room.png").write_bytes(picture_bytes(room_codes(floor=(90, 40, 40))))
-    changed = opal(*again, cwd=tmp_path)
+    changed = opal(*again, cwd=tmp_path, changes=engine)
     assert "unchanged" not in changed.stdout
     assert "light matched to the backdrop" in " ".join(changed.stdout.split())
     assert picture.stat().st_mtime_ns > made_at
     # Photos are taken otherwise under another limit, so what was made under the old one says nothing.
-    halved = opal(*again, cwd=tmp_path, changes={"OPAL_PHOTO_OVERSIZE": "halve"})
+    halved = opal(*again, cwd=tmp_path, changes={**engine, "OPAL_PHOTO_OVERSIZE": "halve"})
     assert (halved.returncode, "unchanged" in halved.stdout) == (0, False)
 
 
