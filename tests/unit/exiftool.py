@@ -13,9 +13,9 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import pytest
+from tests.unit.peer_program import missing
 
 from opal.cutout.npm_package import DownloadFailed, npm_command
 
@@ -49,7 +49,7 @@ def told_by_exiftool(files: Sequence[Path]) -> list[dict[str, Any]]:
 def _fetched() -> tuple[str, Path]:
     perl = shutil.which("perl")
     if perl is None:
-        _missing("exiftool needs perl, which is not here")
+        missing("exiftool needs perl, which is not here")
     place = _FOLDER / _SHA256[:12]
     _FOLDER.mkdir(parents=True, exist_ok=True)
     with (_FOLDER / ".lock").open("w") as lock:
@@ -68,17 +68,11 @@ def _fetch(place: Path) -> None:
                 command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
             )
         except (DownloadFailed, subprocess.TimeoutExpired) as error:
-            _missing(f"{_PACKAGE} could not be fetched: {error}")
+            missing(f"{_PACKAGE} could not be fetched: {error}")
         tarball = next(folder.glob("*.tgz"), None)
         if done.returncode != 0 or tarball is None:
-            _missing(f"{_PACKAGE} could not be fetched: {done.stderr.strip()[:300]}")
+            missing(f"{_PACKAGE} could not be fetched: {done.stderr.strip()[:300]}")
         assert hashlib.sha256(tarball.read_bytes()).hexdigest() == _SHA256, f"{_PACKAGE} is another one"
         with tarfile.open(tarball) as archive:
             archive.extractall(folder / "contents", filter="data")
         (folder / "contents").rename(place)
-
-
-def _missing(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)

@@ -14,7 +14,7 @@ import pytest
 import pyvips
 from tests.unit.drawn_products import Product, mug
 from tests.unit.signing_chain import Authority, new_authority, signing_files
-from tests.unit.timestamp_authority import OPENSSL, timestamp_authority
+from tests.unit.timestamp_authority import timestamp_authority
 
 from opal.content_credentials.manifest import Making, manifest_of
 from opal.content_credentials.read import UNTRUSTED, read_content_credentials
@@ -345,7 +345,6 @@ def test_an_authority_for_timestamps_that_is_away_fails_the_picture_alone(tmp_pa
     assert "PRIVATE" not in told.value.message
 
 
-@pytest.mark.skipif(OPENSSL is None, reason="needs the openssl program, which plays the timestamp authority")
 def test_a_timestamp_is_signed_in_and_its_size_was_known(
     tmp_path: Path, authority: Authority, making: Making
 ) -> None:

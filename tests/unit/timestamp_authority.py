@@ -10,9 +10,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.unit.peer_program import missing
 from tests.unit.signing_chain import Authority, key_pem, new_key, signing_certificate
-
-OPENSSL = shutil.which("openssl")
 
 _CONFIGURATION = """
 [tsa]
@@ -32,7 +31,9 @@ ess_cert_id_alg = sha256
 @contextmanager
 def timestamp_authority(folder: Path, authority: Authority) -> Iterator[str]:
     """Its address, while it answers."""
-    assert OPENSSL is not None
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        missing("the timestamp authority is the openssl program, which is not here")
     key = new_key()
     certificate = signing_certificate(authority, key, purpose=ExtendedKeyUsageOID.TIME_STAMPING)
     (folder / "tsa.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
@@ -49,7 +50,7 @@ def timestamp_authority(folder: Path, authority: Authority) -> Iterator[str]:
                 (folder / "query").write_bytes(query)
                 reply = subprocess.run(
                     [
-                        OPENSSL or "",
+                        openssl,
                         "ts",
                         "-reply",
                         "-config",
