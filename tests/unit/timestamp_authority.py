@@ -31,9 +31,7 @@ ess_cert_id_alg = sha256
 @contextmanager
 def timestamp_authority(folder: Path, authority: Authority) -> Iterator[str]:
     """Its address, while it answers."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        missing("the timestamp authority is the openssl program, which is not here")
+    openssl = shutil.which("openssl") or missing("the timestamp authority is the openssl program")
     key = new_key()
     certificate = signing_certificate(authority, key, purpose=ExtendedKeyUsageOID.TIME_STAMPING)
     (folder / "tsa.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
