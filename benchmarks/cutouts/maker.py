@@ -26,8 +26,9 @@ def opal_maker(engine_name: str) -> Make:
     from opal.cutout.engines import load_engine  # noqa: PLC0415 - each process loads one side only
     from opal.images.decode import decode_photo  # noqa: PLC0415
     from opal.images.encode import encode  # noqa: PLC0415
-    from opal.placement.place import compose, find_product  # noqa: PLC0415
+    from opal.placement.place import compose  # noqa: PLC0415
     from opal.placement.placement import Placement  # noqa: PLC0415
+    from opal.placement.product import Product  # noqa: PLC0415
     from opal.placement.scene import TransparentScene  # noqa: PLC0415
     from opal.settings import load_settings  # noqa: PLC0415
 
@@ -40,8 +41,9 @@ def opal_maker(engine_name: str) -> Make:
         decoded = time.perf_counter()
         cutout = engine.cut_out(photo)
         cut = time.perf_counter()
-        box, _ = find_product(cutout.matte)
-        made = compose(photo, cutout.matte, TransparentScene(), native, box.width + 2, box.height + 2, seed=0)
+        product = Product.of(photo, cutout.matte)
+        width, height = product.box.width + 2, product.box.height + 2
+        made = compose(product, TransparentScene(), native, width, height, seed=0)
         composed = time.perf_counter()
         png = encode(made.pixels, "png")
         ended = time.perf_counter()

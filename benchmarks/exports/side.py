@@ -30,7 +30,6 @@ def opal_side(*, reports: bool) -> Make:
     from opal.marketplaces.presets import resolve_presets  # noqa: PLC0415
     from opal.placement.placement import Placement  # noqa: PLC0415
     from opal.placement.scene import SolidScene  # noqa: PLC0415
-    from opal.placement.upright import upright  # noqa: PLC0415
 
     scene, placement = SolidScene(), Placement()
 
@@ -40,7 +39,7 @@ def opal_side(*, reports: bool) -> Make:
         if reports:
             made = create_variants(decoded, cut, scene, placement, presets, seed=SEED, workers=THREADS)
             return [variant.data for variant in made]
-        source = Source(decoded, upright(decoded, cut, placement), scene)
+        source = Source.of(decoded, cut, placement, scene)
         with ThreadPoolExecutor(THREADS) as pool:
             return list(
                 pool.map(

@@ -9,10 +9,8 @@ from opal.images.decode import decode_photo
 from opal.images.geometry import Box
 from opal.images.matte import read_matte
 from opal.marketplaces.presets import resolve_presets
-from opal.placement.place import find_product
 from opal.placement.placement import Placement
 from opal.placement.scene import SolidScene
-from opal.placement.upright import upright
 
 SEED = 0
 PRESETS = (
@@ -74,11 +72,10 @@ def plan(photo: Path, matte: Path) -> Task:
     """The eight pictures of a photo, the product where Opal would place it."""
     placement = Placement()
     decoded = decode_photo(photo)
-    source = Source(decoded, upright(decoded, read_matte(matte.read_bytes()), placement), SolidScene())
-    box, _ = find_product(source.subject.matte)
+    source = Source.of(decoded, read_matte(matte.read_bytes()), placement, SolidScene())
     pictures = []
     for preset in resolve_presets(list(PRESETS)):
         made = make_picture(source, placement, preset, seed=SEED).composition
         height, width = made.alpha.shape
         pictures.append(Wanted(preset.name, width, height, preset.quality, made.product_box, ""))
-    return Task(str(photo.absolute()), str(matte.absolute()), box, tuple(pictures))
+    return Task(str(photo.absolute()), str(matte.absolute()), source.product.box, tuple(pictures))

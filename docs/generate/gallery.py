@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.generate import gallery_pictures as pictures
-from docs.generate.gallery_pictures import Product
+from docs.generate.gallery_pictures import Sample
 
 from opal.cutout.engines import DEFAULT_ENGINE, load_engine
 from opal.images.decode import decode_photo
@@ -69,19 +69,19 @@ def photos() -> Iterator[tuple[str, Path]]:
                     yield sample["name"], folder / sample["photo"]
 
 
-def cut_out_all() -> dict[str, Product]:
+def cut_out_all() -> dict[str, Sample]:
     """Every sample, cut out by the default engine."""
     engine = load_engine(DEFAULT_ENGINE, load_settings().models_dir)
     products = {}
     for name, path in photos():
         if name not in products:
             photo = decode_photo(path)
-            products[name] = Product(name, photo, engine.cut_out(photo))
+            products[name] = Sample(name, photo, engine.cut_out(photo))
             _say(f"cut out {name}")
     return products
 
 
-def draw_all(products: dict[str, Product], seen: Seen, folder: Path, enlarge: int) -> list[str]:
+def draw_all(products: dict[str, Sample], seen: Seen, folder: Path, enlarge: int) -> list[str]:
     """Write every picture into `folder`; returns the page's lines about them."""
     folder.mkdir(parents=True, exist_ok=True)
     quality = _FULL_QUALITY if enlarge > 1 else _QUALITY
@@ -112,7 +112,7 @@ def draw_all(products: dict[str, Product], seen: Seen, folder: Path, enlarge: in
     return [*lines, *_entry("backdrop", words, told, "a backdrop")]
 
 
-def _first(products: dict[str, Product], wanted: list[str]) -> Product:
+def _first(products: dict[str, Sample], wanted: list[str]) -> Sample:
     """The first of the wanted products that is there, else the first of all."""
     return products[next((name for name in wanted if name in products), next(iter(products)))]
 

@@ -16,8 +16,9 @@ from opal.cutout.interface import Cutout
 from opal.images.encode import encode
 from opal.images.photo import Photo
 from opal.images.shadow import ShadowKind
-from opal.placement.place import compose, find_product
+from opal.placement.place import compose
 from opal.placement.placement import Placement
+from opal.placement.product import Product
 from opal.placement.scene import BackdropScene, Scene, SolidScene
 
 GROUNDS: Final = {"on white": "#ffffff", "on black": "#000000", "on magenta": "#ff00ff"}
@@ -38,12 +39,17 @@ _CLEARANCE: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class Sample:
     """One sample, cut out."""
 
     name: str
     photo: Photo
     cutout: Cutout
+
+    @property
+    def product(self) -> Product:
+        """As it is placed."""
+        return Product.of(self.photo, self.cutout.matte)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +76,36 @@ def sheet(tiles: Sequence[Tile], columns: int, quality: int) -> bytes:
     return encode(pixels, "jpeg", quality)
 
 
-def strip(product: Product, edge: tuple[float, float], enlarge: int = 1) -> list[Tile]:
+def strip(sample: Sample, edge: tuple[float, float], enlarge: int = 1) -> list[Tile]:
     """The photo, the cut-out on three grounds, and a part of it at 100 % on magenta.
 
     `edge` is the middle of that part, across and down, as shares of the product's box. `enlarge` makes all
     tiles as many times as large.
     """
     side = enlarge * _STRIP_TILE
-    photo = product.photo.pixels.thumbnail_image(side, height=side, size="down").colourspace("srgb")
+    photo = sample.photo.pixels.thumbnail_image(side, height=side, size="down").colourspace("srgb")
     tiles = [Tile("photo", np.ascontiguousarray(photo.numpy()))]
     tiles += [
-        Tile(words, _placed(product, SolidScene(colour=colour), _bare(_MARGIN), side, side))
+        Tile(words, _placed(sample, SolidScene(colour=colour), _bare(_MARGIN), side, side))
         for words, colour in GROUNDS.items()
     ]
-    box, _ = find_product(product.cutout.matte)
+    box = sample.product.box
     width, height = box.width + 2 * _CLEARANCE, box.height + 2 * _CLEARANCE
-    whole = _placed(product, SolidScene(colour=GROUNDS["on magenta"]), _bare(0.0), width, height)
+    whole = _placed(sample, SolidScene(colour=GROUNDS["on magenta"]), _bare(0.0), width, height)
     left = _start(_CLEARANCE + edge[0] * box.width, side, width)
     top = _start(_CLEARANCE + edge[1] * box.height, side, height)
     return [*tiles, Tile("at 100 %", whole[top : top + side, left : left + side])]
 
 
-def scene_tiles(product: Product, scene: Scene, enlarge: int = 1) -> list[Tile]:
+def scene_tiles(sample: Sample, scene: Scene, enlarge: int = 1) -> list[Tile]:
     """One product in one scene with every kind of shadow, and with a reflection."""
     side = enlarge * _SCENE_TILE
-    tiles = [Tile(kind, _placed(product, scene, Placement(shadow=kind), side, side)) for kind in SHADOWS]
+    tiles = [Tile(kind, _placed(sample, scene, Placement(shadow=kind), side, side)) for kind in SHADOWS]
     mirrored = Placement(shadow="contact", reflection=_REFLECTION)
-    return [*tiles, Tile(f"reflection {_REFLECTION}", _placed(product, scene, mirrored, side, side))]
+    return [*tiles, Tile(f"reflection {_REFLECTION}", _placed(sample, scene, mirrored, side, side))]
 
 
-def backdrop_tiles(product: Product, scene: BackdropScene, picture: Photo, enlarge: int = 1) -> list[Tile]:
+def backdrop_tiles(sample: Sample, scene: BackdropScene, picture: Photo, enlarge: int = 1) -> list[Tile]:
     """Every shadow on a backdrop: as photographed, blurred, and blurred with the light matched."""
     width, height = (enlarge * side for side in _BACKDROP_TILE)
     rows: tuple[tuple[str, dict[str, float]], ...] = (
@@ -111,7 +117,7 @@ def backdrop_tiles(product: Product, scene: BackdropScene, picture: Photo, enlar
         Tile(
             ", ".join(filter(None, (kind, words))),
             _placed(
-                product,
+                sample,
                 scene.model_copy(update=change),
                 Placement(shadow=kind),
                 width,
@@ -139,7 +145,7 @@ def _start(middle: float, length: int, whole: int) -> int:
 
 
 def _placed(  # noqa: PLR0917 - compose's own arguments
-    product: Product,
+    sample: Sample,
     scene: Scene,
     placement: Placement,
     width: int,
@@ -147,8 +153,7 @@ def _placed(  # noqa: PLR0917 - compose's own arguments
     backdrop: Photo | None = None,
 ) -> draw.Pixels:
     """Opal's picture of the product; on transparency as a page shows it, on the usual checkerboard."""
-    matte = product.cutout.matte
-    made = compose(product.photo, matte, scene, placement, width, height, seed=_SEED, backdrop=backdrop)
+    made = compose(sample.product, scene, placement, width, height, seed=_SEED, backdrop=backdrop)
     if made.pixels.shape[2] == 3:
         return made.pixels
     ground = pyvips.Image.new_from_array(draw.checkerboard(width, height), interpretation="srgb")

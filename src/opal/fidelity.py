@@ -4,15 +4,15 @@ Called by export-worker for every variant and by scoring for the scene picture. 
 decoded again, so what JPEG did to the product is in the figures.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
-import pyvips
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from opal.images.alteration import SEEN, ColourDifference, colour_difference, halve, local_structure
-from opal.images.colour import Linear, to_srgb8
+from opal.images.blur import gaussian_blur
+from opal.images.colour import CODE8_OF_LINEAR, Linear, to_srgb8
+from opal.images.compiled import compiled
+from opal.images.erode import eroded
 from opal.images.geometry import Box, Transform
 from opal.images.matte import Matte
 from opal.images.relight import Relight
@@ -41,9 +41,6 @@ MOST_ALTERED_PIXELS = 150
 shift by one pixel has thousands, WebP of quality 92 up to 124, JPEG of quality 85 up to 32, of 95 none."""
 LEAST_LOCAL_SSIM = 0.8
 """Local structural similarity below which it does: blurred print is 0.5, JPEG of quality 80 above 0.86."""
-
-_LUMA_CHUNK = 1 << 18
-"""Pixels per step."""
 
 
 class LightMatch(BaseModel):
@@ -118,7 +115,7 @@ def measure(
     area = (slice(box.top, box.bottom), slice(box.left, box.right))
     shown = np.ascontiguousarray(picture[area][..., :3])
     coverage = alpha[area]
-    inside = _erode(coverage >= 1.0, EDGE)
+    inside = eroded(coverage >= 1.0, EDGE)
     found = picture[..., 3].astype(np.float32) / 255.0 if picture.shape[2] == 4 else alpha
     iou = _silhouette_iou(found, matte, transform)
     compared = int(np.count_nonzero(inside))
@@ -182,42 +179,66 @@ def _ssim(shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
     while min(one.shape) > _SSIM_SIDE:
         one, other, inside = halve(one), halve(other), halve(inside.astype(np.float32)) == 1.0
     moments = np.stack([one, other, one * one, other * other, one * other], axis=-1)
-    image = pyvips.Image.new_from_array(moments)
-    means = image.gaussblur(_SSIM_SIGMA, min_ampl=0.004, precision="float").numpy()
-    m1, m2 = means[..., 0], means[..., 1]
-    v1, v2, covariance = means[..., 2] - m1 * m1, means[..., 3] - m2 * m2, means[..., 4] - m1 * m2
-    similarity = (2 * m1 * m2 + _SSIM_C1) * (2 * covariance + _SSIM_C2)
-    similarity /= (m1 * m1 + m2 * m2 + _SSIM_C1) * (v1 + v2 + _SSIM_C2)
-    windows = _erode(inside, _SSIM_REACH)
+    similarity = np.empty(one.shape, np.float32)
+    _compare_structure(gaussian_blur(moments, _SSIM_SIGMA, least=0.004), similarity)
+    windows = eroded(inside, _SSIM_REACH)
     if not windows.any():
         windows = inside
     return float(similarity[windows].mean(dtype=np.float64)), local_structure(similarity, windows)
+
+
+@compiled
+def _compare_structure(means: NDArray[np.float32], similarity: NDArray[np.float32]) -> None:
+    """Structural similarity from local means of both, of their squares and of their product: (H, W, 5)."""
+    c1, c2, twice = np.float32(_SSIM_C1), np.float32(_SSIM_C2), np.float32(2.0)
+    for y in range(similarity.shape[0]):
+        for x in range(similarity.shape[1]):
+            m1, m2 = means[y, x, 0], means[y, x, 1]
+            v1, v2 = means[y, x, 2] - m1 * m1, means[y, x, 3] - m2 * m2
+            covariance = means[y, x, 4] - m1 * m2
+            alike = (twice * m1 * m2 + c1) * (twice * covariance + c2)
+            similarity[y, x] = alike / ((m1 * m1 + m2 * m2 + c1) * (v1 + v2 + c2))
 
 
 def _lumas(
     shown: NDArray[np.uint8], reference: Linear, inside: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Luma of both where `inside`, that of `shown` for both elsewhere; halved once where they are large."""
-    halved = min(inside.shape) > _SSIM_SIDE
-    height, width = (side // 2 for side in inside.shape) if halved else inside.shape
-    one, other = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
-    kept = np.empty((height, width), bool)
-    for rows in _bands(inside.shape, _LUMA_CHUNK):
-        here = inside[rows]
-        ours = shown[rows] @ _LUMA
-        theirs = np.where(here, to_srgb8(reference[rows]) @ _LUMA, ours)
-        if halved:
-            ours, theirs, here = halve(ours), halve(theirs), halve(here.astype(np.float32)) == 1.0
-            rows = slice(rows.start // 2, rows.start // 2 + len(ours))  # noqa: PLW2901 - of the halved arrays
-        one[rows], other[rows], kept[rows] = ours, theirs, here
+    cell = 2 if min(inside.shape) > _SSIM_SIDE else 1
+    shape = (inside.shape[0] // cell, inside.shape[1] // cell)
+    one, other, kept = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.bool_)
+    _fill_lumas(shown, reference, inside, cell, one, other, kept)
     return one, other, kept
 
 
-def _bands(shape: tuple[int, ...], pixels: int) -> Iterator[slice]:
-    """Rows of (height, width) in steps of about so many pixels, an even number of rows each."""
-    step = max(2, pixels // max(1, shape[1]) // 2 * 2)
-    for top in range(0, shape[0], step):
-        yield slice(top, min(shape[0], top + step))
+@compiled
+def _fill_lumas(  # noqa: PLR0917 - two pictures, and three maps to fill
+    shown: NDArray[np.uint8],
+    reference: Linear,
+    inside: NDArray[np.bool_],
+    cell: int,
+    one: NDArray[np.float32],
+    other: NDArray[np.float32],
+    kept: NDArray[np.bool_],
+) -> None:
+    """Means over cells of `cell` x `cell` pixels; kept is what lies inside as a whole."""
+    steps, share = np.float32(len(CODE8_OF_LINEAR) - 1), np.float32(1.0 / (cell * cell))
+    for y in range(one.shape[0]):
+        for x in range(one.shape[1]):
+            ours = theirs = np.float32(0.0)
+            whole = True
+            for part in range(cell * cell):
+                row, column = y * cell + part // cell, x * cell + part % cell
+                here = inside[row, column]
+                whole &= here
+                for band in range(3):
+                    code = shown[row, column, band]
+                    ours += _LUMA[band] * np.float32(code)
+                    if here:
+                        light = min(max(reference[row, column, band], np.float32(0.0)), np.float32(1.0))
+                        code = CODE8_OF_LINEAR[int(light * steps + np.float32(0.5))]
+                    theirs += _LUMA[band] * np.float32(code)
+            one[y, x], other[y, x], kept[y, x] = ours * share, theirs * share, whole
 
 
 def _silhouette_iou(found: NDArray[np.float32], matte: Matte, transform: Transform) -> float | None:
@@ -225,24 +246,27 @@ def _silhouette_iou(found: NDArray[np.float32], matte: Matte, transform: Transfo
     height, width = found.shape
     rows = _source_index(np.arange(height), transform.ty, transform.scale, matte.shape[0])
     columns = _source_index(np.arange(width), transform.tx, transform.scale, matte.shape[1])
-    expected = np.zeros(found.shape, bool)
-    in_rows, in_columns = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
-    expected[np.ix_(in_rows, in_columns)] = matte[np.ix_(rows[in_rows], columns[in_columns])] > 0.5
-    present = found > 0.5
-    union = int(np.count_nonzero(expected | present))
-    return round(int(np.count_nonzero(expected & present)) / union, 6) if union else None
+    both, either = _overlap(found, matte, rows, columns)
+    return round(both / either, 6) if either else None
+
+
+@compiled
+def _overlap(
+    found: NDArray[np.float32], matte: Matte, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[int, int]:
+    """Pixels that are product in both, and in either."""
+    half = np.float32(0.5)
+    both = either = 0
+    for y in range(found.shape[0]):
+        for x in range(found.shape[1]):
+            expected = rows[y] >= 0 and columns[x] >= 0 and matte[rows[y], columns[x]] > half
+            present = found[y, x] > half
+            both += expected and present
+            either += expected or present
+    return both, either
 
 
 def _source_index(canvas: NDArray[np.intp], offset: float, scale: float, side: int) -> NDArray[np.intp]:
     """Photo row or column under each canvas pixel's centre; -1 beyond the photo."""
     index = np.floor((canvas + 0.5 - offset) / scale).astype(np.intp)
     return np.where((index >= 0) & (index < side), index, -1)
-
-
-def _erode(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """Keep what has `radius` pixels of mask on every side; the border of the array counts as outside."""
-    side = 2 * radius + 1
-    codes = np.pad(mask.astype(np.uint8), radius)
-    image = pyvips.Image.new_from_array(codes).rank(side, side, 0)
-    eroded: NDArray[np.uint8] = image.numpy()
-    return eroded[radius:-radius, radius:-radius] > 0

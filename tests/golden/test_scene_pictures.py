@@ -43,9 +43,7 @@ CASES = {
 
 def _picture(scene: str, width: int, height: int) -> NDArray[np.uint8]:
     drawn = mug(480, 420)
-    return _shrunk(
-        compose(drawn.photo, drawn.matte, SCENES[scene], Placement(), width, height, seed=1).pixels
-    )
+    return _shrunk(compose(drawn.found, SCENES[scene], Placement(), width, height, seed=1).pixels)
 
 
 def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -70,7 +68,7 @@ def test_a_backdrop_looks_as_it_did(tmp_path: Path) -> None:
         picture="room", ground=0.85, across=0.4, horizon=0.6, scale=0.4, blur=0.8, match=1.0, light_from=250.0
     )
     placement = Placement(shadow="hard", shadow_length=1.0)
-    made = compose(drawn.photo, drawn.matte, scene, placement, 480, 480, seed=1, backdrop=room())
+    made = compose(drawn.found, scene, placement, 480, 480, seed=1, backdrop=room())
     _hold_against_golden(_shrunk(made.pixels), "backdrop", tmp_path)
 
 

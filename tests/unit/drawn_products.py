@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from opal.images.decode import decode_photo
 from opal.images.matte import Matte
 from opal.images.photo import Photo
+from opal.placement.product import Product as FoundProduct
 
 Field = NDArray[np.float64]
 Shape = Callable[[Field, Field], NDArray[np.bool_]]
@@ -23,6 +24,11 @@ class Product:
 
     photo: Photo
     matte: Matte
+
+    @property
+    def found(self) -> FoundProduct:
+        """As it is placed; made anew each time, as tests change what it is made of."""
+        return FoundProduct.of(self.photo, self.matte)
 
 
 def ellipse(x: float, y: float, across: float, down: float) -> Shape:

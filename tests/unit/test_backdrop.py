@@ -21,6 +21,7 @@ from opal.placement.framing import frame
 from opal.placement.interface import Backdrop, Canvas, Ground
 from opal.placement.place import Composition, compose
 from opal.placement.placement import Placement
+from opal.placement.product import Product
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import BackdropScene, SolidScene, resolve_scene
 from opal.placement.upright import upright
@@ -42,8 +43,7 @@ def rendered(width: int, height: int, **fields: object) -> Ground:
 def composed(width: int, height: int, placement: Placement | None = None, **fields: object) -> Composition:
     drawn = mug()
     return compose(
-        drawn.photo,
-        drawn.matte,
+        drawn.found,
         scene(**fields),
         placement or Placement(),
         width,
@@ -80,8 +80,7 @@ def test_the_product_stands_on_the_ground_line_in_every_aspect(
 def test_the_products_own_pixels_are_kept() -> None:
     drawn = box_with_label()
     made = compose(
-        drawn.photo,
-        drawn.matte,
+        drawn.found,
         scene(ground=0.85, blur=1.0),
         Placement(margin=0.0),
         700,
@@ -170,7 +169,7 @@ def test_the_light_of_the_picture_throws_the_shadow() -> None:
 def test_without_its_picture_or_for_another_scene_the_engine_says_so() -> None:
     drawn = mug()
     with pytest.raises(BackdropUnusable):
-        compose(drawn.photo, drawn.matte, scene(), Placement(), 300, 300, seed=1)
+        compose(drawn.found, scene(), Placement(), 300, 300, seed=1)
     with pytest.raises(BackdropUnusable):
         BackdropEngine().render(scene(), Canvas(300, 300, 200.0, 1))
     with pytest.raises(InvalidScene):
@@ -195,8 +194,7 @@ def test_sixteen_bits_are_kept_until_the_end() -> None:
     data = pyvips.Image.new_from_array(deep).copy(interpretation="rgb16").pngsave_buffer(bitdepth=16)
     drawn = mug()
     made = compose(
-        drawn.photo,
-        drawn.matte,
+        drawn.found,
         scene(),
         Placement(shadow="none"),
         1200,
@@ -251,7 +249,9 @@ def test_a_leaning_product_is_straightened_and_then_stands_on_the_line() -> None
     assert made.fidelity.silhouette_iou is not None
     assert made.fidelity.silhouette_iou > 0.98
     subject = upright(photo, matte, asked)
-    composition = compose(subject.photo, subject.matte, scene(), asked, 800, 600, seed=1, backdrop=room())
+    composition = compose(
+        Product.of(subject.photo, subject.matte), scene(), asked, 800, 600, seed=1, backdrop=room()
+    )
     rows = (composition.alpha > 0.5).sum(axis=1)
     assert foot_row(composition) == pytest.approx(0.8 * 600, abs=1)
     assert rows[int(foot_row(composition)) - 3] == pytest.approx(rows.max(), abs=2), "a level foot"

@@ -27,7 +27,7 @@ def drawn() -> Product:
 
 @pytest.fixture(scope="module")
 def made(drawn: Product) -> Composition:
-    return compose(drawn.photo, drawn.matte, StudioScene(), Placement(), 360, 360, seed=1)
+    return compose(drawn.found, StudioScene(), Placement(), 360, 360, seed=1)
 
 
 def _measure(picture: NDArray[np.uint8], made: Composition, drawn: Product) -> Fidelity:
@@ -139,7 +139,7 @@ def tin() -> Product:
 
 @pytest.fixture(scope="module")
 def studio(tin: Product) -> Composition:
-    return compose(tin.photo, tin.matte, StudioScene(), Placement(), 1000, 1000, seed=1)
+    return compose(tin.found, StudioScene(), Placement(), 1000, 1000, seed=1)
 
 
 def _place(studio: Composition, area: tuple[int, int, int, int]) -> tuple[slice, slice]:
@@ -257,7 +257,7 @@ def test_a_colour_shift_of_two_shows_as_one_large_area(studio: Composition, tin:
 def matched(tin: Product) -> Composition:
     """The tin in dim candle light, as far as a match goes."""
     scene = BackdropScene(picture="candles.jpg", match=1.0)
-    return compose(tin.photo, tin.matte, scene, Placement(), 1000, 1000, seed=1, backdrop=lit((80, 60, 35)))
+    return compose(tin.found, scene, Placement(), 1000, 1000, seed=1, backdrop=lit((80, 60, 35)))
 
 
 def test_a_light_match_that_was_asked_for_is_told_but_not_called_altered(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from tests.unit.drawn_products import coverage, ellipse
 
 from opal.images.colour import linear_to_srgb
-from opal.images.foreground import decontaminate
+from opal.images.foreground import edge_colours
 
 Floats = NDArray[np.float32]
 GREEN = np.array([0.05, 0.6, 0.08], np.float32)
@@ -33,6 +34,16 @@ def mixed(alpha: Floats, product: Floats, ground: Floats) -> Floats:
 def codes_apart(one: Floats, other: Floats) -> NDArray[np.float64]:
     """Difference in 8-bit sRGB codes, what an eye would see."""
     return np.abs(linear_to_srgb(one) - linear_to_srgb(other)) * 255.0
+
+
+def decontaminate(photo: Floats, alpha: Floats) -> Floats:
+    """The photo with its edge's colours replaced, as placement does it."""
+    cleaned = photo.copy()
+    rows, columns = np.nonzero((alpha > 0.0) & (alpha < 1.0))
+    if rows.size:
+        image = pyvips.Image.new_from_array(cleaned)
+        cleaned[rows, columns] = edge_colours(image, alpha, rows, columns, lambda r, c: photo[r, c])
+    return cleaned
 
 
 def test_a_green_rim_becomes_the_products_own_red() -> None:

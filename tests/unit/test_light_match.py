@@ -88,7 +88,7 @@ def test_a_change_of_temperature_keeps_luminance() -> None:
 def test_every_aspect_gets_the_product_in_the_same_light() -> None:
     drawn, behind = box_with_label(), room()
     made = [
-        compose(drawn.photo, drawn.matte, scene(0.8), Placement(), *size, seed=1, backdrop=behind)
+        compose(drawn.found, scene(0.8), Placement(), *size, seed=1, backdrop=behind)
         for size in ((600, 600), (300, 600), (800, 300))
     ]
     assert made[0].relight is not None
@@ -98,7 +98,7 @@ def test_every_aspect_gets_the_product_in_the_same_light() -> None:
 def test_the_report_holds_the_picture_against_the_photo_and_tells_the_change_apart() -> None:
     matte = box_with_label().matte
     grey = product(matte, np.full((*matte.shape, 3), 128.0))
-    made = compose(grey.photo, grey.matte, scene(1.0), Placement(), 500, 500, seed=1, backdrop=lit(CANDLE))
+    made = compose(grey.found, scene(1.0), Placement(), 500, 500, seed=1, backdrop=lit(CANDLE))
     report = measured(made, grey.matte)
     assert report.share_within_de1 is not None
     assert report.share_within_de1 < 0.1
@@ -107,7 +107,7 @@ def test_the_report_holds_the_picture_against_the_photo_and_tells_the_change_apa
     assert report.light_match.share_within_de1 is not None
     assert report.light_match.share_within_de1 > 0.99
     assert report.light_match.gains[0] > report.light_match.gains[2]
-    plain = compose(grey.photo, grey.matte, scene(0.0), Placement(), 500, 500, seed=1, backdrop=lit(CANDLE))
+    plain = compose(grey.found, scene(0.0), Placement(), 500, 500, seed=1, backdrop=lit(CANDLE))
     honest = measured(plain, grey.matte)
     assert honest.light_match is None
     assert honest.share_within_de1 == 1.0

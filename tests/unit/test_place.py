@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from tests.unit.drawn_products import GREEN, ball, box_with_label, mug, product
 
-from opal.errors import NoProductFound, ProductTooSmall
 from opal.images.geometry import Box
 from opal.images.shadow import ShadowKind
 from opal.placement.casting import lift_rows, light_of, shadow_kind
-from opal.placement.place import compose, find_product, standing_of
+from opal.placement.place import compose, standing_of
 from opal.placement.placement import Placement
 from opal.placement.scene import SCENES, SolidScene, StudioScene, TransparentScene
 
@@ -17,7 +16,7 @@ WHITE = SolidScene()
 
 def test_product_pixels_come_out_as_they_were_at_native_size() -> None:
     drawn = box_with_label()
-    made = compose(drawn.photo, drawn.matte, StudioScene(), Placement(margin=0.0), 700, 700, seed=1)
+    made = compose(drawn.found, StudioScene(), Placement(margin=0.0), 700, 700, seed=1)
     assert made.transform.scale == 1.0
     assert not made.upscaled
     box = made.product_box
@@ -28,9 +27,9 @@ def test_product_pixels_come_out_as_they_were_at_native_size() -> None:
 
 def test_a_white_ground_stays_255_outside_the_product_and_its_shadow() -> None:
     drawn = mug()
-    plain = compose(drawn.photo, drawn.matte, WHITE, Placement(shadow="none"), 300, 300, seed=1)
+    plain = compose(drawn.found, WHITE, Placement(shadow="none"), 300, 300, seed=1)
     assert (plain.pixels[plain.alpha == 0.0] == 255).all()
-    shadowed = compose(drawn.photo, drawn.matte, WHITE, Placement(), 300, 300, seed=1)
+    shadowed = compose(drawn.found, WHITE, Placement(), 300, 300, seed=1)
     assert (shadowed.pixels[:100][shadowed.alpha[:100] == 0.0] == 255).all()
     below = shadowed.pixels[shadowed.product_box.bottom + 1, 110:140]
     assert below.mean() < 235
@@ -41,7 +40,7 @@ def test_the_green_of_the_old_ground_leaves_no_rim(scene: str) -> None:
     """Edge pixels must lie between product and new ground: no greener than the greener of both."""
     matte = ball(300, 300).matte
     drawn = product(matte, np.full((300, 300, 3), (200.0, 120.0, 120.0)), ground=GREEN)
-    made = compose(drawn.photo, drawn.matte, SCENES[scene], Placement(shadow="none"), 300, 300, seed=1)
+    made = compose(drawn.found, SCENES[scene], Placement(shadow="none"), 300, 300, seed=1)
     edge = (made.alpha > 0.05) & (made.alpha < 0.95)
     codes = made.pixels[edge].astype(int)
     greenness = codes[:, 1] - np.maximum(codes[:, 0], codes[:, 2])
@@ -50,7 +49,7 @@ def test_the_green_of_the_old_ground_leaves_no_rim(scene: str) -> None:
 
 def test_transparent_pictures_carry_nothing_of_the_old_ground() -> None:
     drawn = mug()
-    made = compose(drawn.photo, drawn.matte, TransparentScene(), Placement(), 300, 300, seed=1)
+    made = compose(drawn.found, TransparentScene(), Placement(), 300, 300, seed=1)
     assert made.pixels.shape == (300, 300, 4)
     clear = made.pixels[..., 3] == 0
     assert clear.any()
@@ -60,9 +59,7 @@ def test_transparent_pictures_carry_nothing_of_the_old_ground() -> None:
 
 def test_a_shadow_on_transparency_is_black_of_partial_alpha() -> None:
     drawn = mug()
-    made = compose(
-        drawn.photo, drawn.matte, TransparentScene(), Placement(shadow="contact"), 300, 300, seed=1
-    )
+    made = compose(drawn.found, TransparentScene(), Placement(shadow="contact"), 300, 300, seed=1)
     row = made.product_box.bottom + 1
     shadow = made.pixels[row, 110:140]
     assert (shadow[:, 3] > 30).all()
@@ -76,8 +73,8 @@ def test_laid_on_a_white_page_a_transparent_picture_has_the_shadow_of_the_white_
     """Pages mix codes, not light; so the shadow's alpha has to be what dims codes."""
     drawn = mug()
     placement = Placement(shadow=kind, shadow_intensity=1.0)
-    clear = compose(drawn.photo, drawn.matte, TransparentScene(), placement, 300, 300, seed=1)
-    white = compose(drawn.photo, drawn.matte, WHITE, placement, 300, 300, seed=1)
+    clear = compose(drawn.found, TransparentScene(), placement, 300, 300, seed=1)
+    white = compose(drawn.found, WHITE, placement, 300, 300, seed=1)
     alpha = clear.pixels[..., 3:].astype(np.float32) / 255
     laid = clear.pixels[..., :3] * alpha + 255.0 * (1.0 - alpha)
     whole = (clear.alpha == 0.0) | (clear.alpha == 1.0)
@@ -89,7 +86,7 @@ def test_laid_on_a_white_page_a_transparent_picture_has_the_shadow_of_the_white_
 @pytest.mark.parametrize(("width", "height"), [(300, 300), (400, 300), (216, 384), (512, 128)])
 def test_the_product_is_whole_in_every_aspect(width: int, height: int) -> None:
     drawn = mug()
-    made = compose(drawn.photo, drawn.matte, StudioScene(), Placement(), width, height, seed=1)
+    made = compose(drawn.found, StudioScene(), Placement(), width, height, seed=1)
     assert made.pixels.shape == (height, width, 3)
     assert made.product_box.inside(width, height)
     border = np.concatenate([made.alpha[0], made.alpha[-1], made.alpha[:, 0], made.alpha[:, -1]])
@@ -101,8 +98,7 @@ def test_the_product_is_whole_in_every_aspect(width: int, height: int) -> None:
 def test_the_same_arguments_give_the_same_picture() -> None:
     drawn = mug()
     one, same, other = (
-        compose(drawn.photo, drawn.matte, StudioScene(), Placement(), 200, 200, seed=seed).pixels
-        for seed in (1, 1, 2)
+        compose(drawn.found, StudioScene(), Placement(), 200, 200, seed=seed).pixels for seed in (1, 1, 2)
     )
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
@@ -110,31 +106,20 @@ def test_the_same_arguments_give_the_same_picture() -> None:
 
 def test_the_ground_line_of_the_placement_is_where_the_product_stands() -> None:
     drawn = box_with_label()
-    made = compose(drawn.photo, drawn.matte, StudioScene(), Placement(ground=0.8), 400, 400, seed=1)
+    made = compose(drawn.found, StudioScene(), Placement(ground=0.8), 400, 400, seed=1)
     assert made.product_box.bottom == pytest.approx(320, abs=1)
 
 
 def test_small_products_are_enlarged_only_as_far_as_allowed() -> None:
     drawn = mug()
-    held = compose(drawn.photo, drawn.matte, WHITE, Placement(fill=0.9), 900, 900, seed=1)
+    held = compose(drawn.found, WHITE, Placement(fill=0.9), 900, 900, seed=1)
     assert held.transform.scale == 1.0
     assert held.capped
     assert not held.upscaled
-    grown = compose(drawn.photo, drawn.matte, WHITE, Placement(fill=0.9, upscale_limit=2.0), 900, 900, seed=1)
+    grown = compose(drawn.found, WHITE, Placement(fill=0.9, upscale_limit=2.0), 900, 900, seed=1)
     assert grown.transform.scale == 2.0
     assert grown.capped
     assert grown.upscaled
-
-
-def test_no_product_and_a_speck_are_refused() -> None:
-    with pytest.raises(NoProductFound):
-        find_product(np.zeros((100, 100), np.float32))
-    with pytest.raises(NoProductFound):
-        find_product(np.full((100, 100), 0.3, np.float32))
-    speck = np.zeros((100, 100), np.float32)
-    speck[40:50, 40:52] = 1.0
-    with pytest.raises(ProductTooSmall, match="12 x 10"):
-        find_product(speck)
 
 
 def test_the_scene_chooses_the_shadow_unless_the_placement_does() -> None:
@@ -165,7 +150,7 @@ def test_a_floating_product_lifts_off_as_far_as_there_is_room() -> None:
 def test_no_shadow_touches_the_products_own_pixels(kind: ShadowKind, scene: str) -> None:
     drawn = mug()
     bare, shaded = (
-        compose(drawn.photo, drawn.matte, SCENES[scene], Placement(shadow=each, lift=0.0), 300, 300, seed=1)
+        compose(drawn.found, SCENES[scene], Placement(shadow=each, lift=0.0), 300, 300, seed=1)
         for each in ("none", kind)
     )
     inside = bare.alpha >= 1.0
@@ -175,7 +160,7 @@ def test_no_shadow_touches_the_products_own_pixels(kind: ShadowKind, scene: str)
 
 def test_the_stand_is_under_the_foot_and_not_under_what_leans_out() -> None:
     drawn = mug()
-    made = compose(drawn.photo, drawn.matte, SCENES["studio-podium"], Placement(), 400, 400, seed=1)
+    made = compose(drawn.found, SCENES["studio-podium"], Placement(), 400, 400, seed=1)
     top = made.pixels[made.product_box.bottom + 6].astype(float).mean(axis=1)
     foot = np.flatnonzero(made.alpha[made.product_box.bottom - 4] > 0.5)
     middle = (foot[0] + foot[-1]) / 2
@@ -190,7 +175,7 @@ def test_the_product_keeps_to_the_part_of_the_canvas_that_it_is_given(ground: fl
     thing = box_with_label()
     clear = Box(0, 200, 540, 500)
     placement = Placement(margin=0.0, upscale_limit=4.0, ground=ground)
-    made = compose(thing.photo, thing.matte, SolidScene(), placement, 540, 960, seed=1, clear=clear)
+    made = compose(thing.found, SolidScene(), placement, 540, 960, seed=1, clear=clear)
     box = made.product_box
     assert clear.left <= box.left
     assert clear.top <= box.top
@@ -202,9 +187,7 @@ def test_the_product_keeps_to_the_part_of_the_canvas_that_it_is_given(ground: fl
 def test_a_fill_is_a_share_of_the_canvas_also_where_part_of_it_is_kept_free() -> None:
     thing = box_with_label()
     placement = Placement(fill=0.4, upscale_limit=4.0)
-    made = compose(
-        *(thing.photo, thing.matte, SolidScene(), placement, 500, 500), seed=1, clear=Box(0, 100, 500, 300)
-    )
+    made = compose(*(thing.found, SolidScene(), placement, 500, 500), seed=1, clear=Box(0, 100, 500, 300))
     assert max(made.product_box.width, made.product_box.height) == pytest.approx(200, abs=1)
 
 

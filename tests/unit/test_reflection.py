@@ -29,7 +29,7 @@ def _box_product() -> tuple[Layer, Contact]:
 def _made(scene: str = "white", **fields: object) -> Composition:
     drawn = mug()
     placement = Placement.model_validate({"margin": 0.2} | fields)
-    return compose(drawn.photo, drawn.matte, SCENES[scene], placement, 400, 400, seed=1)
+    return compose(drawn.found, SCENES[scene], placement, 400, 400, seed=1)
 
 
 def _laid(layer: Layer, contact: Contact, catches: NDArray[np.float32] | None = None) -> NDArray[np.float32]:

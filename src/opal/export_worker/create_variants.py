@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 from opal.content_credentials.manifest import Making
 from opal.content_credentials.sign import PictureSigner
@@ -16,17 +17,19 @@ from opal.fidelity import Fidelity, measure
 from opal.images.budget import Budget, Encoded, encode_within
 from opal.images.encode import MEDIA_TYPE, OutputFormat
 from opal.images.finished import read_finished
+from opal.images.geometry import Box
 from opal.images.matte import Matte
 from opal.images.metadata import DigitalSourceType, PictureMetadata
 from opal.images.photo import Photo
 from opal.marketplaces.compliance import RuleResult, check
 from opal.marketplaces.measurements import Placed
 from opal.marketplaces.presets import Preset, RuleName
-from opal.placement.place import Composition, compose, find_product
+from opal.placement.place import Composition, compose
 from opal.placement.placement import Placement
+from opal.placement.product import Product
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import BackdropScene, Scene, SolidScene, TransparentScene
-from opal.placement.upright import Upright, upright
+from opal.placement.upright import upright
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,31 @@ class Source:
     """What all of a photo's pictures are made of."""
 
     photo: Photo
-    subject: Upright
+    """As it was uploaded."""
+    product: Product
+    straightened_degrees: float
     scene: Scene
     backdrop: Photo | None = None
     signer: PictureSigner | None = None
+
+    @classmethod
+    def of(
+        cls,
+        photo: Photo,
+        matte: Matte,
+        placement: Placement,
+        scene: Scene,
+        *,
+        backdrop: Photo | None = None,
+        signer: PictureSigner | None = None,
+    ) -> Self:
+        """Find the product, turned upright where `placement` asks for it.
+
+        Raises NoProductFound and ProductTooSmall.
+        """
+        subject = upright(photo, matte, placement)
+        product = Product.of(subject.photo, subject.matte)
+        return cls(photo, product, subject.degrees, scene, backdrop, signer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +102,7 @@ class Picture:
     data: bytes
     """The file: `encoded`, signed where there is a signer."""
     composition: Composition
-    subject: Upright
+    source: Source
     digital_source_type: DigitalSourceType | None
     timings: dict[str, float]
     """Seconds per step."""
@@ -103,9 +127,7 @@ def create_variants(
     2000 x 2000). Raises NoProductFound, ProductTooSmall, BackdropUnusable, BackdropTooSmall and
     SigningFailed.
     """
-    find_product(matte)
-    subject = upright(photo, matte, placement)
-    source = Source(photo, subject, scene, backdrop, signer)
+    source = Source.of(photo, matte, placement, scene, backdrop=backdrop, signer=signer)
 
     def create(preset: Preset) -> Variant:
         return _judged(make_picture(source, placement, preset, seed=seed))
@@ -116,11 +138,11 @@ def create_variants(
 
 def make_picture(source: Source, placement: Placement, preset: Preset, *, seed: int) -> Picture:
     """Compose, encode and sign one picture; raises what `create_variants` does."""
-    subject, backdrop = source.subject, source.backdrop
+    product, backdrop = source.product, source.backdrop
     ground = scene_for(preset, source.scene)
-    width, height, placed_as = _canvas(preset, placement_for(preset, placement), subject.matte)
+    width, height, placed_as = _canvas(preset, placement_for(preset, placement), product.box)
     composition = compose(
-        *(subject.photo, subject.matte, ground, placed_as, width, height),
+        *(product, ground, placed_as, width, height),
         seed=seed,
         backdrop=backdrop,
         clear=preset.clear_box(width, height) if preset.safe_area else None,
@@ -136,7 +158,7 @@ def make_picture(source: Source, placement: Placement, preset: Preset, *, seed: 
         "encode": round(made - started, 4),
         "sign": round(time.perf_counter() - made, 4),
     }
-    return Picture(preset, encoded, data, composition, subject, source_type, timings)
+    return Picture(preset, encoded, data, composition, source, source_type, timings)
 
 
 def scene_for(preset: Preset, scene: Scene) -> Scene:
@@ -180,7 +202,7 @@ def placement_for(preset: Preset, placement: Placement) -> Placement:
 
 def _judged(picture: Picture) -> Variant:
     """The picture with what its own bytes say of it, as they are delivered."""
-    preset, composition, subject = picture.preset, picture.composition, picture.subject
+    preset, composition, source = picture.preset, picture.composition, picture.source
     data, source_type = picture.data, picture.digital_source_type
     started = time.perf_counter()
     finished = read_finished(data)
@@ -192,7 +214,7 @@ def _judged(picture: Picture) -> Variant:
         composition.reference,
         composition.alpha,
         composition.product_box,
-        matte=subject.matte,
+        matte=source.product.matte,
         transform=composition.transform,
         relight=composition.relight,
     )
@@ -214,7 +236,7 @@ def _judged(picture: Picture) -> Variant:
         compliance=compliance,
         fidelity=fidelity,
         scale=composition.transform.scale,
-        straightened_degrees=subject.degrees,
+        straightened_degrees=source.straightened_degrees,
         upscaled=composition.upscaled,
         capped=composition.capped and not preset.native,
         enlargement=composition.enlargement,
@@ -223,11 +245,10 @@ def _judged(picture: Picture) -> Variant:
     )
 
 
-def _canvas(preset: Preset, placement: Placement, matte: Matte) -> tuple[int, int, Placement]:
+def _canvas(preset: Preset, placement: Placement, box: Box) -> tuple[int, int, Placement]:
     """Canvas size and final placement; a native-size preset takes its canvas from the product."""
     if preset.width is not None and preset.height is not None:
         return preset.width, preset.height, placement
-    box, _ = find_product(matte)
     pad = max(1, round((preset.margin or 0.0) * max(box.width, box.height)))
     # The whole canvas is asked for and the limit of 1.0 holds the product at exactly its own size.
     native = placement.model_copy(
@@ -251,7 +272,7 @@ def _making(
         ground=ground.kind,
         backdrop=None if backdrop is None else backdrop.source,
         scale=composition.transform.scale,
-        straightened_degrees=source.subject.degrees,
+        straightened_degrees=source.straightened_degrees,
         relit=composition.relight is not None,
         digital_source_type=source_type,
     )

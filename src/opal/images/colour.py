@@ -35,8 +35,8 @@ LINEAR_OF_16_BIT: NDArray[np.float32] = srgb_to_linear(np.arange(65536) / 65535.
 
 # Codes (0..255, fractional) of 65536 linear steps. The curve's steepest place is its straight foot
 # (12.92), where one step is 0.05 of a code, so the table never costs a visible rounding.
-_CODE_OF_LINEAR: NDArray[np.float32] = (linear_to_srgb(np.arange(65536) / 65535.0) * 255.0).astype(np.float32)
-_CODE8_OF_LINEAR: NDArray[np.uint8] = (_CODE_OF_LINEAR + np.float32(0.5)).astype(np.uint8)
+CODE_OF_LINEAR: NDArray[np.float32] = (linear_to_srgb(np.arange(65536) / 65535.0) * 255.0).astype(np.float32)
+CODE8_OF_LINEAR: NDArray[np.uint8] = (CODE_OF_LINEAR + np.float32(0.5)).astype(np.uint8)
 
 
 def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Linear:
@@ -47,7 +47,7 @@ def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Linear:
 
 def to_codes(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear light of any shape to sRGB codes that are not rounded yet, 0..255; the rest is clipped."""
-    return _CODE_OF_LINEAR[_step(linear)]
+    return CODE_OF_LINEAR[_step(linear)]
 
 
 def _step(linear: NDArray[np.float32]) -> NDArray[np.uint16]:
@@ -65,7 +65,7 @@ def to_srgb8(linear: NDArray[np.float32], *, dither_seed: int | None = None) -> 
     picture), which keeps smooth gradients free of bands.
     """
     if dither_seed is None:
-        return _CODE8_OF_LINEAR[_step(linear)]
+        return CODE8_OF_LINEAR[_step(linear)]
     codes = to_codes(linear)
     random = np.random.default_rng(dither_seed)
     codes += random.random(codes.shape, dtype=np.float32)

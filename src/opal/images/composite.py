@@ -9,14 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from opal.images.colour import Linear, to_codes, to_srgb8
+from opal.images.colour import CODE8_OF_LINEAR, CODE_OF_LINEAR, Linear, to_codes, to_srgb8
+from opal.images.compiled import compiled
 from opal.images.geometry import Box
 from opal.images.shadow import Transmittance
 
 Coverage = NDArray[np.float32]
 
-_BAND = 64
-"""Rows worked on at a time, so that the intermediate arrays stay in the processor's cache."""
+_LIT = 0.999
+"""Light from which a plain ground is taken as lit in full and gets no dither."""
+_STEPS = np.float32(len(CODE8_OF_LINEAR) - 1)
+_TEN_BITS = np.uint64(1023)
+_FULL_LIGHT = np.ones((1, 1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +43,13 @@ def over_ground(
     height, width = ground.shape[:2]
     flat = ground.strides[:2] == (0, 0)  # one colour, broadcast
     result = np.empty((height, width, 3), np.uint8)
-    if flat:
-        result[...] = to_srgb8(ground[0, 0])
+    light = _FULL_LIGHT if shade is None else np.ascontiguousarray(shade)
     box = layer.box
-    for top in range(0, height, _BAND):
-        rows = slice(top, min(height, top + _BAND))
-        band = ground[rows]
-        shaded = None if shade is None else shade[rows]
-        lit = shaded is None or float(shaded.min()) >= 1.0
-        if shaded is not None and not lit:
-            band = band * shaded[..., None]
-        if dither or not (lit and flat):
-            result[rows] = _encode_ground(band, shaded, dither=dither, seed=seed + top)
-        first, last = max(rows.start, box.top), min(rows.stop, box.bottom)
-        if first < last:
-            inner = slice(first - box.top, last - box.top)
-            under = band[first - top : last - top, box.left : box.right]
-            target = result[first:last, box.left : box.right]
-            _lay(target, under, layer.pixels[inner], layer.alpha[inner])
+    _lay_ground(result, ground, to_srgb8(ground[0, 0]), light, flat, dither, seed)
+    target = result[box.top : box.bottom, box.left : box.right]
+    under = ground[box.top : box.bottom, box.left : box.right]
+    reaching = light if shade is None else light[box.top : box.bottom, box.left : box.right]
+    _lay_product(target, under, reaching, layer.pixels, layer.alpha)
     return result
 
 
@@ -86,21 +79,71 @@ def over_nothing(width: int, height: int, shade: Transmittance | None, layer: La
     return result
 
 
-def _lay(target: NDArray[np.uint8], under: Linear, pixels: Linear, alpha: Coverage) -> None:
-    """Write the product's rows into `target`; the ground shows only in the few pixels of the edge."""
-    np.copyto(target, to_srgb8(pixels), where=(alpha >= 1.0)[..., None])
-    edge = (alpha > 0.0) & (alpha < 1.0)
-    share = alpha[edge][:, None]
-    target[edge] = to_srgb8(pixels[edge] * share + under[edge] * (np.float32(1.0) - share))
+@compiled
+def _lay_ground(  # noqa: PLR0917 - compiled code takes no keywords
+    result: NDArray[np.uint8],
+    ground: Linear,
+    colour: NDArray[np.uint8],
+    shade: Transmittance,
+    flat: bool,
+    dither: bool,
+    seed: int,
+) -> None:
+    """Write the shaded ground; `colour` is that of a `flat` one in full light."""
+    shaded = shade.size > 1
+    for y in range(result.shape[0]):
+        for x in range(result.shape[1]):
+            light = shade[y, x] if shaded else np.float32(1.0)
+            if flat and not dither and light >= np.float32(1.0):
+                result[y, x, 0], result[y, x, 1], result[y, x, 2] = colour[0], colour[1], colour[2]
+                continue
+            noisy = dither or light < np.float32(_LIT)
+            # Triangular noise of one code: the difference of two evenly spread numbers of 10 bits.
+            noise = _mixed(np.uint64(seed), np.uint64(y), np.uint64(x)) if noisy else np.uint64(0)
+            for band in range(3):
+                step = int(
+                    min(max(ground[y, x, band] * light, np.float32(0.0)), np.float32(1.0)) * _STEPS
+                    + np.float32(0.5)
+                )
+                if noisy:
+                    one, other = noise & _TEN_BITS, (noise >> np.uint64(10)) & _TEN_BITS
+                    noise >>= np.uint64(20)
+                    spread = (np.float32(one) - np.float32(other)) * np.float32(1.0 / 1024.0)
+                    code = CODE_OF_LINEAR[step] + spread + np.float32(0.5)
+                    result[y, x, band] = np.uint8(min(max(code, np.float32(0.0)), np.float32(255.0)))
+                else:
+                    result[y, x, band] = CODE8_OF_LINEAR[step]
 
 
-def _encode_ground(
-    band: Linear, shade: Transmittance | None, *, dither: bool, seed: int
-) -> NDArray[np.uint8]:
-    if dither:
-        return to_srgb8(band, dither_seed=seed)
-    codes = to_srgb8(band)
-    if shade is not None and (shade < 1.0).any():
-        shadowed = (shade < 0.999)[..., None]
-        np.copyto(codes, to_srgb8(band, dither_seed=seed), where=shadowed)
-    return codes
+@compiled
+def _lay_product(
+    target: NDArray[np.uint8], under: Linear, shade: Transmittance, pixels: Linear, alpha: Coverage
+) -> None:
+    """Write the product into its part of the picture; the ground shows only in the few pixels of the edge."""
+    shaded = shade.size > 1
+    for y in range(target.shape[0]):
+        for x in range(target.shape[1]):
+            share = alpha[y, x]
+            if share <= np.float32(0.0):
+                continue
+            left = np.float32(1.0) - share
+            if shaded:
+                left *= shade[y, x]
+            for band in range(3):
+                light = pixels[y, x, band]
+                if share < np.float32(1.0):
+                    light = light * share + under[y, x, band] * left
+                step = int(min(max(light, np.float32(0.0)), np.float32(1.0)) * _STEPS + np.float32(0.5))
+                target[y, x, band] = CODE8_OF_LINEAR[step]
+
+
+@compiled
+def _mixed(seed: np.uint64, row: np.uint64, column: np.uint64) -> np.uint64:
+    """64 bits that look random, the same for the same pixel: the finaliser of SplitMix64.
+
+    G. L. Steele, D. Lea, C. H. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
+    """
+    bits = (seed << np.uint64(48)) ^ (row << np.uint64(24)) ^ column
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

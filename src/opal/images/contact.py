@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from opal.images.compiled import compiled
 from opal.images.geometry import Box
 from opal.images.matte import Matte
 
@@ -93,12 +94,17 @@ def estimate_contact(alpha: NDArray[np.float32]) -> Contact | None:
     return Contact(support, air, rest, thickness, float(line.max()), size)
 
 
+@compiled
 def _lowest_run(part: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Length of each column's lowest run of True, 0 where there is none: (W,)."""
-    upwards = part[::-1]
-    begun = np.logical_or.accumulate(upwards, axis=0)
-    ended = np.logical_or.accumulate(begun & ~upwards, axis=0)
-    return np.asarray((begun & ~ended).sum(axis=0), np.float64)
+    length, ended = np.zeros(part.shape[1]), np.zeros(part.shape[1], np.bool_)
+    for y in range(part.shape[0] - 1, -1, -1):
+        for x in range(part.shape[1]):
+            if part[y, x] and not ended[x]:
+                length[x] += 1.0
+            elif length[x] > 0.0:
+                ended[x] = True
+    return length
 
 
 def _lower_hull(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

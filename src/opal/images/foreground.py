@@ -1,6 +1,6 @@
 """Edge colours without the old ground: what the product's colour is where a pixel shows both.
 
-Called by placement at output resolution. Without it a cut-out carries a rim of its old background.
+Called by placement, once per photo. Without it a cut-out carries a rim of its old background.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
-
-from opal.images.colour import Linear
 
 # Side of the cells that local means are taken over, in pixels; sampled bilinearly, 4 is the paper's
 # narrow window of 6. The wide window is the same for every picture size, as edges are.
@@ -21,19 +19,6 @@ _TRUST = np.float32(0.01)
 
 _Floats = NDArray[np.float32]
 _Index = NDArray[np.intp]
-
-
-def decontaminate(linear_rgb: Linear, alpha: _Floats) -> Linear:
-    """Replace colours where 0 < alpha < 1 by the product's own; (H, W, 3) and (H, W), 0..1.
-
-    All other pixels come back bit for bit; the input is not changed.
-    """
-    result = linear_rgb.astype(np.float32, copy=True)
-    rows, columns = np.nonzero((alpha > 0.0) & (alpha < 1.0))
-    if rows.size:
-        image = pyvips.Image.new_from_array(result)
-        result[rows, columns] = edge_colours(image, alpha, rows, columns, lambda r, c: linear_rgb[r, c])
-    return result
 
 
 def edge_colours(

@@ -1,38 +1,14 @@
-"""Cropping and resizing a photo with its matte in linear light.
+"""Resizing with libvips, and its way from codes to linear light.
 
-Called by placement; `resize_to` also by the cut-out's refinement.
+`resize_to` is called by the cut-out's refinement, backdrops and shadows; a product's own pixels are
+resized by `resample.py`.
 """
 
 from typing import Literal
 
-import numpy as np
 import pyvips
-from numpy.typing import NDArray
 
-from opal.images.colour import LINEAR_OF_8_BIT, LINEAR_OF_16_BIT, Linear
-from opal.images.geometry import Box
-from opal.images.matte import Matte
-
-# Lanczos with two lobes: its overshoot lies next to an edge only, where clipping takes it away. The third
-# lobe of lanczos3 left 2 % of see-through two pixels inside the outline and 2 % of product two pixels
-# outside: in linear light a rim of 38 codes on black.
-_KERNEL: Literal["lanczos2"] = "lanczos2"
-
-
-def crop_resize_straight(
-    pixels: pyvips.Image, alpha: Matte, box: Box, width: int, height: int
-) -> tuple[Linear, NDArray[np.float32]]:
-    """Crop to `box` and resize to `width` × `height`, in linear light, ground included.
-
-    `pixels` is `Photo.pixels`, `alpha` (H, W) of the same size. Returns linear RGB (height, width, 3),
-    not multiplied by alpha, and alpha (height, width), float32, 0..1. Colour = alpha × product +
-    (1 − alpha) × ground holds again after resizing, which is what foreground estimation needs; that is
-    why both go through the same kernel.
-    """
-    stacked = to_linear_light(_crop(pixels, box)).bandjoin(_matte_image(alpha, box))
-    resized: NDArray[np.float32] = resize_to(stacked, width, height, _KERNEL).numpy()
-    np.clip(resized, 0.0, 1.0, out=resized)
-    return np.ascontiguousarray(resized[..., :3]), np.ascontiguousarray(resized[..., 3])
+from opal.images.colour import LINEAR_OF_8_BIT, LINEAR_OF_16_BIT
 
 
 def resize_to(
@@ -60,16 +36,7 @@ def resize_to(
     )
 
 
-def _crop(pixels: pyvips.Image, box: Box) -> pyvips.Image:
-    return pixels.crop(box.left, box.top, box.width, box.height)
-
-
 def to_linear_light(pixels: pyvips.Image) -> pyvips.Image:
     """sRGB codes (8 or 16 bit) to linear light by table, band by band, as float. Lazy."""
     table = LINEAR_OF_16_BIT if pixels.format == "ushort" else LINEAR_OF_8_BIT
     return pixels.maplut(pyvips.Image.new_from_array(table.reshape(1, -1)))
-
-
-def _matte_image(alpha: Matte, box: Box) -> pyvips.Image:
-    part = alpha[box.top : box.bottom, box.left : box.right]
-    return pyvips.Image.new_from_array(np.ascontiguousarray(part, dtype=np.float32))

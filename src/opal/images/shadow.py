@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from opal.images.compiled import compiled
 from opal.images.contact import Contact
 
 ShadowKind: TypeAlias = Literal["none", "contact", "soft", "hard", "floating"]
@@ -86,9 +87,9 @@ def _darken(left: Transmittance, contact: Contact, layer: _Layer, size: float, s
         return
     grid_x, grid_y = _grid(start, end, sigma_x), _grid(top, bottom, sigma_y)
     band = _band(tops, bottoms, grid_y, sigma_y) * weight[touching][None, :]
-    shade = (band @ _kernel(touching, grid_x, sigma_x)) * np.float32(strength)
-    wide = _interpolate(shade.T, grid_x, start, end).T
-    left[top:bottom, start:end] *= 1.0 - _interpolate(wide, grid_y, top, bottom)
+    shade = _spread(np.ascontiguousarray(band.T), touching, grid_x, sigma_x).T * np.float32(strength)
+    across, down = _between(grid_x, start, end), _between(grid_y, top, bottom)
+    _dim(left[top:bottom, start:end], np.ascontiguousarray(shade), *down, *across)
 
 
 def _grid(start: int, stop: int, sigma: float) -> Column:
@@ -108,11 +109,23 @@ def _band(tops: Column, bottoms: Column, grid_y: Column, sigma: float) -> NDArra
     return lower - upper
 
 
-def _kernel(columns: NDArray[np.intp], grid_x: Column, sigma: float) -> NDArray[np.float32]:
-    """Matrix (columns, grid) that blurs across the canvas; light beyond the border is not lost."""
-    distance = (columns.astype(np.float32)[:, None] - grid_x[None, :]) / np.float32(sigma)
-    kernel = np.exp(-0.5 * distance * distance)
-    return np.asarray(kernel / np.float32(sigma * math.sqrt(2.0 * math.pi)), np.float32)
+@compiled
+def _spread(
+    band: NDArray[np.float32], columns: NDArray[np.intp], grid_x: Column, sigma: float
+) -> NDArray[np.float32]:
+    """Blur a band (columns, grid_y) across the canvas, (grid_x, grid_y); no light is lost at the border."""
+    spread = np.zeros((grid_x.size, band.shape[1]), np.float32)
+    step = grid_x[1] - grid_x[0]
+    for index in range(columns.size):
+        at = np.float32(columns[index])
+        first = max(0, int((at - _REACH * sigma - grid_x[0]) / step))
+        last = min(grid_x.size, int((at + _REACH * sigma - grid_x[0]) / step) + 2)
+        for point in range(first, last):
+            distance = (at - grid_x[point]) / sigma
+            weight = np.float32(math.exp(-0.5 * distance * distance) / (sigma * math.sqrt(2.0 * math.pi)))
+            for row in range(band.shape[1]):
+                spread[point, row] += weight * band[index, row]
+    return spread
 
 
 def _smooth_step(x: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -124,9 +137,28 @@ def _within(position: float, side: int) -> int:
     return int(min(max(0.0, np.floor(position)), side))
 
 
-def _interpolate(lines: NDArray[np.float32], grid: Column, start: int, stop: int) -> NDArray[np.float32]:
-    """Lines at whole positions `start` to `stop`, linear between lines at the positions of `grid`."""
+def _between(grid: Column, start: int, stop: int) -> tuple[NDArray[np.int32], Column]:
+    """For positions `start` to `stop` the point of `grid` before each, and the way to the next, 0..1."""
     position = (np.arange(start, stop) - float(grid[0])) / float(grid[1] - grid[0])
-    first = np.minimum(position.astype(np.intp), len(grid) - 2)
-    share = (position - first).astype(np.float32)[:, None]
-    return np.asarray(lines[first] * (np.float32(1.0) - share) + lines[first + 1] * share)
+    first = np.minimum(position.astype(np.int32), len(grid) - 2)
+    return first, (position - first).astype(np.float32)
+
+
+@compiled
+def _dim(  # noqa: PLR0917 - the two axes' positions
+    left: Transmittance,
+    shade: NDArray[np.float32],
+    above: NDArray[np.int32],
+    down: Column,
+    before: NDArray[np.int32],
+    across: Column,
+) -> None:
+    """Multiply `left` by 1 less `shade`, which is read bilinearly from its coarse grid."""
+    line = np.empty(shade.shape[1], np.float32)
+    for y in range(left.shape[0]):
+        upper, lower, share = shade[above[y]], shade[above[y] + 1], down[y]
+        for i in range(line.size):
+            line[i] = upper[i] + share * (lower[i] - upper[i])
+        for x in range(left.shape[1]):
+            first = line[before[x]]
+            left[y, x] *= np.float32(1.0) - (first + across[x] * (line[before[x] + 1] - first))

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from opal.errors import BackdropUnusable, NoProductFound, ProductTooSmall
+from opal.errors import BackdropUnusable
 from opal.images.colour import Linear, to_linear
 from opal.images.composite import Layer, over_ground, over_nothing
-from opal.images.contact import SOLID, product_box
-from opal.images.foreground import decontaminate
+from opal.images.contact import SOLID
 from opal.images.geometry import Box, Fit, Transform, fit, scale_for_fill, scale_for_margin
-from opal.images.matte import Matte
 from opal.images.native import lay_native
 from opal.images.photo import Photo
 from opal.images.relight import Relight
-from opal.images.resize import crop_resize_straight
+from opal.images.resample import OPAQUE
 from opal.images.shadow import Transmittance
 from opal.placement.camera import Standing
 from opal.placement.casting import cast, lift_rows, shadow_kind, with_reflection
@@ -30,14 +28,11 @@ from opal.placement.framing import frame, stand_on_line
 from opal.placement.interface import Backdrop, Canvas, Ground
 from opal.placement.light_match import match_light
 from opal.placement.placement import DEFAULT_MARGIN, Placement
+from opal.placement.product import Product
 from opal.placement.scene import BackdropScene, Scene, TransparentScene
 
-SMALLEST_PRODUCT = 24
-"""Shortest product, in photo pixels along its longer side, that is worth placing."""
 _FOOT_SHARE = 0.06
 """Lowest part of a product, as a share of its height, that counts as its foot."""
-OPAQUE = 0.998
-"""Coverage from which a pixel is taken as all product: half an 8-bit step below 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +64,8 @@ class Composition:
         return self.refer()
 
 
-def compose(  # noqa: PLR0917 - every picture has these six, in this order everywhere
-    photo: Photo,
-    matte: Matte,
+def compose(
+    product: Product,
     scene: Scene,
     placement: Placement,
     width: int,
@@ -81,31 +75,27 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
     backdrop: Photo | None = None,
     clear: Box | None = None,
 ) -> Composition:
-    """Place the product of `photo` (cut out by `matte`, (H, W) at its size) on a canvas.
+    """Place a product on a canvas of `width` x `height` pixels.
 
     `backdrop` is the picture of a `backdrop` scene, where the product has its own place; elsewhere it keeps
-    to `clear`, a part of the canvas. Raises NoProductFound for an empty matte, ProductTooSmall for a speck,
-    BackdropUnusable and BackdropTooSmall. The product is never cut, and not enlarged beyond its limit.
+    to `clear`, a part of the canvas. Raises BackdropUnusable and BackdropTooSmall. The product is never cut,
+    and not enlarged beyond its limit.
     """
     timings: dict[str, float] = {}
     with _timed(timings, "fit"):
-        box, foot = find_product(matte)
         behind = _framed(scene, backdrop, placement, width, height)
-        placed = _fit(box, foot, scene, placement, Box(0, 0, width, height), clear, behind)
-    if _is_native(photo, scene, placement, placed):
-        return _laid_native(photo, matte, box, placed, width, height, seed=seed, timings=timings)
+        placed = _fit(product.box, product.foot, scene, placement, Box(0, 0, width, height), clear, behind)
+    if _is_native(product.photo, scene, placement, placed):
+        return _laid_native(product, placed, width, height, seed=seed, timings=timings)
+    target = placed.box
     with _timed(timings, "resize"):
-        target = placed.box
-        reference, alpha = crop_resize_straight(photo.pixels, matte, box, target.width, target.height)
-        alpha[alpha >= OPAQUE] = 1.0
-    with _timed(timings, "decontaminate"):
+        colours, alpha = product.laid_out(target.width, target.height)
         relight = match_light(scene, backdrop) if backdrop is not None else None
-        product = decontaminate(reference, alpha)
-        layer = Layer(relight.apply(product) if relight else product, alpha, target)
+        layer = Layer(relight.apply(colours) if relight else colours, alpha, target)
         coverage = np.zeros((height, width), np.float32)
         coverage[target.top : target.bottom, target.left : target.right] = alpha
     with _timed(timings, "scene"):
-        ground_row = placed.transform.scale * foot + placed.transform.ty
+        ground_row = placed.transform.scale * product.foot + placed.transform.ty
         hover = _hover(placement, scene, target.height, ground_row, height, behind)
         standing = standing_of(coverage, target)
         canvas = Canvas(width, height, ground_row + hover, seed, standing, behind)
@@ -119,7 +109,7 @@ def compose(  # noqa: PLR0917 - every picture has these six, in this order every
     return Composition(
         pixels=pixels,
         alpha=coverage,
-        refer=lambda: reference,
+        refer=lambda: product.as_photographed(target.width, target.height),
         product_box=target,
         transform=placed.transform,
         upscaled=placed.upscaled,
@@ -137,10 +127,8 @@ def _is_native(photo: Photo, scene: Scene, placement: Placement, placed: Fit) ->
     return bare and placed.transform.scale == 1.0 and photo.pixels.format == "uchar"
 
 
-def _laid_native(  # noqa: PLR0917 - compose's own arguments, and what it has found out
-    photo: Photo,
-    matte: Matte,
-    box: Box,
+def _laid_native(
+    product: Product,
     placed: Fit,
     width: int,
     height: int,
@@ -149,11 +137,11 @@ def _laid_native(  # noqa: PLR0917 - compose's own arguments, and what it has fo
     timings: dict[str, float],
 ) -> Composition:
     """The same composition as the general way's, to the bit, without its steps through linear light."""
-    target = placed.box
+    photo, box, target = product.photo, product.box, placed.box
     with _timed(timings, "composite"):
         coverage = np.zeros((height, width), np.float32)
         alpha = coverage[target.top : target.bottom, target.left : target.right]
-        np.copyto(alpha, matte[box.top : box.bottom, box.left : box.right])
+        np.copyto(alpha, product.matte[box.top : box.bottom, box.left : box.right])
         alpha[alpha >= OPAQUE] = 1.0
         pixels = lay_native(photo, alpha, box, target, (width, height))
     return Composition(
@@ -167,22 +155,6 @@ def _laid_native(  # noqa: PLR0917 - compose's own arguments, and what it has fo
         seed=seed,
         timings=timings,
     )
-
-
-def find_product(matte: Matte) -> tuple[Box, int]:
-    """The product's box on the photo (faint edges included) and its foot: first row below it.
-
-    Raises NoProductFound and ProductTooSmall.
-    """
-    solid, box = product_box(matte, SOLID), product_box(matte)
-    if solid is None or box is None:
-        raise NoProductFound()
-    if max(solid.width, solid.height) < SMALLEST_PRODUCT:
-        raise ProductTooSmall(
-            f"The product is {solid.width} x {solid.height} pixels; "
-            f"at least {SMALLEST_PRODUCT} on its longer side are needed."
-        )
-    return box, solid.bottom
 
 
 def _framed(

@@ -12,6 +12,7 @@ from opal.images.encode import encode
 from opal.placement.casting import light_of
 from opal.placement.place import compose
 from opal.placement.placement import Placement
+from opal.placement.product import Product
 from opal.placement.scene import Scene
 from opal.placement.stand_in import stand_in
 
@@ -35,7 +36,7 @@ def thumbnail(scene: Scene) -> bytes:
     # The shadow says where the light comes from; a cut-out has none.
     placement = Placement(margin=_MARGIN, shadow=None if scene.kind == "transparent" else "soft")
     bottle = stand_in(light_of(placement, scene))
-    made = compose(bottle.photo, bottle.matte, scene, placement, WIDTH, HEIGHT, seed=_SEED)
+    made = compose(Product.of(bottle.photo, bottle.matte), scene, placement, WIDTH, HEIGHT, seed=_SEED)
     pixels = made.pixels if made.pixels.shape[2] == 3 else _on_checkerboard(made.pixels)
     return encode(pixels, "jpeg", _QUALITY)
 

@@ -37,6 +37,7 @@ from opal.placement.backdrop import decode_backdrop
 from opal.placement.engines import engine_for
 from opal.placement.place import Composition, compose
 from opal.placement.placement import resolve_placement
+from opal.placement.product import Product
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import DEFAULT_SCENE, BackdropScene, Scene, resolve_scene
 from opal.placement.upright import Upright, upright
@@ -93,10 +94,10 @@ def run(request: ScoreRequest) -> ScoreResponse:
     cutout = engine.cut_out(photo)
     with _timed(timings, "straighten"):
         subject = upright(photo, cutout.matte, placement)
+        product = Product.of(subject.photo, subject.matte)
     width, height = scene_size(photo)
     made = compose(
-        subject.photo,
-        subject.matte,
+        product,
         scene,
         placement,
         width,
