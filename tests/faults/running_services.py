@@ -34,7 +34,8 @@ class Service:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self._compiled_once(), **self.environment},
+                # Where Python is told to keep no bytecode, each start would compile all of Opal again.
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.environment},
             )
 
     def end(self, how: signal.Signals) -> None:
@@ -51,10 +52,6 @@ class Service:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process = None
-
-    def _compiled_once(self) -> dict[str, str]:
-        # A worker that is started again and again must not compile every library again.
-        return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.log.parent / "pycache")}
 
     @property
     def running(self) -> bool:

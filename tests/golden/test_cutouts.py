@@ -39,6 +39,7 @@ def engine() -> CutoutEngine:
     return load_engine(settings.scoring.engine, settings.models_dir)
 
 
+@cache  # two tests look at some samples, and a cut-out takes seconds
 def cut_out(name: str) -> tuple[Cutout, NDArray[np.float32]]:
     alpha = read_matte((SAMPLES / "alpha" / f"{name}.png").read_bytes())
     return engine().cut_out(decode_photo(SAMPLES / "photos" / f"{name}.jpg")), alpha
