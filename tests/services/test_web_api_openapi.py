@@ -25,7 +25,7 @@ from opal.settings import OutgoingSettings, WebSettings, child_environment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 3
-BINARY = {"application/zip", "application/octet-stream", "image/jpeg"}
+BINARY = {"application/zip", "image/*", "application/octet-stream", "image/jpeg"}
 # The same for everyone, and shown by pages that cannot send a key.
 WITHOUT_KEY = {"/v1/scenes/{name}/thumbnail"}
 

@@ -27,12 +27,15 @@ from opal.web_api import (
     events,
     jobs,
     presets,
+    public_links,
+    public_pictures,
     scenes,
     uploads,
     variants,
     webhooks,
 )
 from opal.web_api.backdrop_check import BackdropCheck
+from opal.web_api.blob_answer import Pace
 from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
@@ -87,6 +90,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.outgoing = outgoing
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
+    app.state.public_pace = Pace(settings.web.public_downloads)
     app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes):
@@ -94,6 +98,8 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(webhooks.router)
     app.include_router(deliveries.router)
     app.include_router(scenes.thumbnail_router)
+    app.include_router(public_links.router)
+    app.include_router(public_pictures.router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))

@@ -1,9 +1,10 @@
 """``/v1/jobs/{id}/archive.zip``: all pictures of a job in one file, made while it is sent."""
 
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -16,6 +17,7 @@ from opal.blobs.interface import Blobs
 from opal.blobs.signing import attachment
 from opal.database import items
 from opal.database.jobs import Job
+from opal.database.public_links import job_links
 from opal.database.variants import VariantRow, job_variants
 from opal.errors import JobNotReady, NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
@@ -46,6 +48,7 @@ class ArchivedVariant(BaseModel):
     compliance: list[RuleReport]
     fidelity: FidelityReport | None
     placed: PlacedReport | None
+    public_url: str | None
 
 
 class ArchivedItem(BaseModel):
@@ -88,6 +91,7 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
         job = await find_job(connection, tenant_id, job_id)
         job_items = await items.list_items(connection, job.id)
         rows = await job_variants(connection, job.id)
+        links = await job_links(connection, job.id)
     if not rows:
         raise JobNotReady
     files = []
@@ -96,7 +100,7 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
     for item, stem in zip(job_items, stems, strict=True):
         named = [(f"{stem}/{row.preset}.{row.path.rpartition('.')[2]}", row) for row in rows.get(item.id, [])]
         files += named
-        reports.append(_archived_item(item, named))
+        reports.append(_archived_item(item, named, partial(links.url, parts.settings.public_links_url, item)))
     seconds = max((report.seconds for report in reports), default=0.0)
     report = ArchiveReport(opal=__version__, job_id=job.id, seconds=seconds, items=reports)
     return _Archive(job, report, files, parts.blobs)
@@ -153,7 +157,9 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-def _archived_item(item: Item, named: list[tuple[str, VariantRow]]) -> ArchivedItem:
+def _archived_item(
+    item: Item, named: list[tuple[str, VariantRow]], public_url: Callable[[VariantRow], str | None]
+) -> ArchivedItem:
     view = item_view(item)
     return ArchivedItem(
         source=item.filename,
@@ -177,6 +183,7 @@ def _archived_item(item: Item, named: list[tuple[str, VariantRow]]) -> ArchivedI
                 compliance=[RuleReport.model_validate(rule) for rule in row.compliance],
                 fidelity=None if row.fidelity is None else FidelityReport.model_validate(row.fidelity),
                 placed=None if row.placed is None else PlacedReport.model_validate(row.placed),
+                public_url=public_url(row),
             )
             for name, row in named
         ],
