@@ -25,6 +25,7 @@ from opal.web_api import (
     blobs,
     deliveries,
     events,
+    job_reports,
     jobs,
     presets,
     public_links,
@@ -84,17 +85,19 @@ def create_app(parts: Parts) -> FastAPI:
         },
         lifespan=lambda _app: _loops(parts, outgoing),
         unlimited_prefix=blobs.PREFIX,
-        documented_models=(events.ItemChange, events.JobChange, archive.ArchiveReport, WebhookEvent),
+        documented_models=(events.ItemChange, events.JobChange, WebhookEvent),
     )
     app.state.parts = parts
     app.state.outgoing = outgoing
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
+    app.state.previews = job_reports.Previews(parts.blobs)
     app.state.public_pace = Pace(settings.web.public_downloads)
     app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes):
         app.include_router(resource.router)
+    app.include_router(job_reports.router)
     app.include_router(webhooks.router)
     app.include_router(deliveries.router)
     app.include_router(scenes.thumbnail_router)
