@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from opal.cli.process_failures import retry_command
 from opal.cli.report import Report, ReportItem, ReportRule, ReportVariant, unasked
 from opal.cli.shown_name import shown
 from opal.errors import InvalidInput
@@ -48,6 +49,7 @@ def write_process_page(report: Report, folders: Sequence[str], out: Path) -> Non
         photos=[_photo(item, folder, out) for item, folder in zip(report.items, folders, strict=True)],
         titles=TITLES,
         presets=[known[name] for name in used if name in known],
+        notes=[f"To do again what failed: {retry_command(out)}"] if report.failures else [],
     )
     write_page(page, out / PAGE_NAME)
 
