@@ -41,6 +41,7 @@ from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.scene_thumbnails import SceneThumbnails
+from opal.web_api.webhook_docs import describe_webhooks
 from opal.webhook_sender.sender import WebhookSender
 
 # A photo that must be read whole may be 60 MB: two at a time bound the memory.
@@ -106,6 +107,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
+    describe_webhooks(app)
     app.include_router(index_page(settings.blob_public_url))
     return app
 
