@@ -90,6 +90,14 @@ class WebSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that the HTTP services listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="web-api's port.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\x00-\x20?#]+$",
+        description="Base URL of public links, web-api's or a CDN's; unset: OPAL_BLOB_PUBLIC_URL's.",
+    )
+    public_downloads: int = Field(
+        default=64, ge=1, le=1000, description="Downloads by public links at a time, up to 1 MB memory each."
+    )
     billing_port: int = Field(default=8081, ge=0, le=65535, description="billing-service's port.")
     max_body_bytes: int = Field(default=262_144, ge=1024, description="Largest JSON body accepted.")
     max_items_per_job: int = Field(default=2000, ge=1, description="Largest job accepted, photos.")
@@ -280,6 +288,11 @@ class Settings(BaseSettings):
     def blob_public_url(self) -> str:
         """Where clients and the placement endpoint reach the folder's signed URLs."""
         return (self.blob.public_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+
+    @property
+    def public_links_url(self) -> str:
+        """What public links begin with, without a slash at its end."""
+        return (self.web.public_url or self.blob_public_url).rstrip("/")
 
 
 GROUPS: dict[str, type[BaseSettings]] = {

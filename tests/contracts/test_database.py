@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from opal.database import idempotency, items, jobs, keys, ledger, outbox, presets, variants
+from opal.database import idempotency, items, jobs, keys, ledger, outbox, presets, public_links, variants
 from opal.database.engine import Database, utc_now
 from opal.database.events import events_after, item_story, latest_seq
 from opal.database.tables import idempotency_keys
@@ -352,3 +352,38 @@ async def test_a_tenants_presets_are_kept_replaced_and_forgotten(database: Datab
     async with database.transaction() as connection:
         with pytest.raises(NotFound):
             await presets.delete_preset(connection, TENANT, "house")
+
+
+async def test_public_links_follow_the_tenant_unless_the_job_says_otherwise(database: Database) -> None:
+    async with database.transaction() as connection:
+        made = {
+            wish: (
+                await jobs.create_job(
+                    connection,
+                    TENANT,
+                    RECIPE,
+                    [jobs.NewItem("a.jpg")],
+                    name="",
+                    correlation_id="c",
+                    public_links=wish,
+                )
+            )[0]
+            for wish in (None, True, False)
+        }
+
+    async def linked() -> list[bool | None]:
+        async with database.read() as connection:
+            links = {wish: await public_links.job_links(connection, job.id) for wish, job in made.items()}
+        return [wish for wish, each in links.items() if each.key is not None]
+
+    assert await linked() == []
+    for which, wishes in (("chosen", [True]), ("all", [None, True])):
+        async with database.transaction() as connection:
+            await public_links.turn_on(connection, TENANT, which)  # type: ignore[arg-type]  # both are known
+        assert await linked() == wishes
+    async with database.transaction() as connection:
+        await jobs.cancel_job(connection, made[True], by="test")
+    assert await linked() == [None]
+    async with database.transaction() as connection:
+        await public_links.turn_off(connection, TENANT)
+    assert await linked() == []

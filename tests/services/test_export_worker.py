@@ -1,17 +1,18 @@
 """The export-worker's stage on real pictures."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.services.pipeline_world import GRANTED, PRESETS, World, delivery, matte_png, world_in
 from tests.services.stored_backdrops import forget_backdrop, stored_backdrop
 
-from opal.database import jobs, tables, variants
+from opal.database import jobs, public_links, tables, variants, webhooks
 from opal.database.engine import utc_now
 from opal.database.items import Stage
 from opal.database.variants import VariantRow
@@ -25,6 +26,7 @@ from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.marketplaces.presets import resolve_presets
 from opal.messages.export_message import ExportMessage
+from opal.messages.webhook_event import EventType
 from opal.settings import WorkerSettings
 from opal.worker.settlement import Dead, Done, Later, Outcome
 
@@ -66,6 +68,25 @@ async def test_every_preset_becomes_a_picture_with_its_reports(world: World) -> 
         assert row.fidelity is not None
     seconds = (await world.story(item))[-1].details["seconds"]
     assert set(seconds) == {step.__name__ for step in STEPS[:-1]}
+
+
+async def test_webhooks_are_told_the_public_links_of_what_was_exported(world: World) -> None:
+    item = await world.completed()
+    async with world.parts.database.transaction() as connection:
+        await public_links.turn_on(connection, item.tenant_id, "all")
+        await webhooks.create_webhook(
+            connection, item.tenant_id, "https://shop.example", (EventType.ITEM_EXPORTED,), most=1
+        )
+    assert await deliver(world, item) == Done()
+    async with world.parts.database.read() as connection:
+        body = (await connection.execute(select(tables.webhook_events.c.body))).scalar_one()
+        links = await public_links.job_links(connection, item.job_id)
+    told = json.loads(body)["data"]["public_pictures"]
+    base = world.parts.settings.public_links_url
+    rows = await rows_of(world, item)
+    assert sorted(told, key=lambda each: str(each["preset"])) == [
+        {"preset": row.preset, "url": links.url(base, item, row)} for row in rows
+    ]
 
 
 async def stored_but_not_recorded(world: World, item: Item) -> Work:

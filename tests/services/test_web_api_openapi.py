@@ -21,11 +21,12 @@ from tests.services.http_services import (
 )
 
 from opal.billing_service.app import create_app
+from opal.messages.webhook_event import EventType, WebhookEvent
 from opal.settings import OutgoingSettings, WebSettings, child_environment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 3
-BINARY = {"application/zip", "application/octet-stream", "image/jpeg"}
+BINARY = {"application/zip", "image/*", "application/octet-stream", "image/jpeg"}
 # The same for everyone, and shown by pages that cannot send a key.
 WITHOUT_KEY = {"/v1/scenes/{name}/thumbnail"}
 
@@ -162,3 +163,23 @@ async def test_the_api_page_names_every_route_and_every_code_with_its_status(tmp
                 if problems:
                     promised.setdefault(int(status), set()).update(problems["examples"])
     assert rows == promised
+
+
+async def test_what_webhooks_are_sent_is_described_with_bodies_as_they_are_sent(tmp_path: Path) -> None:
+    async with running_web_api(tmp_path) as api:
+        document = (await api.anonymous.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    assert list(document["webhooks"]) == list(EventType)
+    for kind, operations in document["webhooks"].items():
+        operation = operations["post"]
+        assert operation["tags"] == ["webhooks"]
+        assert operation["summary"]
+        headers = [each["name"] for each in operation["parameters"]]
+        assert headers == ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        content = operation["requestBody"]["content"]["application/json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/WebhookEvent"}
+        body = content["example"]
+        event = WebhookEvent.model_validate(body)
+        assert event.model_dump(mode="json") == body, "whole, with what is null"
+        assert event.type == kind
+        assert set(schemas[type(event.data).__name__]["required"]) <= set(body["data"])

@@ -36,7 +36,7 @@ async def test_the_walk_through_works_as_it_is_written(tmp_path: Path) -> None:
     assert '"finished":true' in output
     assert archived(tmp_path) == (
         "exported",
-        ["report.json", "MUG-01/amazon-main.jpg", "MUG-01/square-1x1.jpg"],
+        ["report.html", "report.json", "MUG-01/amazon-main.jpg", "MUG-01/square-1x1.jpg"],
     )
 
 

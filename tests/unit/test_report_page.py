@@ -10,8 +10,9 @@ import pytest
 
 from opal.cli.process_page import refuse_foreign_page, thumbnail_path, write_process_page
 from opal.cli.report import Report, ReportError, ReportItem, ReportRule, ReportVariant
-from opal.cli.report_page import link, sized, value_text
 from opal.errors import InvalidInput
+from opal.report_page.page import link
+from opal.report_page.wording import sized, value_text
 
 NASTY = '<script>alert("x")</script>&amp;{{ 7*7 }}\' onload=x.jpg'
 _EMPTY = {"meta", "img", "br"}

@@ -5,28 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from opal.cli.check_report import CheckedPicture, CheckedPreset, CheckedRule, CheckReport, summary_lines
-from opal.cli.report_page import (
-    Kind,
-    PagePhoto,
-    PagePicture,
-    PageRule,
-    ReportPage,
-    Verdict,
-    link,
-    rule_name,
-    sized,
-    value_text,
-    write_page,
-)
 from opal.errors import InvalidInput
 from opal.marketplaces.presets import Preset
+from opal.report_page.page import TITLES, Kind, PagePhoto, PagePicture, PageRule, ReportPage, link, write_page
+from opal.report_page.wording import failure_text, kind_of, page_rule, picture_facts
 
-_TITLES: dict[Kind, str] = {
-    "failed": "Cannot be read",
-    "broken": "Break a rule",
-    "review": "Want a look",
-    "good": "In order",
-}
+_TITLES: dict[Kind, str] = {**TITLES, "failed": "Cannot be read"}
 
 
 class CheckPage:
@@ -64,12 +48,12 @@ class CheckPage:
 
     def _photo(self, picture: CheckedPicture, path: Path, thumbnail: Path) -> PagePhoto:
         if picture.error is not None:
-            error = f"{picture.error.message} [{picture.error.code}]"
+            error = failure_text(picture.error.message, picture.error.code)
             return PagePhoto(picture.file, "failed", None, "", error=error)
-        facts = f"{picture.width} × {picture.height} {picture.format}, {sized(picture.bytes or 0)}"
+        facts = picture_facts(picture.width, picture.height, picture.format, picture.bytes)
         if picture.product == "own transparency":
             facts += "; the product was measured by the file's own transparency"
-        kind: Kind = "broken" if not picture.passed else "review" if picture.review else "good"
+        kind = kind_of(failed=False, broken=not picture.passed, review=picture.review)
         href = link(_from(path, self._path.parent))
         return PagePhoto(
             name=picture.file,
@@ -95,7 +79,13 @@ def _picture(checked: CheckedPreset, href: str) -> PagePicture:
 
 
 def _rule(rule: CheckedRule) -> PageRule:
-    verdict: Verdict = "advice not followed" if rule.verdict == "failed" and not rule.broken else rule.verdict
-    measured = "–" if rule.verdict == "not judged" else value_text(rule.rule, rule.measured)
-    own = "Opal's own rule" if verdict == "failed" and rule.authority == "own" else ""
-    return PageRule(rule_name(rule.rule), measured, rule.limit, verdict, rule.why or own)
+    own = "Opal's own rule" if rule.broken and rule.authority == "own" else ""
+    return page_rule(
+        rule.rule,
+        rule.measured,
+        rule.limit,
+        passed=rule.verdict == "passed",
+        required=rule.level == "required",
+        judged=rule.verdict != "not judged",
+        note=rule.why or own,
+    )

@@ -13,10 +13,12 @@ from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
 from opal.cli.photo_progress import advance, default_workers, photo_progress
 from opal.cli.placement_option import parse_placement
+from opal.cli.process_failures import FAILURES_NAME, Retry, RunOptions, retry_command, to_retry
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
 from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, summary_rows
 from opal.cli.scene_option import choose_scene
+from opal.cli.shown_name import key_path, path_key
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.content_credentials.sign import PictureSigner
@@ -30,15 +32,6 @@ from opal.settings import Settings, load_settings
 
 app = command_app()
 
-_SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=MAX_SEED, help="The same seed gives the same picture.")
-]
-
-_WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, max=64, help="Photos in work at a time; each takes up to 1 GB."),
-]
-
 
 def _folder(text: str) -> Path:
     # An unset variable in a script; taken for a path it would be the present folder.
@@ -47,67 +40,137 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+_PhotosArgument = Annotated[
+    list[Path] | None, typer.Argument(help="Photos, and folders of photos.", show_default=False)
+]
+_OutOption = Annotated[
+    Path | None, typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the pictures.")
+]
+_SceneOption = Annotated[
+    str,
+    typer.Option("--scene", help="A scene's name (see `opal scenes`), its JSON, or a .json file of it."),
+]
+_PlacementOption = Annotated[
+    str, typer.Option("--placement", help="How the product stands, as JSON: '{\"straighten\": true}'.")
+]
+_PresetOption = Annotated[
+    list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
+]
+_SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=MAX_SEED, help="The same seed gives the same picture.")
+]
+_WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=64, help="Photos in work at a time; each takes up to 1 GB."),
+]
+_RetryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--retry",
+        parser=_folder,
+        metavar="FOLDER",
+        help="Do what failed in a result folder again, as it was to be done; instead of all above.",
+    ),
+]
+_NOT_WITH_RETRY = ("photos", "out", "scene", "placement", "preset", "seed")
+
+
 @app.command()
 def process(  # noqa: PLR0917 - one parameter per option
-    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of photos.")],
-    out: Annotated[
-        Path, typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the pictures.")
-    ],
-    scene: Annotated[
-        str,
-        typer.Option("--scene", help="A scene's name (see `opal scenes`), its JSON, or a .json file of it."),
-    ] = DEFAULT_SCENE,
-    placement: Annotated[
-        str,
-        typer.Option("--placement", help="How the product stands, as JSON: '{\"straighten\": true}'."),
-    ] = "{}",
-    preset: Annotated[
-        list[str] | None, typer.Option("--preset", help="A preset's name (see `opal presets`); repeatable.")
-    ] = None,
+    context: typer.Context,
+    photos: _PhotosArgument = None,
+    out: _OutOption = None,
+    scene: _SceneOption = DEFAULT_SCENE,
+    placement: _PlacementOption = "{}",
+    preset: _PresetOption = None,
     seed: _SeedOption = 0,
+    retry: _RetryOption = None,
     workers: _WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make pictures of photos and folders; run it again to do what is new or failed.
 
-    Results go to OUT: <photo>/<preset>.<ext>, report.json, report.html. Exit code 1: some photos failed.
+    Results go to OUT: <photo>/<preset>.<ext>, report.json, report.html; failures.json if photos failed.
+    Exit code 1: some photos failed.
     """
+    if retry is not None:
+        for name in _NOT_WITH_RETRY:
+            if _was_given(context, name):
+                raise InvalidInput(f"With --retry the folder says how; leave out {name}.")
+        out, runs = retry, to_retry(retry)
+    elif not photos or out is None:
+        raise InvalidInput("Name photos and an --out folder, or a folder to --retry.")
+    else:
+        here = path_key(Path.cwd())
+        presets = preset or ["square-1x1"]
+        options = RunOptions(folder=here, scene=scene, placement=placement, presets=presets, seed=seed)
+        runs = [Retry(options, _found(photos, out))]
     started = time.monotonic()
     settings = load_settings()
     use_presets_of(settings.presets_folder)
-    presets = resolve_presets(preset or ["square-1x1"])
-    limits = Limits.of(settings.photo)
-    chosen = choose_scene(scene, limits, presets)
-    recipe = LocalRecipe(
-        scene=chosen.scene,
-        placement=parse_placement(placement),
-        presets=presets,
-        seed=seed,
-        review_below=settings.review.below,
-        limits=limits,
-        backdrop=chosen.backdrop,
-        signer=PictureSigner.of(settings.signing),
+    items: list[ReportItem] = []
+    skipped = 0
+    for each in runs:
+        made, unchanged = _make(each, out, settings, workers or default_workers())
+        items += made
+        skipped += unchanged
+    report = Report(seconds=round(time.monotonic() - started, 2), items=items)
+    _tell(report, skipped, out, as_json)
+    if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return (
+        source is not None and source.name == "COMMANDLINE" and bool(context.params[name] or name == "seed")
     )
+
+
+def _found(photos: Sequence[Path], out: Path) -> list[Path]:
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"{out} is a file; --out names a folder.")
     found = [each for each in find_photos(photos) if not each.resolve().is_relative_to(out.resolve())]
     if not found:
         raise InvalidInput("There are no photos in the places named.")
+    return found
+
+
+def _make(run: Retry, out: Path, settings: Settings, workers: int) -> tuple[list[ReportItem], int]:
+    """Make the photos of one recipe; answers with what became of them, and how many were done already."""
+    started = time.monotonic()
+    told = run.options
+    presets = resolve_presets(told.presets)
+    limits = Limits.of(settings.photo)
+    chosen = choose_scene(told.scene, limits, presets, _begin(told))
+    recipe = LocalRecipe(
+        scene=chosen.scene,
+        placement=parse_placement(told.placement),
+        presets=presets,
+        seed=told.seed,
+        review_below=settings.review.below,
+        limits=limits,
+        backdrop=chosen.backdrop,
+        signer=PictureSigner.of(settings.signing),
+    )
     out.mkdir(parents=True, exist_ok=True)
-    folder = ResultFolder(out, _recipe_key(chosen.key, recipe, settings), review_below=recipe.review_below)
-    works = folder.plan(found)
+    key = _recipe_key(chosen.key, recipe, settings)
+    folder = ResultFolder(out, key, told, review_below=recipe.review_below)
+    works = folder.plan(run.photos)
     items = {work.folder: work.done for work in works if work.done is not None}
     todo = [work for work in works if work.done is None]
     if todo:
         ensure_weights(settings)
         engine = load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
-        items |= _run(todo, folder, engine, recipe, workers or default_workers())
-    seconds = round(time.monotonic() - started, 2)
-    folder.save(seconds, ended=True)
-    report = Report(seconds=seconds, items=[items[work.folder] for work in works])
-    _tell(report, len(works) - len(todo), out, as_json)
-    if report.failures:
-        raise typer.Exit(EXIT_FAILED)
+        items |= _run(todo, folder, engine, recipe, workers)
+    folder.save(round(time.monotonic() - started, 2), ended=True)
+    return [items[work.folder] for work in works], len(works) - len(todo)
+
+
+def _begin(options: RunOptions) -> Path:
+    """Where the options' relative paths begin; told shortly where that is here, as errors name them."""
+    folder = key_path(options.folder)
+    return Path() if folder == Path.cwd() else folder
 
 
 def _run(
@@ -141,6 +204,9 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
+    if not report.items:
+        typer.echo(f"No photo of {out}/ has failed.")
+        return
     print_table(SUMMARY_COLUMNS, summary_rows(report.items))
     done = len(report.items) - report.failures
     unchanged = f", {skipped} of them unchanged since an earlier run" if skipped else ""
@@ -149,6 +215,8 @@ def _tell(report: Report, skipped: int, out: Path, as_json: bool) -> None:
     )
     if line := review_line(report):
         typer.echo(line)
+    if report.failures:
+        typer.echo(f"What failed is listed in {out / FAILURES_NAME}. To do these again: {retry_command(out)}")
 
 
 def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Settings) -> dict[str, object]:

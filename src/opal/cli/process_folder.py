@@ -10,6 +10,7 @@ from threading import Lock
 from pydantic import Field, ValidationError
 
 from opal.cli.photo_files import result_folders
+from opal.cli.process_failures import Failures, RunOptions, read_failures
 from opal.cli.process_journal import Entry, Journal, KeptSource
 from opal.cli.process_page import refuse_foreign_page, write_process_page
 from opal.cli.report import Report, ReportItem, write_report
@@ -41,10 +42,13 @@ class ResultFolder:
     Safe for several threads; one process at a time has it.
     """
 
-    def __init__(self, out: Path, recipe: Mapping[str, object], *, review_below: float = 0.0) -> None:
-        """Raises InvalidInput for a folder that another run works in, or whose report is not ours."""
+    def __init__(
+        self, out: Path, recipe: Mapping[str, object], options: RunOptions, *, review_below: float = 0.0
+    ) -> None:
+        """Raises InvalidInput for a folder that another run works in, or whose reports are not ours."""
         self.out = out
         self._recipe = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+        self._options = {**read_failures(out).options, self._recipe: options}
         self._review_below = review_below
         self._lock = Lock()
         self._items: dict[str, ReportItem] = {}
@@ -78,12 +82,17 @@ class ResultFolder:
             self._take(entry)
 
     def save(self, seconds: float, *, ended: bool) -> None:
-        """Write the reports of the folder as it is now; the journal goes once the run has `ended`."""
+        """Write the reports of the folder as it is now, and the list of what failed.
+
+        The journal goes once the run has `ended`.
+        """
         with self._lock:
             sources = {folder: self._sources[folder] for folder in self._items}
             report = FolderReport(seconds=seconds, items=list(self._items.values()), sources=sources)
         write_report(report, self.out / REPORT_NAME)
         write_process_page(report, list(sources), self.out)
+        failed = [(sources[folder], item) for folder, item in zip(sources, report.items, strict=True)]
+        Failures.of(((source, item) for source, item in failed if item.failed), self._options).save(self.out)
         if ended:
             self._journal.remove()
 

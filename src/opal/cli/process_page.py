@@ -3,35 +3,27 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from opal.cli.process_failures import retry_command
 from opal.cli.report import Report, ReportItem, ReportRule, ReportVariant, unasked
-from opal.cli.report_page import (
+from opal.cli.shown_name import shown
+from opal.errors import InvalidInput
+from opal.marketplaces.presets import load_presets
+from opal.report_page.page import (
     GENERATOR,
+    TITLES,
     Kind,
     PagePhoto,
     PagePicture,
     PageRule,
     ReportPage,
-    Verdict,
     link,
-    rule_name,
-    sized,
-    value_text,
     write_page,
 )
-from opal.cli.shown_name import shown
-from opal.errors import InvalidInput
-from opal.marketplaces.presets import load_presets
+from opal.report_page.wording import failure_text, fidelity_text, kind_of, page_rule, picture_facts
 
 PAGE_NAME = "report.html"
 _THUMBNAILS = "_thumbnails"
 """No photo's folder has this name: theirs begin with a letter or number."""
-
-_TITLES: dict[Kind, str] = {
-    "failed": "Failed",
-    "broken": "Break a rule",
-    "review": "Want a look",
-    "good": "In order",
-}
 
 
 def thumbnail_path(folder: str, picture: str | None = None) -> str:
@@ -55,8 +47,9 @@ def write_process_page(report: Report, folders: Sequence[str], out: Path) -> Non
         counted=f"{len(report.items)} photo{'' if len(report.items) == 1 else 's'}",
         seconds=report.seconds,
         photos=[_photo(item, folder, out) for item, folder in zip(report.items, folders, strict=True)],
-        titles=_TITLES,
+        titles=TITLES,
         presets=[known[name] for name in used if name in known],
+        notes=[f"To do again what failed: {retry_command(out)}"] if report.failures else [],
     )
     write_page(page, out / PAGE_NAME)
 
@@ -67,7 +60,7 @@ def _photo(item: ReportItem, folder: str, out: Path) -> PagePhoto:
     facts.append(f"{item.seconds:.1f} s")
     if item.halved:
         facts.append("worked on at half its sides")
-    error = None if item.error is None else f"{item.error.message} [{item.error.code}]"
+    error = None if item.error is None else failure_text(item.error.message, item.error.code)
     return PagePhoto(
         name=item.source,
         kind=_kind(item),
@@ -80,12 +73,9 @@ def _photo(item: ReportItem, folder: str, out: Path) -> PagePhoto:
 
 
 def _kind(item: ReportItem) -> Kind:
-    if item.failed:
-        return "failed"
-    if any(rule.failed for variant in item.variants for rule in variant.compliance):
-        return "broken"
+    broken = any(rule.failed for variant in item.variants for rule in variant.compliance)
     altered = any(variant.fidelity.get("altered") for variant in item.variants)
-    return "review" if item.review or altered else "good"
+    return kind_of(failed=item.failed, broken=broken, review=item.review or altered)
 
 
 def _existing(path: str, out: Path) -> str | None:
@@ -95,32 +85,22 @@ def _existing(path: str, out: Path) -> str | None:
 def _picture(variant: ReportVariant, folder: str, out: Path) -> PagePicture:
     # A picture of a run before there were thumbnails is shown itself.
     thumbnail = _existing(thumbnail_path(folder, variant.preset), out) or link(variant.path)
-    facts = f"{variant.width} × {variant.height} {variant.format}, {sized(variant.bytes)}"
+    told = [picture_facts(variant.width, variant.height, variant.format, variant.bytes)]
     return PagePicture(
         title=variant.preset,
         href=link(variant.path),
         thumbnail=thumbnail,
-        facts=facts + _fidelity(variant),
+        facts="; ".join(filter(None, [*told, fidelity_text(variant.fidelity)])),
         rules=[_rule(rule) for rule in variant.compliance],
     )
 
 
-def _fidelity(variant: ReportVariant) -> str:
-    """The figures of the fidelity report in a line; empty where nothing was compared."""
-    share = variant.fidelity.get("share_within_de1")
-    if share is None:
-        return ""
-    parts = [f"; {share:.2%} of the product's pixels within ΔE 1 of the photo"]
-    ssim = variant.fidelity.get("ssim")
-    if ssim is not None:
-        parts.append(f"SSIM {ssim:.4f}")
-    parts.append("altered" if variant.fidelity.get("altered") else "not altered")
-    return ", ".join(parts)
-
-
 def _rule(rule: ReportRule) -> PageRule:
-    missed: Verdict = "failed" if rule.failed else "advice not followed"
-    verdict: Verdict = "passed" if rule.passed else missed
-    return PageRule(
-        rule_name(rule.rule), value_text(rule.rule, rule.measured), str(rule.limit), verdict, rule.fixed or ""
+    return page_rule(
+        rule.rule,
+        rule.measured,
+        rule.limit,
+        passed=rule.passed,
+        required=rule.level == "required",
+        note=rule.fixed or "",
     )

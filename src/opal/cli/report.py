@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from opal import __version__
 from opal.cli.shown_name import ShownText
 from opal.items.review import needs_review
+from opal.report_page import wording
 
 
 class ReportError(BaseModel):
@@ -188,13 +189,9 @@ def _remark(item: ReportItem) -> str:
 
 def unasked(variants: Sequence[ReportVariant]) -> list[str]:
     """What was done to the product that nobody asked for, and in which pictures."""
-    placed = [(variant.preset, variant.placed) for variant in variants if variant.placed is not None]
-    done = {
-        "the product was altered": [each.preset for each in variants if each.fidelity.get("altered")],
-        "enlarged": [f"{preset} {how.scale:.2f} ×" for preset, how in placed if how.upscaled],
-        "smaller than asked": [preset for preset, how in placed if how.capped],
-    }
-    return [f"{what}: {', '.join(where)}" for what, where in done.items() if where]
+    return wording.unasked(
+        (each.preset, each.placed, bool(each.fidelity.get("altered"))) for each in variants
+    )
 
 
 def review_line(report: Report) -> str:

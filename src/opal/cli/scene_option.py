@@ -29,13 +29,15 @@ class ChosenScene:
     """What makes pictures of it the same: a backdrop counts by its bytes, wherever its file lies."""
 
 
-def choose_scene(option: str, limits: Limits, presets: Sequence[Preset]) -> ChosenScene:
+def choose_scene(
+    option: str, limits: Limits, presets: Sequence[Preset], folder: Path = Path()
+) -> ChosenScene:
     """Read the option, and a backdrop's picture, once for all photos.
 
-    A relative path in a file of JSON begins at that file's folder. Raises UnknownScene, InvalidScene,
-    BackdropUnusable and BackdropTooSmall, each naming the file that is at fault.
+    Relative paths begin at `folder`, those in a file of JSON at that file's own. Raises UnknownScene,
+    InvalidScene, BackdropUnusable and BackdropTooSmall, each naming the file that is at fault.
     """
-    told, folder = _told(option)
+    told, folder = _told(option, folder)
     scene = resolve_scene(told)
     check_scene_fits(scene, presets)
     if not isinstance(scene, BackdropScene):
@@ -48,13 +50,13 @@ def choose_scene(option: str, limits: Limits, presets: Sequence[Preset]) -> Chos
     return ChosenScene(scene, backdrop, key)
 
 
-def _told(option: str) -> tuple[str | dict[str, Any], Path]:
+def _told(option: str, folder: Path) -> tuple[str | dict[str, Any], Path]:
     """The scene as data, and the folder where its relative paths begin."""
     if option.lstrip().startswith("{"):
-        return parse_json_object(option, "The scene", InvalidScene), Path()
+        return parse_json_object(option, "The scene", InvalidScene), folder
     if not option.lower().endswith(".json"):
-        return option, Path()
-    path = Path(option)
+        return option, folder
+    path = folder / option
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

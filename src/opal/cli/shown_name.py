@@ -3,8 +3,10 @@
 Used by the reports. A name need not be UTF-8; Python then keeps its bytes in a form that no file takes.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from pydantic import BeforeValidator
 
@@ -27,6 +29,13 @@ def path_key(path: Path) -> str:
     except UnicodeEncodeError:
         return path.as_uri()
     return text
+
+
+def key_path(key: str) -> Path:
+    """The path that `path_key` made a key of."""
+    if not key.startswith("file:"):
+        return Path(key)
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(key).path)))
 
 
 def _as_text(value: Any) -> Any:

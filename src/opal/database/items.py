@@ -15,6 +15,7 @@ from opal.database.tables import item_events, items
 from opal.errors import IllegalMove, LeaseLost, NotFound, TooManyInterruptions
 from opal.items.item import Item
 from opal.items.states import ItemState, is_legal
+from opal.messages.webhook_event import PublicPicture
 
 
 class Stage(Enum):
@@ -133,8 +134,11 @@ async def move(
     code: str | None = None,
     message: str | None = None,
     details: Mapping[str, Any] | None = None,
+    public_pictures: Sequence[PublicPicture] = (),
 ) -> Item:
     """Move ``item`` to ``target``, write one event row, tell webhooks; returns the item as it is now.
+
+    ``public_pictures`` are what webhooks are to be told of besides.
 
     The UPDATE names the state and the attempt that the caller saw, so a paused worker that wakes up
     after its lease went to another one changes nothing. Raises ``IllegalMove`` for a move that the
@@ -145,7 +149,7 @@ async def move(
     values = {"lease_until": None, **(changes or {}), "state": target}
     moved = await _guarded_update(connection, item, values)
     await note(connection, moved, source=item.state, by=by, code=code, message=message, details=details)
-    await webhook_events.announce_item(connection, moved)
+    await webhook_events.announce_item(connection, moved, public_pictures)
     if target is ItemState.EXPORTED:
         await webhook_events.announce_job_end(connection, moved.tenant_id, moved.job_id)
     return moved

@@ -29,6 +29,8 @@ class Job:
     recipe: Recipe
     created_at: datetime
     cancelled_at: datetime | None
+    public_links: bool | None = None
+    """Whether its pictures have public links, for a tenant that has them; None: as the tenant has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,14 @@ async def create_job(
     *,
     name: str,
     correlation_id: str,
+    public_links: bool | None = None,
 ) -> tuple[Job, list[Item]]:
     """Store the job and its items and hold one credit per item.
 
     Raises ``InsufficientCredits``; the caller's transaction must then be rolled back.
     """
     now = utc_now()
-    job = Job(new_id("job"), tenant_id, name, correlation_id, recipe, now, None)
+    job = Job(new_id("job"), tenant_id, name, correlation_id, recipe, now, None, public_links)
     await connection.execute(insert(jobs).values(**_job_values(job)))
     rows = [_new_item_values(job, position, new) for position, new in enumerate(new_items)]
     await connection.execute(insert(items), rows)
@@ -138,6 +141,7 @@ def _job_values(job: Job) -> dict[str, Any]:
         "seed": job.recipe.seed,
         "created_at": job.created_at,
         "cancelled_at": job.cancelled_at,
+        "public_links": job.public_links,
     }
 
 
@@ -176,4 +180,13 @@ def _job(row: Row[Any]) -> Job:
         prompt=row.prompt,
         seed=row.seed,
     )
-    return Job(row.id, row.tenant_id, row.name, row.correlation_id, recipe, row.created_at, row.cancelled_at)
+    return Job(
+        row.id,
+        row.tenant_id,
+        row.name,
+        row.correlation_id,
+        recipe,
+        row.created_at,
+        row.cancelled_at,
+        row.public_links,
+    )

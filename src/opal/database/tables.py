@@ -105,9 +105,21 @@ jobs = Table(
     Column("own_presets", Json, nullable=False, default=list, server_default=text("'[]'")),
     Column("prompt", Text, nullable=False),
     Column("seed", Integer, nullable=False),
+    # Whether its pictures have public links; null: as the tenant has it.
+    Column("public_links", Boolean),
     _created(),
     Column("cancelled_at", UtcDateTime),
     Index(None, "tenant_id", "created_at"),
+)
+
+public_links = Table(
+    "public_links",
+    metadata,
+    Column("tenant_id", String(64), ForeignKey("tenants.id"), primary_key=True),
+    # Readable, as addresses are made with it; a tenant without links has no row.
+    Column("key", String(64), nullable=False),
+    Column("jobs", String(16), nullable=False),
+    _created(),
 )
 
 tenant_presets = Table(

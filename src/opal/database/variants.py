@@ -1,5 +1,6 @@
 """Variants: the finished pictures of an item, one per preset."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,9 +52,13 @@ async def list_variants(connection: AsyncConnection, item_id: str) -> list[Varia
     return [_variant(row) for row in await connection.execute(query)]
 
 
-async def job_variants(connection: AsyncConnection, job_id: str) -> dict[str, list[VariantRow]]:
-    """The variants of every item of a job, by item id."""
+async def job_variants(
+    connection: AsyncConnection, job_id: str, item_ids: Sequence[str] | None = None
+) -> dict[str, list[VariantRow]]:
+    """The variants of every item of a job, or of these of its items, by item id."""
     query = _rows().add_columns(variants.c.item_id).where(variants.c.job_id == job_id)
+    if item_ids is not None:
+        query = query.where(variants.c.item_id.in_(item_ids))
     found: dict[str, list[VariantRow]] = {}
     for row in await connection.execute(query.order_by(variants.c.item_id, variants.c.preset)):
         found.setdefault(row.item_id, []).append(_variant(row))

@@ -23,12 +23,15 @@ from opal.messages.webhook_event import (
     Failure,
     ItemNews,
     JobNews,
+    PublicPicture,
     WebhookEvent,
     event_id,
 )
 
 
-async def announce_item(connection: AsyncConnection, item: Item) -> None:
+async def announce_item(
+    connection: AsyncConnection, item: Item, public_pictures: Sequence[PublicPicture] = ()
+) -> None:
     """Tell of the state that ``item`` has just reached, if it is one that is told of."""
     kind = ITEM_EVENTS.get(item.state)
     if kind is None:
@@ -47,6 +50,7 @@ async def announce_item(connection: AsyncConnection, item: Item) -> None:
         state=item.state,
         review=item.review,
         error=error,
+        public_pictures=list(public_pictures) or None,
         correlation_id=item.correlation_id,
     )
     event = WebhookEvent(type=kind, timestamp=utc_now(), data=news)

@@ -55,6 +55,7 @@ OpalError
 │   ├── TooManyWebhooks
 │   ├── IllegalMove
 │   ├── JobFinished
+│   ├── PublicLinksOff
 │   ├── JobNotReady
 │   └── IdempotencyKeyInFlight
 ├── UploadExpired
@@ -142,6 +143,7 @@ from opal.errors.state import (
     LeaseLost,
     LockLost,
     NotFound,
+    PublicLinksOff,
     TooManyInterruptions,
     TooManyWebhooks,
     UnknownBackdrop,
@@ -198,6 +200,7 @@ __all__ = [
     "PhotoTooSmall",
     "PhotoTruncated",
     "ProductTooSmall",
+    "PublicLinksOff",
     "QueueUnavailable",
     "ScoringBusy",
     "ScoringFailed",

@@ -155,6 +155,16 @@ class JobFinished(Conflict):
     title = "Job is finished"
 
 
+class PublicLinksOff(Conflict):
+    """The job asks for public links, which are turned off.
+
+    `PUT /v1/public-links` turns them on; or create the job without `public_links`.
+    """
+
+    code = "public_links_off"
+    title = "Public links are off"
+
+
 class JobNotReady(Conflict):
     """The job has no finished pictures yet.
 

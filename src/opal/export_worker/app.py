@@ -55,7 +55,13 @@ def build_stage(parts: Parts) -> ItemStage[ExportMessage]:
     Raises InvalidSettings for a certificate that cannot sign.
     """
     signer = PictureSigner.of(parts.settings.signing)
-    means = Means(parts.database, parts.blobs, Limits.of(parts.settings.photo), signer)
+    means = Means(
+        parts.database,
+        parts.blobs,
+        Limits.of(parts.settings.photo),
+        signer,
+        public_links_url=parts.settings.public_links_url,
+    )
 
     async def perform(item: Item, _message: ExportMessage) -> None:
         await export_item(means, item)

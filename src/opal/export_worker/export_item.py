@@ -15,6 +15,7 @@ from opal.blobs.interface import Blobs
 from opal.content_credentials.sign import PictureSigner
 from opal.database import backdrops, items, jobs, variants
 from opal.database.engine import Database
+from opal.database.public_links import job_links
 from opal.database.variants import VariantRow
 from opal.errors import (
     BackdropUnusable,
@@ -31,6 +32,7 @@ from opal.images.photo import Photo
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.states import ItemState
 from opal.marketplaces.presets import resolve_presets, usable_presets
+from opal.messages.webhook_event import PublicPicture
 from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
@@ -48,6 +50,8 @@ class Means:
     blobs: Blobs
     limits: Limits
     signer: PictureSigner | None = None
+    public_links_url: str = ""
+    """What public links begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +143,15 @@ async def record_variants(means: Means, work: Work) -> Work:
     So an item has all its variants or none: an attempt that died before this leaves nothing to build on.
     """
     async with means.database.transaction() as connection:
+        links = await job_links(connection, work.item.job_id)
+        addresses = ((row.preset, links.url(means.public_links_url, work.item, row)) for row in work.rows)
         exported = await items.move(
             connection,
             work.item,
             ItemState.EXPORTED,
             by=BY,
             details={"seconds": dict(work.seconds)},
+            public_pictures=[PublicPicture(preset=preset, url=url) for preset, url in addresses if url],
         )
         for row in work.rows:
             await variants.record_variant(connection, exported, row)

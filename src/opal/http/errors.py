@@ -92,6 +92,16 @@ class NotReady(errors.DependencyError):
     title = "Not ready"
 
 
+class DownloadsBusy(errors.DependencyError):
+    """As many pictures as may be are being downloaded by public links.
+
+    Come back in some seconds, or put a CDN before public links; `OPAL_WEB_PUBLIC_DOWNLOADS` is the number.
+    """
+
+    code = "downloads_busy"
+    title = "Too many downloads at a time"
+
+
 # The nearest class in an error's own line of ancestors decides; 500 is what nobody foresaw.
 STATUS: dict[type[OpalError], int] = {
     OpalError: 500,

@@ -20,6 +20,8 @@ HEADER = "X-Correlation-Id"
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # A line is for reading: of an address that is refused for its length, the beginning will do.
 _LONGEST_PATH = 300
+# Of a public link the item's number is enough to find it by; with the rest anybody could fetch it.
+_LINK_SEAL = re.compile(r"^(/p/[0-9a-f]{24})[0-9a-f]+")
 # Asked every few seconds by probes; a log full of them hides the rest.
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -57,13 +59,13 @@ class RequestContext:
             try:
                 await self._app(scope, receive, answer.send)
             except ClientDisconnect:
-                _log.debug("client went away", action="http.left", path=scope["path"][:_LONGEST_PATH])
+                _log.debug("client went away", action="http.left", path=_logged(scope["path"]))
             except Exception as error:
                 _log.exception(
                     "request failed",
                     action="http.failed",
                     code=OpalError.code,
-                    path=scope["path"][:_LONGEST_PATH],
+                    path=_logged(scope["path"]),
                 )
                 if answer.status is not None:
                     # Half an answer is out: only a broken connection tells the client that it is not whole.
@@ -83,10 +85,14 @@ class RequestContext:
             "request answered",
             action="http.answered",
             method=scope["method"],
-            path=scope["path"][:_LONGEST_PATH],
+            path=_logged(scope["path"]),
             status=status,
             seconds=round(seconds, 4),
         )
+
+
+def _logged(path: str) -> str:
+    return _LINK_SEAL.sub(r"\1…", path)[:_LONGEST_PATH]
 
 
 class _Answer:

@@ -39,6 +39,13 @@ class Failure(BaseModel):
     message: str = Field(examples=["The photo ends before its pixels do."])
 
 
+class PublicPicture(BaseModel):
+    """A picture with a public link."""
+
+    preset: str = Field(examples=["amazon-main"])
+    url: str = Field(description="For everybody, without a key.")
+
+
 class ItemNews(BaseModel):
     """An item as it was at the event."""
 
@@ -49,6 +56,9 @@ class ItemNews(BaseModel):
     state: ItemState
     review: bool = Field(description="Marked for a person to look at.")
     error: Failure | None = Field(description="Only of a failed item.")
+    public_pictures: list[PublicPicture] | None = Field(
+        default=None, description="Only of an exported item whose job has public links."
+    )
     correlation_id: str
 
 

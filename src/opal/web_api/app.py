@@ -25,18 +25,23 @@ from opal.web_api import (
     blobs,
     deliveries,
     events,
+    job_reports,
     jobs,
     presets,
+    public_links,
+    public_pictures,
     scenes,
     uploads,
     variants,
     webhooks,
 )
 from opal.web_api.backdrop_check import BackdropCheck
+from opal.web_api.blob_answer import Pace
 from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.scene_thumbnails import SceneThumbnails
+from opal.web_api.webhook_docs import describe_webhooks
 from opal.webhook_sender.sender import WebhookSender
 
 # A photo that must be read whole may be 60 MB: two at a time bound the memory.
@@ -81,22 +86,28 @@ def create_app(parts: Parts) -> FastAPI:
         },
         lifespan=lambda _app: _loops(parts, outgoing),
         unlimited_prefix=blobs.PREFIX,
-        documented_models=(events.ItemChange, events.JobChange, archive.ArchiveReport, WebhookEvent),
+        documented_models=(events.ItemChange, events.JobChange, WebhookEvent),
     )
     app.state.parts = parts
     app.state.outgoing = outgoing
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
+    app.state.previews = job_reports.Previews(parts.blobs)
+    app.state.public_pace = Pace(settings.web.public_downloads)
     app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes):
         app.include_router(resource.router)
+    app.include_router(job_reports.router)
     app.include_router(webhooks.router)
     app.include_router(deliveries.router)
     app.include_router(scenes.thumbnail_router)
+    app.include_router(public_links.router)
+    app.include_router(public_pictures.router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
+    describe_webhooks(app)
     app.include_router(index_page(settings.blob_public_url))
     return app
 

@@ -1,26 +1,21 @@
 """``/blobs/…``: the folder store's signed URLs, answering as Azure Blob Storage would, errors as problems."""
 
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
-from fastapi.responses import StreamingResponse
 
 from opal.blobs.folder import FolderBlobs
 from opal.blobs.interface import BlobInfo, Permission
 from opal.errors import BlobExists, BlobNotFound, NotFound, PhotoTooLarge, SignatureInvalid
 from opal.http.errors import MissingHeader, RangeNotSatisfiable
-from opal.http.problem import ALWAYS, problem_of, problems
+from opal.http.problem import ALWAYS, problems
+from opal.web_api.blob_answer import StoredBlob, WantedRange, blob_answer, wanted_range
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 
 PREFIX = "/blobs/"
 _PATH = "/blobs/{container}/{path:path}"
 _PATH_EXAMPLE = f"acme/jobs/{JOB_ID_EXAMPLE}/items/{ITEM_ID_EXAMPLE}/exports/1/amazon-main.jpg"
-_PIECE = 1 << 20
-_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 _BINARY: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _PRIVATE = {
     "Cache-Control": "private, no-store",
@@ -80,14 +75,6 @@ class _BlobName:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """Which part of it a client wants."""
-
-    byte_range: str | None
-    if_range: str | None
-
-
 def _blob_name(
     container: Annotated[str, Path(description="`raw`, `outputs` or `exports`.", examples=["exports"])],
     path: Annotated[str, Path(description="The blob's own path.", examples=[_PATH_EXAMPLE])],
@@ -95,19 +82,8 @@ def _blob_name(
     return _BlobName(container, path)
 
 
-def _range(
-    byte_range: Annotated[
-        str | None, Header(alias="Range", description="One range of bytes.", examples=["bytes=0-1023"])
-    ] = None,
-    if_range: Annotated[
-        str | None, Header(alias="If-Range", description="The range only of this version, else the whole.")
-    ] = None,
-) -> _Range:
-    return _Range(byte_range, if_range)
-
-
 _Blob = Annotated[_BlobName, Depends(_blob_name)]
-_Wanted = Annotated[_Range, Depends(_range)]
+_Wanted = Annotated[WantedRange, Depends(wanted_range)]
 
 
 def blob_routes(blobs: FolderBlobs, max_bytes: int) -> APIRouter:
@@ -144,57 +120,14 @@ def blob_routes(blobs: FolderBlobs, max_bytes: int) -> APIRouter:
     return router
 
 
-async def _answer(request: Request, blobs: FolderBlobs, blob: _BlobName, wanted: _Range) -> Response:
+async def _answer(request: Request, blobs: FolderBlobs, blob: _BlobName, wanted: WantedRange) -> Response:
     grant = blobs.verify(blob.container, blob.path, request.query_params, Permission.READ)
     info = await blobs.info(blob.container, blob.path)
-    headers = {**_PRIVATE, **_version(info), "Accept-Ranges": "bytes"}
+    headers = {**_PRIVATE, **_version(info)}
     if grant.content_disposition is not None:
         headers["Content-Disposition"] = grant.content_disposition
-    byte_range = wanted.byte_range if wanted.if_range in (None, headers["ETag"]) else None
-    try:
-        span = requested_span(byte_range, info.size)
-    except RangeNotSatisfiable as error:
-        return problem_of(request, error, headers={"Content-Range": f"bytes */{info.size}"})
-    start, end = span or (0, info.size)
-    headers["Content-Length"] = str(end - start)
-    if span is not None:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{info.size}"
-    status = 200 if span is None else 206
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers, media_type=info.content_type)
-    read = partial(blobs.read, blob.container, blob.path, etag=info.etag)
-    return StreamingResponse(_pieces(read, start, end), status, headers, media_type=info.content_type)
-
-
-def requested_span(header: str | None, size: int) -> tuple[int, int] | None:
-    """The bytes ``[start, end)`` that a ``Range`` header asks for; None stands for all of them.
-
-    One range only: several, or what is no byte range, may be answered with the whole (RFC 9110, 14.2).
-    Raises ``RangeNotSatisfiable`` for a range that begins behind the end.
-    """
-    match = _RANGE.fullmatch(header.strip()) if header else None
-    if match is None or match.group(0) == "bytes=-":
-        return None
-    first, last = match.groups()
-    if not first:
-        start, end = max(0, size - int(last)), size
-    else:
-        start, end = int(first), min(size, int(last) + 1) if last else size
-        if last and int(last) < int(first):
-            return None
-    if start >= size or start >= end:
-        raise RangeNotSatisfiable
-    return start, end
-
-
-async def _pieces(read: Callable[..., Awaitable[bytes]], start: int, end: int) -> AsyncIterator[bytes]:
-    """Bytes ``[start, end)`` piece by piece; ``read`` is bound to one version of one blob."""
-    while start < end:
-        piece = await read(start=start, length=min(_PIECE, end - start))
-        if not piece:
-            raise BlobNotFound
-        start += len(piece)
-        yield piece
+    blob_there = StoredBlob(blobs, blob.container, blob.path, info)
+    return blob_answer(request, blob_there, wanted, headers, media_type=info.content_type)
 
 
 def _version(info: BlobInfo) -> dict[str, str]:

@@ -69,6 +69,9 @@ class JobSummary(BaseModel):
 class JobDetail(JobSummary):
     """A job with its recipe and all its photos."""
 
+    public_links: bool | None = Field(
+        default=None, description="Whether its pictures have public links; null: as /v1/public-links says."
+    )
     correlation_id: str = Field(description="In every log line and message that the job caused.")
     scene: str | dict[str, Any]
     placement: dict[str, Any]
@@ -196,6 +199,7 @@ def job_detail(job: Job, items: Sequence[Item], *, review: bool | None = None) -
     shown = items if review is None else [item for item in items if item.review is review]
     return JobDetail(
         **summary.model_dump(),
+        public_links=job.public_links,
         correlation_id=job.correlation_id,
         scene=job.recipe.scene,
         placement=job.recipe.placement,

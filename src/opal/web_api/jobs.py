@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from opal.database import idempotency, items, jobs
+from opal.database import idempotency, items, jobs, public_links
 from opal.database.jobs import NewItem
 from opal.errors import (
     BackdropNotReady,
@@ -23,6 +23,7 @@ from opal.errors import (
     JobFinished,
     LeaseLost,
     NotFound,
+    PublicLinksOff,
     Unauthorized,
     UnknownBackdrop,
     UnknownPreset,
@@ -91,6 +92,12 @@ class NewJob(RecipeRequest):
     )
 
     name: str = Field(default="", max_length=200, pattern=PRINTABLE)
+    public_links: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether its pictures have public links; left out: as /v1/public-links "
+        "says. True needs them to be on.",
+    )
     tenant_id: str | None = Field(default=None, description="May be left out; else it must be the key's own.")
     items: list[NewPhoto] = Field(min_length=1, description="One entry per photo.")
 
@@ -116,6 +123,7 @@ class JobPage(BaseModel):
             TenantMismatch,
             UnknownBackdrop,
             BackdropNotReady,
+            PublicLinksOff,
             IdempotencyKeyInFlight,
             BodyTooLarge,
             UnsupportedMediaType,
@@ -160,6 +168,8 @@ async def create_job(
             if stored is not None:
                 return _created(stored.status, stored.body, replayed=True)
         await require_backdrop(connection, tenant_id, recipe)
+        if body.public_links and await public_links.read_setting(connection, tenant_id) is None:
+            raise PublicLinksOff
         job, new_items = await jobs.create_job(
             connection,
             tenant_id,
@@ -167,6 +177,7 @@ async def create_job(
             [NewItem(photo.filename, photo.sku) for photo in body.items],
             name=body.name,
             correlation_id=correlation_id_of(request),
+            public_links=body.public_links,
         )
         created = job_detail(job, new_items).model_dump_json()
         if idempotency_key is not None:

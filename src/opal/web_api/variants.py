@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from opal.assembly import Parts
 from opal.blobs.interface import Permission
 from opal.database import items
+from opal.database.public_links import job_links
 from opal.database.variants import VariantRow, list_variants
 from opal.errors import NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
@@ -17,6 +18,7 @@ from opal.items.states import ItemState
 from opal.web_api.file_names import unique_product_stems
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item
+from opal.web_api.public_links import URL_EXAMPLE
 from opal.web_api.reports import (
     FIDELITY_EXAMPLE,
     PLACED_EXAMPLE,
@@ -56,6 +58,12 @@ class VariantView(Download):
     placed: PlacedReport | None = Field(
         default=None, description="Scale and turn of the product; null for pictures of before 0.4."
     )
+    public_url: str | None = Field(
+        default=None,
+        description="Its public link: everybody can fetch it there, without a key or query, until links are "
+        "turned off. Null where its job has none (/v1/public-links).",
+        examples=[URL_EXAMPLE],
+    )
 
 
 class ItemVariants(BaseModel):
@@ -92,6 +100,7 @@ _EXAMPLE = ItemVariants(
             compliance=[RULE_EXAMPLE],
             fidelity=FIDELITY_EXAMPLE,
             placed=PLACED_EXAMPLE,
+            public_url=URL_EXAMPLE,
         )
     ],
 )
@@ -111,6 +120,7 @@ async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_
         item = await find_item(connection, tenant_id, job_id, item_id)
         rows = await list_variants(connection, item.id)
         named = await items.list_names(connection, job_id)
+        links = await job_links(connection, job_id)
     # The whole job's, so that a picture has here the name that it has in the archive.
     stems = unique_product_stems((each.sku, each.filename) for each in named)
     stem = next(stem for each, stem in zip(named, stems, strict=True) if each.id == item.id)
@@ -119,7 +129,9 @@ async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_
         state=item.state,
         scene=_output(parts, item.scene_path, f"{stem}-scene"),
         matte=_output(parts, item.matte_path, f"{stem}-matte"),
-        variants=[_variant(parts, row, stem) for row in rows],
+        variants=[
+            _variant(parts, row, stem, links.url(parts.settings.public_links_url, item, row)) for row in rows
+        ],
     )
 
 
@@ -130,7 +142,7 @@ def _output(parts: Parts, path: str | None, stem: str) -> Download | None:
     return _download(parts, "outputs", path, name)
 
 
-def _variant(parts: Parts, row: VariantRow, stem: str) -> VariantView:
+def _variant(parts: Parts, row: VariantRow, stem: str, public_url: str | None) -> VariantView:
     name = f"{stem}-{row.preset}.{row.path.rpartition('.')[2]}"
     download = _download(parts, "exports", row.path, name)
     return VariantView(
@@ -147,6 +159,7 @@ def _variant(parts: Parts, row: VariantRow, stem: str) -> VariantView:
         compliance=[RuleReport.model_validate(rule) for rule in row.compliance],
         fidelity=None if row.fidelity is None else FidelityReport.model_validate(row.fidelity),
         placed=None if row.placed is None else PlacedReport.model_validate(row.placed),
+        public_url=public_url,
     )
 
 

@@ -1,27 +1,36 @@
-"""The page for people that `opal process` and `opal check` write: what it shows, and its rendering.
+"""What the page shows, and its rendering.
 
-`process_page.py` and `check_page.py` fill it in. One HTML file without script, and without anything from
-elsewhere but thumbnails by relative link; whatever a file is called, its name is text here.
+Filled in by `opal process`, `opal check` and web-api, with the words of `wording.py`. One HTML file without
+script, and without anything from elsewhere but thumbnails by relative link; whatever a file is called, its
+name is text here.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar, overload
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from opal import __version__
-from opal.marketplaces.presets import Limit, Preset
+from opal.marketplaces.presets import Preset
 
 GENERATOR = '<meta name="generator" content="Opal'
 """By this a page is known to be ours to overwrite."""
 
 Verdict = Literal["failed", "advice not followed", "not judged", "passed"]
-Kind = Literal["failed", "broken", "review", "good"]
+Kind = Literal["failed", "broken", "review", "waiting", "good"]
+
+TITLES: dict[Kind, str] = {
+    "failed": "Failed",
+    "broken": "Break a rule",
+    "review": "Want a look",
+    "good": "In order",
+}
+"""Of the sections, in their order: what a person has to act on comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,32 @@ class PagePhoto:
         return sum(picture.failed for picture in self.pictures)
 
 
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class Lazily(Sequence[T]):
+    """What a function makes of each of some things, made anew whenever it is asked for."""
+
+    def __init__(self, make: Callable[[S], T], things: Sequence[S]) -> None:
+        self._make: Callable[[Any], T] = make
+        self._things: Sequence[Any] = things
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Lazily[T]": ...
+    def __getitem__(self, place: int | slice) -> "T | Lazily[T]":
+        """The thing at a place, or those of a slice."""
+        if isinstance(place, slice):
+            return Lazily(self._make, self._things[place])
+        return self._make(self._things[place])
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._things)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """Photos that share a fate; `opened` shows their details at once."""
@@ -130,7 +165,10 @@ class PagePreset:
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
-    """The whole page; `titles` names the four sections, failures first."""
+    """The whole page, or one of several; `titles` names the sections, failures first.
+
+    `photos` may make each photo when it is asked for, more than once: thousands need not be there together.
+    """
 
     title: str
     counted: str
@@ -140,16 +178,23 @@ class ReportPage:
     titles: dict[Kind, str]
     presets: Sequence[Preset]
     notes: Sequence[str] = ()
+    embedded: bool = False
+    """Thumbnails are in the page itself; nothing at all is loaded."""
+    before: str | None = None
+    """Address of the page before, and `after` of the one after, where there are several."""
+    after: str | None = None
     written: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def sections(self) -> list[Section]:
         """Those that have photos: what a person has to act on comes first and is open."""
-        grouped = {kind: [photo for photo in self.photos if photo.kind == kind] for kind in self.titles}
+        places: dict[Kind, list[int]] = {kind: [] for kind in self.titles}
+        for place, photo in enumerate(self.photos):
+            places[photo.kind].append(place)
         return [
-            Section(kind, title, grouped[kind], opened=kind != "good")
+            Section(kind, title, Lazily(self.photos.__getitem__, places[kind]), opened=kind != "good")
             for kind, title in self.titles.items()
-            if grouped[kind]
+            if places[kind]
         ]
 
     @property
@@ -171,18 +216,21 @@ def write_page(page: ReportPage, path: Path) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with unfinished.open("w", encoding="utf-8") as file:
-            file.writelines(
-                _environment().get_template("report.html.jinja").generate(page=page, opal=__version__)
-            )
+            file.writelines(render(page))
         unfinished.replace(path)
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
 
 
+def render(page: ReportPage) -> Iterator[str]:
+    """The page's HTML, piece by piece."""
+    return _environment().get_template("report.html.jinja").generate(page=page, opal=__version__)
+
+
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("opal.cli", "pages"),
+        loader=PackageLoader("opal.report_page", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -193,37 +241,6 @@ def _environment() -> Environment:
 def link(path: Path | str) -> str:
     """A relative path as the value of `href` or `src`, whatever its name is made of."""
     return quote(os.fsencode(path).replace(os.sep.encode(), b"/"))
-
-
-def sized(count: int) -> str:
-    """A number of bytes for people."""
-    for size, unit in ((1_000_000, "MB"), (1000, "kB")):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
-
-
-def value_text(rule: str, measured: Limit | None) -> str:
-    """A measured value for people; its unit follows from the rule."""
-    if measured is None:
-        return "none found"
-    if isinstance(measured, bool):
-        return "yes" if measured else "no"
-    if rule == "bytes" and isinstance(measured, int):
-        return f"{measured:,}"
-    return f"{measured} px" if rule in _PIXELS else str(measured)
-
-
-def rule_name(rule: str) -> str:
-    """A rule's name in words."""
-    return {"bytes": "file size in bytes", "dpi": "dots per inch", "ai_marking": "marking of AI"}.get(
-        rule, rule.replace("_", " ")
-    )
-
-
-_PIXELS = frozenset(
-    {"width", "height", "longest_side", "shortest_side", "side_sum", "clearance", "product_longest_side"}
-)
 
 
 def _is_web_address(source: str) -> bool:

@@ -1,0 +1,1 @@
+"""The page for people about pictures and rules: what it shows, its words, its rendering."""
