@@ -20,8 +20,8 @@ from opal.database.variants import VariantRow, job_variants
 from opal.errors import JobNotReady, NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, problems
+from opal.items.file_names import safe_stem, unique_product_stems
 from opal.items.item import Item
-from opal.web_api.file_names import safe_stem, unique_product_stems
 from opal.web_api.job_view import ItemError, item_view
 from opal.web_api.parts import JobId, WebParts, find_job
 from opal.web_api.reports import FidelityReport, PlacedReport, RuleReport
