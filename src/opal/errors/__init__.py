@@ -22,6 +22,7 @@ OpalError
 │   ├── InvalidMessage
 │   ├── InvalidBlobPath
 │   ├── AddressRefused
+│   ├── InvalidDeliveryTarget
 │   ├── IdempotencyKeyReused
 │   └── InvalidPhoto                  what the photo is
 │       ├── PhotoEmpty
@@ -44,7 +45,8 @@ OpalError
 │   ├── BlobNotFound
 │   ├── UnknownBackdrop
 │   ├── UnknownWebhook
-│   └── UnknownDelivery
+│   ├── UnknownDelivery
+│   └── UnknownDeliveryTarget
 ├── Conflict                          what does not fit the present state
 │   ├── BlobExists
 │   ├── UploadMissing
@@ -53,6 +55,8 @@ OpalError
 │   ├── BackdropInUse
 │   ├── WebhookDisabled
 │   ├── TooManyWebhooks
+│   ├── DeliveryTargetDisabled
+│   ├── TooManyDeliveryTargets
 │   ├── IllegalMove
 │   ├── JobFinished
 │   ├── JobNotReady
@@ -71,7 +75,9 @@ OpalError
 │   ├── ScoringBusy
 │   ├── ScoringFailed
 │   ├── OutgoingFailed
-│   └── SigningFailed
+│   ├── DestinationFailed
+│   ├── SigningFailed
+│   └── TargetSecretUnreadable
 ├── ModelMissing
 └── ModelCorrupt
 """
@@ -80,6 +86,7 @@ from opal.errors.base import OpalError, walk
 from opal.errors.dependencies import (
     BlobStoreUnavailable,
     DependencyError,
+    DestinationFailed,
     ModelCorrupt,
     ModelMissing,
     OutgoingFailed,
@@ -89,6 +96,7 @@ from opal.errors.dependencies import (
     ScoringUnavailable,
     SigningFailed,
     StoredPictureUnusable,
+    TargetSecretUnreadable,
 )
 from opal.errors.photos import (
     InterlacedTooLarge,
@@ -113,6 +121,7 @@ from opal.errors.requests import (
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidBlobPath,
+    InvalidDeliveryTarget,
     InvalidInput,
     InvalidJson,
     InvalidMessage,
@@ -134,6 +143,7 @@ from opal.errors.state import (
     BlobNotFound,
     Conflict,
     DeadLettered,
+    DeliveryTargetDisabled,
     IdempotencyKeyInFlight,
     IllegalMove,
     Interrupted,
@@ -142,10 +152,12 @@ from opal.errors.state import (
     LeaseLost,
     LockLost,
     NotFound,
+    TooManyDeliveryTargets,
     TooManyInterruptions,
     TooManyWebhooks,
     UnknownBackdrop,
     UnknownDelivery,
+    UnknownDeliveryTarget,
     UnknownWebhook,
     UploadExpired,
     UploadMissing,
@@ -164,7 +176,9 @@ __all__ = [
     "BlobStoreUnavailable",
     "Conflict",
     "DeadLettered",
+    "DeliveryTargetDisabled",
     "DependencyError",
+    "DestinationFailed",
     "IdempotencyKeyInFlight",
     "IdempotencyKeyReused",
     "IllegalMove",
@@ -172,6 +186,7 @@ __all__ = [
     "InterlacedTooLarge",
     "Interrupted",
     "InvalidBlobPath",
+    "InvalidDeliveryTarget",
     "InvalidInput",
     "InvalidJson",
     "InvalidMessage",
@@ -206,12 +221,15 @@ __all__ = [
     "SignatureInvalid",
     "SigningFailed",
     "StoredPictureUnusable",
+    "TargetSecretUnreadable",
+    "TooManyDeliveryTargets",
     "TooManyInterruptions",
     "TooManyPixels",
     "TooManyWebhooks",
     "Unauthorized",
     "UnknownBackdrop",
     "UnknownDelivery",
+    "UnknownDeliveryTarget",
     "UnknownEngine",
     "UnknownPreset",
     "UnknownScene",
