@@ -173,7 +173,7 @@ class ReviewSettings(BaseSettings):
 
 
 class OutgoingSettings(BaseSettings):
-    """Requests to addresses that somebody else chose, such as webhooks."""
+    """Requests to addresses that somebody else chose: webhooks, delivery targets."""
 
     model_config = _group("OUTGOING_")
 
@@ -206,6 +206,36 @@ class WebhookSettings(BaseSettings):
         default=86_400.0, ge=0, description="How long the secret before the present one signs as well."
     )
     keep_days: int = Field(default=30, ge=1, description="How long deliveries can be listed and replayed.")
+
+
+class DeliverySettings(BaseSettings):
+    """Delivery of finished pictures to tenants' folders, containers and buckets (docs/delivery.md)."""
+
+    model_config = _group("DELIVERY_")
+
+    folder_root: Path | None = Field(
+        default=None,
+        description="Folder under which targets of kind `folder` lie, each tenant in one of its own; unset: "
+        "there are no such targets.",
+    )
+    key: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys that seal targets' secrets, comma-separated, the one for new secrets first; "
+        "unset: delivery-sealing.key in data_dir, made on first use. Several web-apis need the same.",
+    )
+    timeout_s: float = Field(default=120.0, gt=0, le=3600, description="Longest time for one file.")
+    max_failures: int = Field(
+        default=10, ge=1, description="Failed tries in a row before a target may be disabled."
+    )
+    disable_after_s: float = Field(
+        default=21_600.0,
+        ge=0,
+        description="And how long these failures must have lasted, so that a short outage disables nothing.",
+    )
+    max_per_tenant: int = Field(default=10, ge=1, le=100, description="Targets that a tenant may have.")
+    concurrency: int = Field(default=4, ge=1, le=64, description="Targets that are delivered to at a time.")
+    per_target: int = Field(default=2, ge=1, le=16, description="Files on their way to one target at a time.")
+    poll_s: float = Field(default=1.0, ge=0.05, le=60, description="How often due deliveries are looked for.")
 
 
 class SigningSettings(BaseSettings):
@@ -275,6 +305,7 @@ class Settings(BaseSettings):
     review: ReviewSettings = Field(default_factory=ReviewSettings)
     outgoing: OutgoingSettings = Field(default_factory=OutgoingSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
@@ -306,6 +337,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "review": ReviewSettings,
     "outgoing": OutgoingSettings,
     "webhook": WebhookSettings,
+    "delivery": DeliverySettings,
     "signing": SigningSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import hashlib
 import shutil
 import socket
 import tempfile
@@ -18,7 +19,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from opal.assembly import Parts, build_parts
-from opal.database import items, keys, ledger, variants
+from opal.database import delivery_plan, items, keys, ledger, variants
 from opal.database.migrate import migrate
 from opal.database.variants import VariantRow
 from opal.fidelity import Fidelity
@@ -137,6 +138,12 @@ class WebApi:
 
     async def finish(self, item_id: str, pictures: dict[str, bytes], *, review: bool = False) -> None:
         """Do what the two workers would do: complete and export the item with ``pictures``."""
+        async with self.parts.database.read() as connection:
+            stored = await items.get_item(connection, item_id)
+        assert stored is not None
+        for preset, data in pictures.items():
+            path = _path(stored, "exports", f"1/{preset}.jpg")
+            await self.parts.blobs.write("exports", path, data, content_type="image/jpeg")
         async with self.parts.database.transaction() as connection:
             claimed = await items.claim(connection, item_id, items.Stage.PROCESS, lease_s=60, by="test")
             assert isinstance(claimed, items.Claimed)
@@ -157,13 +164,12 @@ class WebApi:
             item = await items.move(connection, item, ItemState.COMPLETED, by="test", changes=changes)
             await ledger.debit(connection, item)
             item = await items.move(connection, item, ItemState.EXPORTED, by="test")
-            for preset, data in pictures.items():
-                await variants.record_variant(connection, item, _row(item, preset, data))
+            rows = [_row(item, preset, data) for preset, data in pictures.items()]
+            for row in rows:
+                await variants.record_variant(connection, item, row)
+            await delivery_plan.plan_deliveries(connection, item, rows)
         for path in (scene, matte):
             await self.parts.blobs.write("outputs", path, b"png", content_type="image/png")
-        for preset, data in pictures.items():
-            path = _path(item, "exports", f"1/{preset}.jpg")
-            await self.parts.blobs.write("exports", path, data, content_type="image/jpeg")
 
 
 def ids(job: dict[str, Any], index: int = 0) -> dict[str, str]:
@@ -184,7 +190,7 @@ def _row(item: Item, preset: str, data: bytes) -> VariantRow:
         width=2000,
         height=2000,
         bytes=len(data),
-        sha256="0" * 64,
+        sha256=hashlib.sha256(data).hexdigest(),
         compliance=[RULE],
         fidelity=FIDELITY,
         placed={"scale": 1.25, **PLACED},

@@ -38,6 +38,7 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
         _fit_presets(case.body)
         _fit_address(case.body)
+        _fit_destination(case.body)
         if "toml" in case.body:
             # No schema says what the TOML of a preset is, nor which names everyone's presets have.
             case.path_parameters["name"] = "house-main"
@@ -58,6 +59,14 @@ def _fit_address(body: dict[str, Any]) -> None:
     """Made-up hosts are rightly refused, as nobody can find them; that has tests of its own."""
     if "url" in body:
         body["url"] = "http://127.0.0.1:1/hook"
+
+
+def _fit_destination(body: dict[str, Any]) -> None:
+    """Made-up stores are rightly refused, and templates that keep no products apart; both have own tests."""
+    if "destination" in body:
+        body["destination"] = {"kind": "folder", "folder": "shop"}
+    if "template" in body:
+        body["template"] = "{name}.{ext}"
 
 
 def _give_ids(place: dict[str, Any], *, always: bool) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import select, update
-from tests.services.pipeline_world import GRANTED, PRESETS, World, delivery, matte_png, world_in
+from tests.services.pipeline_world import GRANTED, PRESETS, TENANT, World, delivery, matte_png, world_in
 from tests.services.stored_backdrops import forget_backdrop, stored_backdrop
 
-from opal.database import jobs, public_links, tables, variants, webhooks
+from opal.database import delivery_targets, jobs, picture_deliveries, public_links, tables, variants, webhooks
+from opal.database.delivery_targets import DeliveryTarget
 from opal.database.engine import utc_now
 from opal.database.items import Stage
 from opal.database.variants import VariantRow
@@ -48,6 +49,35 @@ def means(world: World) -> Means:
 async def rows_of(world: World, item: Item) -> list[VariantRow]:
     async with world.parts.database.read() as connection:
         return await variants.list_variants(connection, item.id)
+
+
+async def test_an_export_is_delivered_to_every_target_in_the_same_transaction(world: World) -> None:
+    place = {"kind": "folder", "folder": "shop"}
+    target = DeliveryTarget(
+        id="target_" + "1" * 24,
+        tenant_id=TENANT,
+        name="",
+        place=place,
+        template="{sku}/{preset}.{ext}",
+        reports=True,
+        state="active",
+        disabled_reason=None,
+        failures=0,
+        failing_since=None,
+        created_at=utc_now(),
+    )
+    async with world.parts.database.transaction() as connection:
+        await delivery_targets.create_target(connection, target, None, most=1)
+    item = await world.completed()
+    assert await deliver(world, item) == Done()
+    async with world.parts.database.read() as connection:
+        found = await picture_deliveries.list_picture_deliveries(connection, 9, target_id=target.id)
+    assert {each.path for each in found} == {
+        "0/cutout-png.png",
+        "0/cutout-png.json",
+        "0/story-9x16.jpg",
+        "0/story-9x16.json",
+    }
 
 
 async def test_every_preset_becomes_a_picture_with_its_reports(world: World) -> None:

@@ -22,7 +22,7 @@ from tests.services.http_services import (
 
 from opal.billing_service.app import create_app
 from opal.messages.webhook_event import EventType, WebhookEvent
-from opal.settings import OutgoingSettings, WebSettings, child_environment
+from opal.settings import DeliverySettings, OutgoingSettings, WebSettings, child_environment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 3
@@ -62,6 +62,9 @@ async def finished_job(api: WebApi) -> dict[str, str]:
     hook = await api.client.post("/v1/webhooks", json={"url": "http://127.0.0.1:1/hook"})
     assert hook.status_code == 201, hook.text
     webhook_id = hook.json()["id"]
+    place = {"kind": "folder", "folder": "shop"}
+    target = await api.client.post("/v1/delivery-targets", json={"destination": place})
+    assert target.status_code == 201, target.text
     job = await api.job()
     await api.upload(job, photo())
     item_id = job["items"][0]["id"]
@@ -76,12 +79,15 @@ async def finished_job(api: WebApi) -> dict[str, str]:
         "backdrop_id": backdrop_id,
         "webhook_id": webhook_id,
         "delivery_id": told[0]["id"],
+        "target_id": target.json()["id"],
     }
 
 
 async def test_web_api_holds_what_it_promises(tmp_path: Path) -> None:
     anywhere = OutgoingSettings(private_addresses="allow")
-    async with running_web_api(tmp_path / "data", granted=10**9, outgoing=anywhere) as api:
+    (tmp_path / "root").mkdir()
+    groups = {"outgoing": anywhere, "delivery": DeliverySettings(folder_root=tmp_path / "root")}
+    async with running_web_api(tmp_path / "data", granted=10**9, **groups) as api:
         await ask(tmp_path, api.url, api.client.headers["X-API-Key"], await finished_job(api))
 
 

@@ -12,8 +12,8 @@ from tests.services.http_services import FIDELITY, PLACED, RULE, WebApi, photo, 
 from opal.blobs.interface import Permission
 from opal.errors import InvalidInput
 from opal.http.errors import RangeNotSatisfiable
+from opal.items.file_names import product_stem, safe_stem, unique_product_stems, unique_stems
 from opal.web_api.blob_answer import requested_span
-from opal.web_api.file_names import product_stem, safe_stem, unique_product_stems, unique_stems
 
 PICTURE = bytes(range(256)) * 40
 

@@ -324,6 +324,57 @@ webhook_deliveries = Table(
     Index(None, "created_at"),
 )
 
+delivery_targets = Table(
+    "delivery_targets",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("name", String(200), nullable=False),
+    # The place without its secrets, which are sealed (opal/sealing.py) beside it.
+    Column("place", Json, nullable=False),
+    Column("sealed", Text),
+    Column("template", String(200), nullable=False),
+    Column("reports", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("disabled_reason", String(200)),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("failing_since", UtcDateTime),
+    Column("not_before", UtcDateTime),
+    _created(),
+    Index(None, "tenant_id", "created_at"),
+)
+
+# Never forgotten while their target is there: they say whose each path is.
+picture_deliveries = Table(
+    "picture_deliveries",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("target_id", String(64), ForeignKey("delivery_targets.id"), nullable=False),
+    Column("job_id", String(64), nullable=False),
+    _id("item_id", nullable=False),
+    Column("preset", String(64), nullable=False),
+    Column("content", String(16), nullable=False),
+    Column("path", String(600), nullable=False),
+    # A hash of the path where case does not count, as on some file systems; and of the product it belongs to.
+    Column("path_key", String(64), nullable=False),
+    Column("owner_key", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("claimed_until", UtcDateTime),
+    Column("last_at", UtcDateTime),
+    Column("last_error", String(200)),
+    Column("etag", String(200)),
+    _created(),
+    UniqueConstraint("target_id", "item_id", "preset", "content"),
+    # What the sender asks every second, what a new picture asks, and what a client lists.
+    Index(None, "target_id", "state", "next_at"),
+    Index(None, "target_id", "path_key"),
+    Index(None, "target_id", "created_at"),
+    Index(None, "job_id", "created_at"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -22,6 +22,7 @@ OpalError
 │   ├── InvalidMessage
 │   ├── InvalidBlobPath
 │   ├── AddressRefused
+│   ├── InvalidDeliveryTarget
 │   ├── IdempotencyKeyReused
 │   └── InvalidPhoto                  what the photo is
 │       ├── PhotoEmpty
@@ -44,7 +45,8 @@ OpalError
 │   ├── BlobNotFound
 │   ├── UnknownBackdrop
 │   ├── UnknownWebhook
-│   └── UnknownDelivery
+│   ├── UnknownDelivery
+│   └── UnknownDeliveryTarget
 ├── Conflict                          what does not fit the present state
 │   ├── BlobExists
 │   ├── UploadMissing
@@ -53,6 +55,8 @@ OpalError
 │   ├── BackdropInUse
 │   ├── WebhookDisabled
 │   ├── TooManyWebhooks
+│   ├── DeliveryTargetDisabled
+│   ├── TooManyDeliveryTargets
 │   ├── IllegalMove
 │   ├── JobFinished
 │   ├── PublicLinksOff
@@ -72,7 +76,9 @@ OpalError
 │   ├── ScoringBusy
 │   ├── ScoringFailed
 │   ├── OutgoingFailed
-│   └── SigningFailed
+│   ├── DestinationFailed
+│   ├── SigningFailed
+│   └── TargetSecretUnreadable
 ├── ModelMissing
 └── ModelCorrupt
 """
@@ -81,6 +87,7 @@ from opal.errors.base import OpalError, walk
 from opal.errors.dependencies import (
     BlobStoreUnavailable,
     DependencyError,
+    DestinationFailed,
     ModelCorrupt,
     ModelMissing,
     OutgoingFailed,
@@ -90,6 +97,7 @@ from opal.errors.dependencies import (
     ScoringUnavailable,
     SigningFailed,
     StoredPictureUnusable,
+    TargetSecretUnreadable,
 )
 from opal.errors.photos import (
     InterlacedTooLarge,
@@ -114,6 +122,7 @@ from opal.errors.requests import (
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidBlobPath,
+    InvalidDeliveryTarget,
     InvalidInput,
     InvalidJson,
     InvalidMessage,
@@ -135,6 +144,7 @@ from opal.errors.state import (
     BlobNotFound,
     Conflict,
     DeadLettered,
+    DeliveryTargetDisabled,
     IdempotencyKeyInFlight,
     IllegalMove,
     Interrupted,
@@ -144,10 +154,12 @@ from opal.errors.state import (
     LockLost,
     NotFound,
     PublicLinksOff,
+    TooManyDeliveryTargets,
     TooManyInterruptions,
     TooManyWebhooks,
     UnknownBackdrop,
     UnknownDelivery,
+    UnknownDeliveryTarget,
     UnknownWebhook,
     UploadExpired,
     UploadMissing,
@@ -166,7 +178,9 @@ __all__ = [
     "BlobStoreUnavailable",
     "Conflict",
     "DeadLettered",
+    "DeliveryTargetDisabled",
     "DependencyError",
+    "DestinationFailed",
     "IdempotencyKeyInFlight",
     "IdempotencyKeyReused",
     "IllegalMove",
@@ -174,6 +188,7 @@ __all__ = [
     "InterlacedTooLarge",
     "Interrupted",
     "InvalidBlobPath",
+    "InvalidDeliveryTarget",
     "InvalidInput",
     "InvalidJson",
     "InvalidMessage",
@@ -209,12 +224,15 @@ __all__ = [
     "SignatureInvalid",
     "SigningFailed",
     "StoredPictureUnusable",
+    "TargetSecretUnreadable",
+    "TooManyDeliveryTargets",
     "TooManyInterruptions",
     "TooManyPixels",
     "TooManyWebhooks",
     "Unauthorized",
     "UnknownBackdrop",
     "UnknownDelivery",
+    "UnknownDeliveryTarget",
     "UnknownEngine",
     "UnknownPreset",
     "UnknownScene",

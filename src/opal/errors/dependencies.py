@@ -81,6 +81,26 @@ class OutgoingFailed(DependencyError):
     title = "Address did not answer"
 
 
+class DestinationFailed(DependencyError):
+    """The delivery target did not take the file.
+
+    A delivery is tried again by itself (docs/delivery.md); the reason is in its `last_error`.
+    """
+
+    code = "destination_failed"
+    title = "Delivery target failed"
+
+
+class TargetSecretUnreadable(DependencyError):
+    """The delivery target's secret was sealed with a key that this service does not have.
+
+    Put the old key beside the new one in `OPAL_DELIVERY_KEY`, or give the target its destination again.
+    """
+
+    code = "target_secret_unreadable"
+    title = "Target's secret unreadable"
+
+
 class SigningFailed(DependencyError):
     """A picture could not be signed.
 

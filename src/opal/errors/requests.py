@@ -145,6 +145,16 @@ class AddressRefused(InvalidInput):
     title = "Address refused"
 
 
+class InvalidDeliveryTarget(InvalidInput):
+    """The delivery target is not described correctly.
+
+    docs/delivery.md describes every field. `OPAL_DELIVERY_FOLDER_ROOT` allows folders.
+    """
+
+    code = "invalid_delivery_target"
+    title = "Invalid delivery target"
+
+
 class IdempotencyKeyReused(InvalidInput):
     """The idempotency key was used before with another request.
 

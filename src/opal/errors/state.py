@@ -47,11 +47,22 @@ class UnknownWebhook(NotFound):
 class UnknownDelivery(NotFound):
     """There is no delivery under that id.
 
-    `GET /v1/webhooks/{webhook_id}/deliveries` lists them; old ones are forgotten (`OPAL_WEBHOOK_KEEP_DAYS`).
+    `GET /v1/webhooks/{webhook_id}/deliveries` and `GET /v1/delivery-targets/{target_id}/deliveries` list
+    them; a webhook's old ones are forgotten (`OPAL_WEBHOOK_KEEP_DAYS`).
     """
 
     code = "unknown_delivery"
     title = "Unknown delivery"
+
+
+class UnknownDeliveryTarget(NotFound):
+    """There is no delivery target under that id.
+
+    `GET /v1/delivery-targets` lists the tenant's own; `POST /v1/delivery-targets` makes one.
+    """
+
+    code = "unknown_delivery_target"
+    title = "Unknown delivery target"
 
 
 class Conflict(OpalError):
@@ -133,6 +144,27 @@ class TooManyWebhooks(Conflict):
 
     code = "too_many_webhooks"
     title = "Too many webhooks"
+
+
+class DeliveryTargetDisabled(Conflict):
+    """The delivery target is disabled, so nothing is sent to it.
+
+    `PATCH /v1/delivery-targets/{target_id}` with `{"enabled": true}` turns it on again; what waited is sent
+    then.
+    """
+
+    code = "delivery_target_disabled"
+    title = "Delivery target is disabled"
+
+
+class TooManyDeliveryTargets(Conflict):
+    """The tenant has as many delivery targets as it may have.
+
+    Delete one that is not needed any more; `OPAL_DELIVERY_MAX_PER_TENANT` is the number.
+    """
+
+    code = "too_many_delivery_targets"
+    title = "Too many delivery targets"
 
 
 class IllegalMove(Conflict):

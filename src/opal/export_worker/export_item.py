@@ -13,7 +13,7 @@ import structlog
 
 from opal.blobs.interface import Blobs
 from opal.content_credentials.sign import PictureSigner
-from opal.database import backdrops, items, jobs, variants
+from opal.database import backdrops, delivery_plan, items, jobs, variants
 from opal.database.engine import Database
 from opal.database.public_links import job_links
 from opal.database.variants import VariantRow
@@ -138,7 +138,7 @@ async def store_variants(means: Means, work: Work) -> Work:
 
 
 async def record_variants(means: Means, work: Work) -> Work:
-    """The last move and all rows, in one transaction that only this attempt can commit.
+    """The last move, all rows and their deliveries, in one transaction that only this attempt can commit.
 
     So an item has all its variants or none: an attempt that died before this leaves nothing to build on.
     """
@@ -155,6 +155,7 @@ async def record_variants(means: Means, work: Work) -> Work:
         )
         for row in work.rows:
             await variants.record_variant(connection, exported, row)
+        await delivery_plan.plan_deliveries(connection, exported, work.rows)
     return replace(work, item=exported)
 
 

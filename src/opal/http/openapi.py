@@ -14,6 +14,7 @@ TAGS: Final = (
     ("backdrops", "Pictures of your own for products to stand in."),
     ("pictures", "Finished pictures with their reports, one by one or all in one ZIP."),
     ("webhooks", "Addresses of your own that are called when an item or a job gets somewhere."),
+    ("delivery", "Folders, containers and buckets of your own that finished pictures are delivered to."),
     ("catalogue", "Scenes and presets to choose from."),
     ("credits", "What a tenant has and what it was spent on."),
     ("blobs", "Where signed URLs lead when pictures are kept in a folder. The signature is the key."),

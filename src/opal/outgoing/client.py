@@ -1,4 +1,5 @@
-"""The one way out to addresses that somebody else chose. Used for webhooks.
+"""The one way out to addresses that somebody else chose. Used for webhooks, and by
+``gate.py`` for deliveries.
 
 A host is resolved once, every address of it judged, and the connection made to an address that was judged:
 a name that leads elsewhere a moment later changes nothing. No redirects, cookies, proxies or second uses of
@@ -94,6 +95,21 @@ class Outgoing:
             raise OutgoingFailed(f"No answer within {timeout_s:g} s.") from error
         except (httpx.TransportError, httpx.StreamError, ssl.SSLError, OSError) as error:
             raise OutgoingFailed(_reason(error)) from error
+
+    async def connect(self, url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection, without TLS, to the host of ``url`` at an address that was judged.
+
+        Raises ``AddressRefused`` when the rules forbid it, and ``OutgoingFailed`` when nobody listens there.
+        """
+        target = parse_target(url, private=self._private)
+        failure: Exception | None = None
+        for address in await self._addresses(target):
+            try:
+                async with asyncio.timeout(_CONNECT_S):
+                    return await asyncio.open_connection(address, target.port)
+            except (OSError, TimeoutError) as error:
+                failure = error
+        raise OutgoingFailed("The connection was refused.") from failure
 
     async def close(self) -> None:
         """Close the connections."""

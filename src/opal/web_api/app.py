@@ -12,11 +12,14 @@ from fastapi import FastAPI
 from opal.assembly import Parts, build_parts
 from opal.blobs.folder import FolderBlobs
 from opal.database.migrate import migrate
+from opal.delivery_sender.sender import DeliverySender
+from opal.destinations.opening import Destinations
 from opal.http.credits import router as credits_router
 from opal.http.server import run_server
 from opal.http.service import build_service
 from opal.messages.webhook_event import WebhookEvent
 from opal.outgoing.client import Outgoing
+from opal.sealing import Sealer
 from opal.settings import Settings
 from opal.telemetry import configure
 from opal.web_api import (
@@ -24,9 +27,11 @@ from opal.web_api import (
     backdrops,
     blobs,
     deliveries,
+    delivery_targets,
     events,
     job_reports,
     jobs,
+    picture_deliveries,
     presets,
     public_links,
     public_pictures,
@@ -73,6 +78,9 @@ def create_app(parts: Parts) -> FastAPI:
     """The application on ``parts``, which stay the caller's to close."""
     settings = parts.settings
     outgoing = Outgoing(settings.outgoing)
+    destinations = Destinations(settings.delivery, outgoing)
+    sealer = _sealer(settings)
+    sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
     app = build_service(
         "web-api",
         "Opal",
@@ -84,12 +92,14 @@ def create_app(parts: Parts) -> FastAPI:
             "queues": parts.queues.check,
             "blobs": parts.blobs.check,
         },
-        lifespan=lambda _app: _loops(parts, outgoing),
+        lifespan=lambda _app: _loops(parts, outgoing, destinations, sender),
         unlimited_prefix=blobs.PREFIX,
         documented_models=(events.ItemChange, events.JobChange, WebhookEvent),
     )
     app.state.parts = parts
     app.state.outgoing = outgoing
+    app.state.destinations = destinations
+    app.state.sealer = sealer
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
     app.state.previews = job_reports.Previews(parts.blobs)
@@ -101,6 +111,8 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(job_reports.router)
     app.include_router(webhooks.router)
     app.include_router(deliveries.router)
+    app.include_router(delivery_targets.router)
+    app.include_router(picture_deliveries.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(public_links.router)
     app.include_router(public_pictures.router)
@@ -113,8 +125,10 @@ def create_app(parts: Parts) -> FastAPI:
 
 
 @asynccontextmanager
-async def _loops(parts: Parts, outgoing: Outgoing) -> AsyncIterator[None]:
-    """The relay's loop for left-overs, the sweeper and the sender of webhooks live here.
+async def _loops(
+    parts: Parts, outgoing: Outgoing, destinations: Destinations, deliveries_sender: DeliverySender
+) -> AsyncIterator[None]:
+    """The relay's loop for left-overs, the sweeper and the senders of webhooks and pictures live here.
 
     web-api is the part that is always on.
     """
@@ -124,8 +138,17 @@ async def _loops(parts: Parts, outgoing: Outgoing) -> AsyncIterator[None]:
         loops.create_task(parts.relay.run(stop), name="outbox-relay-loop")
         loops.create_task(parts.sweeper.run(stop), name="sweeper-loop")
         loops.create_task(sender.run(stop), name="webhook-sender-loop")
+        loops.create_task(deliveries_sender.run(stop), name="delivery-sender-loop")
         try:
             yield
         finally:
             stop.set()
+    await destinations.close()
     await outgoing.close()
+
+
+def _sealer(settings: Settings) -> Sealer:
+    """By the keys of the settings, else by the data folder's own. Raises InvalidSettings."""
+    if settings.delivery.key is not None:
+        return Sealer([key.strip() for key in settings.delivery.key.get_secret_value().split(",")])
+    return Sealer.from_file(settings.data_dir / "delivery-sealing.key")

@@ -20,8 +20,8 @@ from opal.database.variants import VariantRow, job_variants
 from opal.errors import JobNotReady, NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, problems
+from opal.items.file_names import safe_stem
 from opal.report_page.page import render
-from opal.web_api.file_names import safe_stem
 from opal.web_api.job_page import archive_page
 from opal.web_api.job_report import ArchiveReport, job_report
 from opal.web_api.parts import JobId, WebParts, find_job

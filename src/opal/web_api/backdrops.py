@@ -24,9 +24,9 @@ from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
+from opal.items.file_names import safe_stem
 from opal.items.item import backdrop_path
 from opal.web_api.backdrop_check import BackdropCheck
-from opal.web_api.file_names import safe_stem
 from opal.web_api.jobs import PRINTABLE
 from opal.web_api.page_cursor import CURSOR, cursor_after, place_of
 from opal.web_api.parts import WebParts

@@ -10,8 +10,8 @@ from opal import __version__
 from opal.database.jobs import Job
 from opal.database.public_links import job_links
 from opal.database.variants import VariantRow
+from opal.items.file_names import unique_product_stems
 from opal.items.item import Item
-from opal.web_api.file_names import unique_product_stems
 from opal.web_api.job_view import ItemError, item_view
 from opal.web_api.reports import FidelityReport, PlacedReport, RuleReport
 

@@ -14,8 +14,8 @@ from opal.errors import NotFound, Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
+from opal.items.file_names import unique_product_stems
 from opal.items.states import ItemState
-from opal.web_api.file_names import unique_product_stems
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item
 from opal.web_api.public_links import URL_EXAMPLE

@@ -1,6 +1,6 @@
 """Names for files that clients download, made from names that clients gave.
 
-Used by the archive, the downloads of one item and `opal process`.
+Used by the archive, the downloads of one item, deliveries and `opal process`.
 """
 
 import re

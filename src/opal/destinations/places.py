@@ -1,0 +1,116 @@
+"""What a tenant says of a place, without its secrets: kept in the database and shown by the API."""
+
+import base64
+import binascii
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from opal.errors import InvalidDeliveryTarget
+
+# Spaces, control characters, `?` and `#` have no place in these URLs; a SAS in one would be shown.
+_URL = r"^https?://[^\x00-\x20\x7f?#]+$"
+_FOLDER = r"^[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}){0,9}$"
+_CONTAINER = re.compile(r"[a-z0-9](-?[a-z0-9]){2,62}")
+_ACCOUNT = r"^[a-z0-9]{3,24}$"
+
+
+class FolderPlace(BaseModel):
+    """A folder of the machine that Opal runs on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["folder"]
+    folder: str = Field(
+        pattern=_FOLDER,
+        description="Below the tenant's own folder in `OPAL_DELIVERY_FOLDER_ROOT`.",
+        examples=["shop/pictures"],
+    )
+
+
+class AzurePlace(BaseModel):
+    """A container in Azure Blob Storage."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["azure"]
+    container_url: str = Field(
+        max_length=2048,
+        pattern=_URL,
+        description="The container's URL without a SAS.",
+        examples=["https://acmeshop.blob.core.windows.net/pictures"],
+    )
+    account: str | None = Field(
+        default=None, pattern=_ACCOUNT, description="Only where the URL does not tell the account's name."
+    )
+
+    @property
+    def endpoint(self) -> str:
+        """The URL without the container."""
+        return self.container_url.rstrip("/").rpartition("/")[0]
+
+    @property
+    def container(self) -> str:
+        """The last part of the URL."""
+        return self.container_url.rstrip("/").rpartition("/")[2]
+
+    @property
+    def account_name(self) -> str:
+        """As given; else the host's first label, or the path's where the container is not alone in it."""
+        host, _, path = self.endpoint.partition("://")[2].partition("/")
+        return self.account or path.partition("/")[0] or host.partition(".")[0]
+
+    def check(self) -> None:
+        """Raises ``InvalidDeliveryTarget`` for a URL that is no container's."""
+        if not _CONTAINER.fullmatch(self.container) or "://" not in self.endpoint:
+            raise InvalidDeliveryTarget("The URL must end with the container's name.")
+
+
+class S3Place(BaseModel):
+    """A bucket in Amazon S3, or in a store that speaks its protocol."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["s3"]
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", examples=["acme-pictures"])
+    region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,32}$", examples=["eu-central-1"])
+    endpoint: str | None = Field(
+        default=None,
+        max_length=2048,
+        pattern=_URL,
+        description="Of a store other than Amazon's; the bucket is named in the path.",
+    )
+    access_key_id: str = Field(pattern=r"^[!-~]{1,128}$", examples=["AKIAEXAMPLE"])
+
+    @property
+    def url(self) -> str:
+        """The endpoint: the given one, else Amazon's for the region."""
+        china = ".cn" if self.region.startswith("cn-") else ""
+        return (self.endpoint or f"https://s3.{self.region}.amazonaws.com{china}").rstrip("/")
+
+
+Place = Annotated[FolderPlace | AzurePlace | S3Place, Field(discriminator="kind")]
+_PLACES: TypeAdapter[FolderPlace | AzurePlace | S3Place] = TypeAdapter(Place)
+
+
+def place_of(stored: object) -> FolderPlace | AzurePlace | S3Place:
+    """A place as the database has it."""
+    return _PLACES.validate_python(stored)
+
+
+def azure_secret(sas: str | None, account_key: str | None) -> dict[str, str]:
+    """The one credential of a container. Raises ``InvalidDeliveryTarget`` unless it is exactly one."""
+    if (sas is None) == (account_key is None):
+        raise InvalidDeliveryTarget("Give either `sas` or `account_key`.")
+    if sas is not None:
+        sas = sas.removeprefix("?")
+        if "sig=" not in sas:
+            raise InvalidDeliveryTarget("A SAS has a `sig`: give its whole query string.")
+        return {"sas": sas}
+    assert account_key is not None
+    try:
+        base64.b64decode(account_key, validate=True)
+    except binascii.Error as error:
+        raise InvalidDeliveryTarget("An account key is base64.") from error
+    return {"account_key": account_key}

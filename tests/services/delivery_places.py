@@ -1,0 +1,89 @@
+"""Real destinations of every kind on this machine, for the contracts and for the sender."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from moto.server import ThreadedMotoServer
+from tests.services.azure_container import ACCOUNT, KEY, SAS, azure_container
+
+from opal.destinations.places import place_of
+
+KINDS = ("folder", "azure", "azure-key", "s3")
+TENANT = "acme"
+BUCKET = "acme-pictures"
+# The server looks at whose it is, not whether it is right.
+_SCOPE = "AKIAEXAMPLE/20260101/us-east-1/s3/aws4_request"
+_SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0"}
+
+Place = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A place with its secret; ``read`` is what lies there, with its type where the place knows types."""
+
+    place: Place
+    secret: dict[str, str]
+    read: Callable[[str], tuple[bytes, str | None] | None]
+
+    @property
+    def new(self) -> dict[str, Any]:
+        """As a client gives it to the API."""
+        return {**self.place.model_dump(exclude_none=True), **self.secret}
+
+
+@contextmanager
+def given_place(kind: str, root: Path) -> Iterator[Given]:
+    """A place of this kind; a folder lies below ``root``."""
+    match kind:
+        case "folder":
+            root.mkdir(exist_ok=True)
+            yield Given(place_of({"kind": "folder", "folder": "shop"}), {}, lambda path: _file(root, path))
+        case "s3":
+            with s3_server() as url:
+                stored = {"kind": "s3", "bucket": BUCKET, "endpoint": url, "access_key_id": "AKIAEXAMPLE"}
+                yield Given(
+                    place_of(stored), {"secret_access_key": "example"}, lambda path: _object(url, path)
+                )
+        case _:
+            with azure_container() as container:
+                stored = {"kind": "azure", "container_url": container.url, "account": ACCOUNT}
+                secret = {"sas": SAS} if kind == "azure" else {"account_key": KEY}
+
+                def blob(path: str) -> tuple[bytes, str | None] | None:
+                    found = container.blobs.get(path)
+                    return None if found is None else (found.data, found.content_type)
+
+                yield Given(place_of(stored), secret, blob)
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """S3 by moto, with an empty bucket; yields its URL."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        httpx.post(f"{url}/moto-api/reset", trust_env=False)
+        made = httpx.put(f"{url}/{BUCKET}", headers=_SIGNED, trust_env=False)
+        assert made.status_code == 200, made.text
+        yield url
+    finally:
+        server.stop()
+
+
+def _file(root: Path, path: str) -> tuple[bytes, str | None] | None:
+    file = root / TENANT / "shop" / path
+    return (file.read_bytes(), None) if file.exists() else None
+
+
+def _object(url: str, path: str) -> tuple[bytes, str | None] | None:
+    answer = httpx.get(f"{url}/{BUCKET}/{path}", headers=_SIGNED, trust_env=False)
+    return (answer.content, answer.headers["content-type"]) if answer.status_code == 200 else None

@@ -1,0 +1,40 @@
+"""Sealed secrets: unreadable without the key, bound to their owner, and readable while keys change."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from opal.errors import InvalidSettings, TargetSecretUnreadable
+from opal.sealing import Sealer
+
+SECRET = {"secret_access_key": "wJalrXUtnFEMI"}
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+
+
+def test_only_key_and_owner_together_open_it() -> None:
+    sealed = Sealer([OLD]).seal("target_1", SECRET)
+    assert "wJalrXUtnFEMI" not in sealed
+    assert Sealer([OLD]).open("target_1", sealed) == SECRET
+    assert Sealer([NEW, OLD]).open("target_1", sealed) == SECRET
+    for keys, owner in (([NEW], "target_1"), ([OLD], "target_2")):
+        with pytest.raises(TargetSecretUnreadable):
+            Sealer(keys).open(owner, sealed)
+    with pytest.raises(TargetSecretUnreadable):
+        Sealer([OLD]).open("target_1", Sealer([NEW, OLD]).seal("target_1", SECRET))
+
+
+def test_the_data_folders_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "delivery-sealing.key"
+    sealed = Sealer.from_file(file).seal("target_1", SECRET)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert Sealer.from_file(file).open("target_1", sealed) == SECRET
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_is_no_key_is_refused_without_showing_it() -> None:
+    for keys in (["hunter2"], []):
+        with pytest.raises(InvalidSettings) as refused:
+            Sealer(keys)
+        assert "hunter2" not in refused.value.message
