@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,19 +96,23 @@ def process(  # noqa: PLR0917 - one parameter per option
         raise InvalidInput("There are no photos in the places named.")
     out.mkdir(parents=True, exist_ok=True)
     folder = ResultFolder(out, _recipe_key(chosen.key, recipe, settings), review_below=recipe.review_below)
-    works = folder.plan(found)
-    items = {work.folder: work.done for work in works if work.done is not None}
-    todo = [work for work in works if work.done is None]
-    if todo:
-        ensure_weights(settings)
-        engine = load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
-        items |= _run(todo, folder, engine, recipe, workers or default_workers())
-    seconds = round(time.monotonic() - started, 2)
-    folder.save(seconds, ended=True)
+    with closing(folder):
+        works = folder.plan(found)
+        items = {work.folder: work.done for work in works if work.done is not None}
+        todo = [work for work in works if work.done is None]
+        if todo:
+            items |= _run(todo, folder, _engine(settings), recipe, workers or default_workers())
+        seconds = round(time.monotonic() - started, 2)
+        folder.save(seconds, ended=True)
     report = Report(seconds=seconds, items=[items[work.folder] for work in works])
     _tell(report, len(works) - len(todo), out, as_json)
     if report.failures:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _engine(settings: Settings) -> CutoutEngine:
+    ensure_weights(settings)
+    return load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
 
 
 def _run(
@@ -127,9 +132,11 @@ def _run(
                     folder.note(work, done[work.folder])
                     advance(progress, bar, len(done), time.monotonic() - started)
         except BaseException:
-            # Ctrl-C: what is done stays done and is known to the next run.
+            # Ctrl-C, or a full disk: what is done stays done and is known to the next run.
             pool.shutdown(wait=False, cancel_futures=True)
-            folder.save(round(time.monotonic() - started, 2), ended=False)
+            with suppress(OSError):
+                # On a disk that is full: the journal has it as well.
+                folder.save(round(time.monotonic() - started, 2), ended=False)
             remarks().print(
                 f"{len(done)} of {len(todo)} photos done. Run it again to go on.", highlight=False
             )

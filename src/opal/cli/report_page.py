@@ -15,6 +15,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from opal import __version__
+from opal.cli.whole_file import whole_file
 from opal.marketplaces.presets import Limit, Preset
 
 GENERATOR = '<meta name="generator" content="Opal'
@@ -168,16 +169,9 @@ class ReportPage:
 
 def write_page(page: ReportPage, path: Path) -> None:
     """Store the page whole or not at all. Raises OSError."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.writelines(
-                _environment().get_template("report.html.jinja").generate(page=page, opal=__version__)
-            )
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    pieces = _environment().get_template("report.html.jinja").generate(page=page, opal=__version__)
+    with whole_file(path) as file:
+        file.writelines(piece.encode() for piece in pieces)
 
 
 def _environment() -> Environment:

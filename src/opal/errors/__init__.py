@@ -66,6 +66,7 @@ OpalError
 ├── DependencyError                   a database, queue, blob store or endpoint failed (retryable)
 │   ├── QueueUnavailable
 │   ├── BlobStoreUnavailable
+│   ├── StorageFull
 │   ├── StoredPictureUnusable
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
@@ -88,6 +89,7 @@ from opal.errors.dependencies import (
     ScoringFailed,
     ScoringUnavailable,
     SigningFailed,
+    StorageFull,
     StoredPictureUnusable,
 )
 from opal.errors.photos import (
@@ -205,6 +207,7 @@ __all__ = [
     "SideTooLong",
     "SignatureInvalid",
     "SigningFailed",
+    "StorageFull",
     "StoredPictureUnusable",
     "TooManyInterruptions",
     "TooManyPixels",

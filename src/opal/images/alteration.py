@@ -110,9 +110,11 @@ def _strips(
 
 def _local_difference(sums: _Floats, above: int, local: _Floats) -> None:
     """Fill a strip's part of the map; `sums` has `above` rows of the strip before and some of the next."""
-    blurred = pyvips.Image.new_from_array(sums).gaussblur(_SIGMA, min_ampl=0.01, precision="float").numpy()
     own = slice(above, above + len(local))
     product = sums[own, :, 6] >= 0.5
+    if not product.any():
+        return  # as of a product that is one pixel high: there is no such picture to blur
+    blurred = pyvips.Image.new_from_array(sums).gaussblur(_SIGMA, min_ampl=0.01, precision="float").numpy()
     means = blurred[own][product]
     means = means[:, :6] / means[:, 6:]
     local[product] = delta_e2000(means[:, :3], means[:, 3:])
