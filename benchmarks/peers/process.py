@@ -6,10 +6,11 @@ Used by `cutouts/makers.py` and `variants.py`. A process of its own keeps its me
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from benchmarks.peers.memory import ProcessMemory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,19 +58,11 @@ class Side:
 
     def peak_mib(self) -> float:
         """Its largest resident memory since `forget_peak`, MiB (Linux; elsewhere 0)."""
-        with suppress(OSError):
-            for line in self._proc("status").read_text("ascii").splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) / 1024
-        return 0.0
+        return ProcessMemory(self._process.pid).peak_mib()
 
     def forget_peak(self) -> None:
         """Start a new peak."""
-        with suppress(OSError):
-            self._proc("clear_refs").write_text("5", "ascii")
-
-    def _proc(self, name: str) -> Path:
-        return Path(f"/proc/{self._process.pid}/{name}")
+        ProcessMemory(self._process.pid).forget_peak()
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -17,7 +17,16 @@ from opal.marketplaces.measurements import Placed
 from opal.marketplaces.presets import Preset, Rule, RuleName, SafeArea, load_presets
 
 WHOLE = {
-    *("shortest_side", "longest_side", "side_sum", "product_longest_side", "bytes", "dpi", "bits_per_channel")
+    *(
+        "shortest_side",
+        "longest_side",
+        "side_sum",
+        "product_longest_side",
+        "bytes",
+        "dpi",
+        "bits_per_channel",
+    ),
+    "frames",
 }
 """Rules about whole numbers."""
 
@@ -54,6 +63,7 @@ PICTURE: Mapping[RuleName, Callable[[Any], FinishedPicture]] = {
     "bits_per_channel": lambda value: replace(blank(), bits=int(value)),
     "bytes": lambda value: replace(blank(), bytes=int(value)),
     "dpi": lambda value: replace(blank(), dpi=int(value)),
+    "frames": lambda value: replace(blank(), frames=int(value)),
     "background_border": coloured,
     "background_outside": coloured,
     "fill_share": lambda _: blank(1000, 1000),
@@ -134,3 +144,58 @@ def test_every_channel_is_there() -> None:
         *("amazon", "ebay", "walmart", "google-merchant", "meta", "instagram", "tiktok-shop", "pinterest"),
         *("zalando", "bol", "about-you", "shopify", "etsy", "general"),
     }
+
+
+OFFICIAL = {
+    "amazon": {
+        *("longest_side >= 500", "longest_side <= 10000", "longest_side >= 1000", "fill_share >= 0.85"),
+        *("background_border", "background_outside", "format", "frames <= 1", "colour_space", "dpi >= 72"),
+    },
+    "ebay": {"longest_side >= 500", "longest_side >= 1000", "format"},
+    "walmart": {
+        *("shortest_side >= 1500", "shortest_side >= 2200", "aspect_ratio = 1", "bytes <= 5000000"),
+        *("background_border", "background_outside", "format", "colour_space", "bits_per_channel = 8"),
+        "extension",
+    },
+    "google-merchant": {
+        *("shortest_side >= 500", "shortest_side >= 1500", "fill_share >= 0.75", "fill_share <= 0.9"),
+        *("megapixels <= 64", "bytes <= 16000000", "format", "extension", "ai_marking"),
+    },
+    "meta": {
+        *("shortest_side >= 600", "longest_side >= 750", "shortest_side >= 315", "longest_side >= 600"),
+        *("shortest_side >= 1080", "aspect_ratio = 1", "aspect_ratio = 0.8", "aspect_ratio = 1.91", "format"),
+    },
+    "pinterest": {
+        *("shortest_side >= 1000", "longest_side >= 1500", "aspect_ratio = 0.6667", "bytes <= 32000000"),
+        "format",
+    },
+    "zalando": {
+        *("shortest_side >= 762", "longest_side >= 1100", "shortest_side >= 1801", "longest_side >= 2600"),
+        *("aspect_ratio = 0.6944", "background_border", "format", "bytes <= 20000000"),
+    },
+    "bol": {
+        *("product_longest_side >= 500", "product_longest_side >= 1200", "longest_side <= 6000"),
+        *("background_border", "background_outside", "bytes >= 30000", "bytes <= 10000000"),
+    },
+    "about-you": {"background_border", "background_outside"},
+}
+"""What the channels' own pages ask for, as far as a picture shows it."""
+
+
+def told_by(rule: Rule) -> Iterator[str]:
+    """A rule's limits in the words of the table; those that are no number by name."""
+    equals = (
+        rule.equals if isinstance(rule.equals, float | int) and not isinstance(rule.equals, bool) else None
+    )
+    limits = ((">=", rule.minimum), ("<=", rule.maximum), ("=", equals))
+    yield from [f"{rule.rule} {sign} {limit:.10g}" for sign, limit in limits if limit is not None] or [
+        rule.rule
+    ]
+
+
+def test_every_number_of_the_channels_own_pages_is_a_rule() -> None:
+    found: dict[str, set[str]] = {}
+    for preset, rule in rules():
+        if rule.authority == "official":
+            found.setdefault(preset.channel, set()).update(told_by(rule))
+    assert found == OFFICIAL

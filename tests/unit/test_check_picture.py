@@ -62,8 +62,9 @@ def file(
 
 
 def rules(picture: CheckedPicture) -> dict[str, CheckedRule]:
+    """By name; of those that a channel both demands and advises, what it demands."""
     [preset] = picture.presets
-    return {rule.rule: rule for rule in preset.rules}
+    return {rule.rule: rule for rule in sorted(preset.rules, key=lambda each: each.level == "required")}
 
 
 def test_a_right_picture_passes_and_what_no_file_shows_is_not_judged(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import structlog
 from opal.blobs.folder_files import FolderFiles, check_name
 from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl
 from opal.blobs.signing import Grant, UrlSigner, attachment
-from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, PhotoTooLarge
+from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, PhotoTooLarge, StorageFull
 
 # Azure requires it of a PUT that creates a blob, so our own route does too: one client for both lives.
 CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}
@@ -185,6 +185,8 @@ async def _off_loop(work: Callable[[], T], undo: Callable[[T], None] | None = No
     try:
         return await asyncio.shield(running)
     except OSError as error:
+        if StorageFull.caused(error):
+            raise StorageFull("The disk of the blob folder has no space left.") from error
         raise BlobStoreUnavailable(f"The blob folder failed: {error.strerror or error}") from error
     except asyncio.CancelledError:
         while not running.done():

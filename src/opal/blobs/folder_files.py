@@ -9,6 +9,7 @@ import re
 import secrets
 import stat
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -106,7 +107,7 @@ class FolderFiles:
         type_file = _type_file(file, status)
         if content_type != _type_by_name(file):
             # Named by ETag and there before the blob is, so the two can never disagree.
-            type_file.write_text(content_type, "utf-8")
+            _write_type(type_file, content_type)
         if overwrite:
             source.replace(file)
             _forget_types(file, keep=type_file)
@@ -121,7 +122,9 @@ class FolderFiles:
 
     def discard(self, written: BinaryIO) -> None:
         """Remove a file from ``incoming`` that was not published."""
-        written.close()
+        with suppress(OSError):
+            # What could not be written before cannot be now, and is not wanted any more.
+            written.close()
         Path(written.name).unlink(missing_ok=True)
 
     def delete(self, container: str, path: str) -> None:
@@ -136,6 +139,7 @@ class FolderFiles:
         file = self.incoming()
         try:
             file.write(b"check")
+            file.flush()
         finally:
             self.discard(file)
 
@@ -170,6 +174,14 @@ def _type_file(file: Path, status: os.stat_result) -> Path:
 
 def _type_by_name(file: Path) -> str:
     return _TYPES.get(file.suffix.lower(), _UNKNOWN_TYPE)
+
+
+def _write_type(file: Path, content_type: str) -> None:
+    try:
+        file.write_text(content_type, "utf-8")
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def _forget_types(file: Path, keep: Path | None) -> None:

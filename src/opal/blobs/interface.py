@@ -43,8 +43,8 @@ class SignedUrl:
 
 
 class Blobs(Protocol):
-    """Blob storage. Raises ``BlobNotFound``, ``BlobExists``, ``BlobStoreUnavailable`` and, for a container
-    or path that is not plain, ``InvalidBlobPath``.
+    """Blob storage. Raises ``BlobNotFound``, ``BlobExists``, ``BlobStoreUnavailable``, ``StorageFull``
+    and, for a container or path that is not plain, ``InvalidBlobPath``.
 
     Paths are relative, ``/``-separated and made by ``blob_path`` and ``backdrop_path`` in ``items/item.py``.
     """

@@ -8,8 +8,9 @@ from threading import Lock
 import numpy as np
 
 from opal.cli.check_report import CheckedPicture, checked_preset
-from opal.cli.file_unusable import FileUnusable
+from opal.cli.file_unusable import file_error
 from opal.cli.report import ReportError
+from opal.cli.whole_file import write_whole
 from opal.cutout.interface import Cutout, CutoutEngine
 from opal.errors import NoProductFound, OpalError
 from opal.images.existing import ExistingPicture, read_existing
@@ -78,7 +79,7 @@ def check_picture(path: Path, judge: Judge, thumbnail: Path | None = None) -> Ch
 
 def _error(fault: Exception) -> ReportError:
     if isinstance(fault, OSError):
-        fault = FileUnusable.from_os_error(fault)
+        fault = file_error(fault)
     if isinstance(fault, OpalError):
         return ReportError(code=fault.code, message=fault.message)
     return ReportError(code=OpalError.code, message=f"{type(fault).__name__}: {fault}")
@@ -87,7 +88,7 @@ def _error(fault: Exception) -> ReportError:
 def _checked(path: Path, judge: Judge, thumbnail: Path | None) -> CheckedPicture:
     existing = read_existing(read_source(path, judge.limits), judge.limits)
     if thumbnail is not None:
-        thumbnail.write_bytes(preview(existing.photo.pixels, existing.photo.alpha))
+        write_whole(thumbnail, preview(existing.photo.pixels, existing.photo.alpha))
     found = _find(path, existing, judge)
     judged = [
         checked_preset(preset.name, check(existing.finished, preset, found.placed))

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from opal import __version__
-from opal.cli.file_unusable import FileUnusable
+from opal.cli.file_unusable import file_error
 from opal.errors import InvalidInput, OpalError
 
 EXIT_FAILED = 1
@@ -113,7 +113,7 @@ def run() -> None:
         _say(error)
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        _say(FileUnusable.from_os_error(error))
+        _say(file_error(error))
         sys.exit(EXIT_FAILED)
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -155,15 +156,13 @@ def _make(run: Retry, out: Path, settings: Settings, workers: int) -> tuple[list
     )
     out.mkdir(parents=True, exist_ok=True)
     key = _recipe_key(chosen.key, recipe, settings)
-    folder = ResultFolder(out, key, told, review_below=recipe.review_below)
-    works = folder.plan(run.photos)
-    items = {work.folder: work.done for work in works if work.done is not None}
-    todo = [work for work in works if work.done is None]
-    if todo:
-        ensure_weights(settings)
-        engine = load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
-        items |= _run(todo, folder, engine, recipe, workers)
-    folder.save(round(time.monotonic() - started, 2), ended=True)
+    with closing(ResultFolder(out, key, told, review_below=recipe.review_below)) as folder:
+        works = folder.plan(run.photos)
+        items = {work.folder: work.done for work in works if work.done is not None}
+        todo = [work for work in works if work.done is None]
+        if todo:
+            items |= _run(todo, folder, _engine(settings), recipe, workers)
+        folder.save(round(time.monotonic() - started, 2), ended=True)
     return [items[work.folder] for work in works], len(works) - len(todo)
 
 
@@ -171,6 +170,11 @@ def _begin(options: RunOptions) -> Path:
     """Where the options' relative paths begin; told shortly where that is here, as errors name them."""
     folder = key_path(options.folder)
     return Path() if folder == Path.cwd() else folder
+
+
+def _engine(settings: Settings) -> CutoutEngine:
+    ensure_weights(settings)
+    return load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
 
 
 def _run(
@@ -190,9 +194,11 @@ def _run(
                     folder.note(work, done[work.folder])
                     advance(progress, bar, len(done), time.monotonic() - started)
         except BaseException:
-            # Ctrl-C: what is done stays done and is known to the next run.
+            # Ctrl-C, or a full disk: what is done stays done and is known to the next run.
             pool.shutdown(wait=False, cancel_futures=True)
-            folder.save(round(time.monotonic() - started, 2), ended=False)
+            with suppress(OSError):
+                # On a disk that is full: the journal has it as well.
+                folder.save(round(time.monotonic() - started, 2), ended=False)
             remarks().print(
                 f"{len(done)} of {len(todo)} photos done. Run it again to go on.", highlight=False
             )

@@ -96,6 +96,10 @@ class ResultFolder:
         if ended:
             self._journal.remove()
 
+    def close(self) -> None:
+        """Let another run have the folder; what the journal says stays for it."""
+        self._journal.close()
+
     def _take(self, entry: Entry) -> None:
         self._sources[entry.folder] = entry.source
         if entry.item is None:

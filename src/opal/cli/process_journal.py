@@ -7,6 +7,7 @@ while a run works there and removed when it ends by itself.
 import fcntl
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -66,10 +67,19 @@ class Journal:
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Add lines; they outlive this process from here on."""
-        self._file.write(b"".join(entry.model_dump_json().encode() + b"\n" for entry in entries))
-        self._file.flush()
+        try:
+            self._file.write(b"".join(entry.model_dump_json().encode() + b"\n" for entry in entries))
+            self._file.flush()
+        except OSError as error:
+            error.filename = str(self._path)  # a failed write does not say where
+            raise
 
     def remove(self) -> None:
         """End it: what it says stands in the report."""
         self._path.unlink(missing_ok=True)
-        self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Unlock it, for the next run to read."""
+        with suppress(OSError):  # of a last line for which there was no room
+            self._file.close()

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opal.cli.file_unusable import FileUnusable
+from opal.cli.file_unusable import file_error
 from opal.cli.process_folder import Work
 from opal.cli.process_page import thumbnail_path
 from opal.cli.report import ReportError, ReportItem, ReportPlaced, ReportRule, ReportVariant, least_faithful
+from opal.cli.whole_file import write_whole
 from opal.content_credentials.sign import PictureSigner
 from opal.cutout.interface import CutoutEngine
-from opal.errors import OpalError
+from opal.errors import OpalError, StorageFull
 from opal.export_worker.create_variants import Variant, create_variants
 from opal.images.decode import decode_photo
 from opal.images.limits import Limits
@@ -41,16 +42,22 @@ class LocalRecipe:
 
 
 def process_photo(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> ReportItem:
-    """Make every picture of one photo and say how it went; never raises for what the photo is."""
+    """Make every picture of one photo and say how it went; never raises for what the photo is.
+
+    Raises StorageFull.
+    """
     started = time.monotonic()
     try:
         made = _make(work, out, engine, recipe)
         status, error = "exported", None
+    except OSError as fault:
+        told = file_error(fault)
+        if isinstance(told, StorageFull):
+            # No photo's own fault, and the same for all that would follow.
+            raise told from fault
+        made, status, error = {}, "failed", ReportError(code=told.code, message=told.message)
     except OpalError as fault:
         made, status, error = {}, "failed", ReportError(code=fault.code, message=fault.message)
-    except OSError as fault:
-        told = FileUnusable.from_os_error(fault)
-        made, status, error = {}, "failed", ReportError(code=told.code, message=told.message)
     except Exception as fault:  # one photo must not end the others' work
         made, status = {}, "failed"
         error = ReportError(code=OpalError.code, message=f"{type(fault).__name__}: {fault}")
@@ -73,12 +80,12 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
     )
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "matte.png", encode_matte(cutout.matte))
+    write_whole(folder / "matte.png", encode_matte(cutout.matte))
     (out / thumbnail_path(work.folder)).parent.mkdir(parents=True, exist_ok=True)
-    _write(out / thumbnail_path(work.folder), preview(photo.pixels, photo.alpha))
+    write_whole(out / thumbnail_path(work.folder), preview(photo.pixels, photo.alpha))
     for variant in variants:
-        _write(folder / _name(variant), variant.data)
-        _write(out / thumbnail_path(work.folder, variant.preset), preview_of_file(variant.data))
+        write_whole(folder / _name(variant), variant.data)
+        write_whole(out / thumbnail_path(work.folder, variant.preset), preview_of_file(variant.data))
     reported = [_reported(variant, work.folder) for variant in variants]
     return {
         "halved": photo.source.halved,
@@ -89,17 +96,6 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         "fidelity": least_faithful(reported),
         "variants": reported,
     }
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Under another name first: whoever looks meanwhile sees the old picture or the new one, whole."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def _name(variant: Variant) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from opal import __version__
 from opal.cli.shown_name import ShownText
+from opal.cli.whole_file import write_whole
 from opal.items.review import needs_review
 from opal.report_page import wording
 
@@ -132,9 +133,7 @@ class Report(BaseModel):
 
 def write_report(report: BaseModel, path: Path) -> None:
     """Store the report whole or not at all."""
-    unfinished = path.with_suffix(".json.part")
-    unfinished.write_text(report.model_dump_json(indent=2) + "\n", "utf-8")
-    unfinished.replace(path)
+    write_whole(path, (report.model_dump_json(indent=2) + "\n").encode())
 
 
 def least_faithful(variants: Iterable[ReportVariant]) -> dict[str, Any]:

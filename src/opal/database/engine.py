@@ -1,5 +1,6 @@
 """Connections and transactions, the same on SQLite and PostgreSQL."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from opal.errors import DependencyError
+from opal.errors import DependencyError, StorageFull
 from opal.settings import DatabaseSettings
 
 _READ_ONLY = "opal_read_only"
@@ -83,7 +84,16 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, OSError) as error:
+        if _disk_full(error):
+            raise StorageFull("The disk of the database has no space left.") from error
         raise DatabaseUnavailable(str(error).splitlines()[0]) from error
+
+
+def _disk_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return StorageFull.caused(error)
+    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

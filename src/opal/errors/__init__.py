@@ -71,6 +71,7 @@ OpalError
 ├── DependencyError                   a database, queue, blob store or endpoint failed (retryable)
 │   ├── QueueUnavailable
 │   ├── BlobStoreUnavailable
+│   ├── StorageFull
 │   ├── StoredPictureUnusable
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
@@ -96,6 +97,7 @@ from opal.errors.dependencies import (
     ScoringFailed,
     ScoringUnavailable,
     SigningFailed,
+    StorageFull,
     StoredPictureUnusable,
     TargetSecretUnreadable,
 )
@@ -223,6 +225,7 @@ __all__ = [
     "SideTooLong",
     "SignatureInvalid",
     "SigningFailed",
+    "StorageFull",
     "StoredPictureUnusable",
     "TargetSecretUnreadable",
     "TooManyDeliveryTargets",

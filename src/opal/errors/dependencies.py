@@ -1,4 +1,6 @@
-"""What Opal depends on and did not get: services around it, and the model weights."""
+"""What Opal depends on and did not get: services around it, space on the disk, and the model weights."""
+
+import errno
 
 from opal.errors.base import OpalError
 
@@ -27,6 +29,23 @@ class BlobStoreUnavailable(DependencyError):
 
     code = "blob_store_unavailable"
     title = "Blob store unavailable"
+
+
+class StorageFull(DependencyError):
+    """The disk has no space left.
+
+    Make room. What waits in a queue is then tried again by itself; `opal process` goes on where it stopped
+    when it is run again.
+    """
+
+    code = "storage_full"
+    title = "No space left"
+    expected = True
+
+    @staticmethod
+    def caused(error: OSError) -> bool:
+        """Whether the system's error says that the disk, or the share of it that one may use, is full."""
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 class StoredPictureUnusable(DependencyError):

@@ -13,6 +13,7 @@ from opal.items.item import Item
 from opal.messages.export_message import ExportMessage
 from opal.settings import Settings
 from opal.worker.health import Check, HealthPage, Heartbeat
+from opal.worker.heap import limit_heaps
 from opal.worker.item_stage import ItemStage
 from opal.worker.loop import WorkerLoop
 from opal.worker.shutdown import stop_on_signals
@@ -20,6 +21,7 @@ from opal.worker.shutdown import stop_on_signals
 
 async def main(settings: Settings) -> None:
     """Consume ``exports`` until SIGTERM or SIGINT."""
+    limit_heaps()
     telemetry.configure(settings.telemetry, BY)
     parts = build_parts(settings)
     heartbeat = Heartbeat()

@@ -22,6 +22,7 @@ from opal.errors import (
     BlobExists,
     BlobNotFound,
     InvalidPhoto,
+    OpalError,
     StoredPictureUnusable,
 )
 from opal.export_worker.create_variants import Variant, create_variants
@@ -132,8 +133,21 @@ async def compose_variants(means: Means, work: Work) -> Work:
 
 
 async def store_variants(means: Means, work: Work) -> Work:
-    """Write first, record after: a row never names a blob that is not there."""
-    rows = await asyncio.gather(*(_store(means.blobs, work.item, variant) for variant in work.variants))
+    """Write first, record after: a row never names a blob that is not there.
+
+    Where one cannot be stored, the others are removed again: the next attempt writes its own, and on a disk
+    that is full they would take the room that it needs.
+    """
+    async with asyncio.TaskGroup() as group:
+        writing = [group.create_task(_attempted(means.blobs, work.item, each)) for each in work.variants]
+    stored = [task.result() for task in writing]
+    rows = [row for row in stored if isinstance(row, VariantRow)]
+    failures = [failure for failure in stored if not isinstance(failure, VariantRow)]
+    if failures:
+        with suppress(OpalError):
+            for row in rows:
+                await means.blobs.delete("exports", row.path)
+        raise failures[0]
     return replace(work, rows=tuple(rows), variants=())
 
 
@@ -190,6 +204,14 @@ async def _read_backdrop(means: Means, work: Work) -> bytes | None:
     async with means.database.read() as connection:
         backdrop = await backdrops.ready_backdrop(connection, work.item.tenant_id, work.recipe.backdrop_id)
     return await means.blobs.read("raw", backdrop.raw_path, etag=backdrop.etag)
+
+
+async def _attempted(blobs: Blobs, item: Item, variant: Variant) -> VariantRow | OpalError:
+    """The row of a picture that is stored, or why it is not."""
+    try:
+        return await _store(blobs, item, variant)
+    except OpalError as error:
+        return error
 
 
 async def _store(blobs: Blobs, item: Item, variant: Variant) -> VariantRow:

@@ -135,9 +135,11 @@ def _compare(
 
 def _local_difference(sums: _Floats, above: int, local: _Floats) -> None:
     """Fill a strip's part of the map; `sums` has `above` rows of the strip before and some of the next."""
-    blurred = gaussian_blur(sums, _SIGMA)
     own = slice(above, above + len(local))
     product = sums[own, :, 6] >= 0.5
+    if not product.any():
+        return
+    blurred = gaussian_blur(sums, _SIGMA)
     means = blurred[own][product]
     means = means[:, :6] / means[:, 6:]
     local[product] = delta_e2000(means[:, :3], means[:, 3:])

@@ -22,6 +22,7 @@ from opal.errors import (
     QueueUnavailable,
     ScoringBusy,
     ScoringUnavailable,
+    StorageFull,
 )
 from opal.items.item import Item
 from opal.messages.envelope import Envelope
@@ -35,6 +36,7 @@ OUTAGES: tuple[type[OpalError], ...] = (
     QueueUnavailable,
     ScoringBusy,
     ScoringUnavailable,
+    StorageFull,
 )
 """A part was away and nobody looked at the photo: the item waits, and no failure of its own is counted."""
 
