@@ -23,7 +23,7 @@ LAYERS: tuple[set[str], ...] = (
         "placement",
         "content_credentials",
     },
-    {"worker", "outbox_relay", "webhook_sender", "sweeper", "http", "assembly"},
+    {"worker", "outbox_relay", "webhook_sender", "sweeper", "http", "scoring_client", "assembly"},
     SERVICES,
     {"cli", "__main__"},
 )
