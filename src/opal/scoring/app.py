@@ -61,7 +61,8 @@ _log = structlog.get_logger(__name__)
 def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes: int = 0) -> Starlette:
     """The endpoint on ``slots``, whose models may still be loading.
 
-    ``max_photo_bytes`` is the largest photo that may come inside a request. Raises ``InvalidSettings`` for an endpoint without a key that others could reach.
+    ``max_photo_bytes`` is the largest photo that may come inside a request. Raises ``InvalidSettings`` for an
+    endpoint without a key that others could reach.
     """
     key = settings.key.get_secret_value()
     if not key and not _is_loopback(settings.host):

@@ -1,7 +1,7 @@
 """The placement endpoint's functions: ``init()`` loads models, ``run()`` scores one request.
 
-``run_cut_out()`` answers the smaller kind of request. ``app.py`` serves them. Read ``run`` from top to bottom: it is one
-photo's way through the endpoint.
+``run_cut_out()`` answers the smaller kind of request; ``app.py`` serves both. Read ``run`` from top to
+bottom: it is one photo's way through the endpoint.
 """
 
 import base64

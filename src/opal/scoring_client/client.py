@@ -34,9 +34,11 @@ _log = structlog.get_logger(__name__)
 class ScoringClient:
     """One per process; safe for many tasks at once.
 
-    A task that is cancelled hangs up, and what waits its turn at the endpoint is then forgotten there. At most ``2 × concurrency × instances`` requests are under way, the bound above which an Azure ML
-    online endpoint answers 429. ``deadline_s`` bounds one ``score`` call with all its tries and must stay
-    below the life of the signed URLs that travel in the request.
+    A task that is cancelled hangs up, and what waits its turn at the endpoint is then forgotten there.
+
+    At most ``2 × concurrency × instances`` requests are under way, the bound above which an Azure ML
+    online endpoint answers 429. ``deadline_s`` bounds one call with all its tries and must stay below the
+    life of the signed URLs that travel in the request.
     """
 
     def __init__(

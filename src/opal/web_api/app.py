@@ -27,6 +27,7 @@ from opal.web_api import (
     events,
     jobs,
     presets,
+    removebg,
     scenes,
     uploads,
     variants,
@@ -36,6 +37,7 @@ from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
+from opal.web_api.removebg_work import Studio
 from opal.web_api.scene_thumbnails import SceneThumbnails
 from opal.webhook_sender.sender import WebhookSender
 
@@ -68,6 +70,7 @@ def create_app(parts: Parts) -> FastAPI:
     """The application on ``parts``, which stay the caller's to close."""
     settings = parts.settings
     outgoing = Outgoing(settings.outgoing)
+    studio = Studio(parts, outgoing)
     app = build_service(
         "web-api",
         "Opal",
@@ -79,12 +82,14 @@ def create_app(parts: Parts) -> FastAPI:
             "queues": parts.queues.check,
             "blobs": parts.blobs.check,
         },
-        lifespan=lambda _app: _loops(parts, outgoing),
-        unlimited_prefix=blobs.PREFIX,
+        lifespan=lambda _app: _loops(parts, outgoing, studio),
+        # Blobs and the bodies of pictures made at once have limits of their own.
+        unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX),
         documented_models=(events.ItemChange, events.JobChange, archive.ArchiveReport, WebhookEvent),
     )
     app.state.parts = parts
     app.state.outgoing = outgoing
+    app.state.studio = studio
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
     app.state.scene_thumbnails = SceneThumbnails()
@@ -97,12 +102,14 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
+    app.include_router(removebg.router)
+    app.include_router(removebg.no_such_route())
     app.include_router(index_page(settings.blob_public_url))
     return app
 
 
 @asynccontextmanager
-async def _loops(parts: Parts, outgoing: Outgoing) -> AsyncIterator[None]:
+async def _loops(parts: Parts, outgoing: Outgoing, studio: Studio) -> AsyncIterator[None]:
     """The relay's loop for left-overs, the sweeper and the sender of webhooks live here.
 
     web-api is the part that is always on.
@@ -117,4 +124,5 @@ async def _loops(parts: Parts, outgoing: Outgoing) -> AsyncIterator[None]:
             yield
         finally:
             stop.set()
+    await studio.close()
     await outgoing.close()
