@@ -1,7 +1,6 @@
 """web-api with a placement endpoint beside it that cuts out without a network: what brings its own alpha
 keeps it, of the rest whatever is dark is the product."""
 
-import asyncio
 import base64
 import io
 import zipfile
@@ -78,7 +77,7 @@ def no_scene(_request: ScoreRequest) -> ScoreResponse:
 
 @cache
 def cut_photo(kind: str = "png", width: int = WIDTH, height: int = HEIGHT) -> bytes:
-    """A picture that brings its alpha: a block of one colour, its box ``LEFT, TOP, SUBJECT_…`` of WIDTH × HEIGHT."""
+    """A picture that brings its alpha: a block of one colour at ``LEFT``, ``TOP`` of WIDTH × HEIGHT."""
     pixels = np.zeros((height, width, 4), np.uint8)
     across, down = width / WIDTH, height / HEIGHT
     rows = slice(round(TOP * down), round((TOP + SUBJECT_HEIGHT) * down))
@@ -114,10 +113,3 @@ def unpacked(data: bytes) -> dict[str, bytes]:
 
 def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what will be true in a moment."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -27,7 +27,9 @@ from opal.web_api import (
     events,
     jobs,
     presets,
+    rembg,
     removebg,
+    removebg_improve,
     scenes,
     uploads,
     variants,
@@ -84,7 +86,7 @@ def create_app(parts: Parts) -> FastAPI:
         },
         lifespan=lambda _app: _loops(parts, outgoing, studio),
         # Blobs and the bodies of pictures made at once have limits of their own.
-        unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX),
+        unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
         documented_models=(events.ItemChange, events.JobChange, archive.ArchiveReport, WebhookEvent),
     )
     app.state.parts = parts
@@ -103,6 +105,8 @@ def create_app(parts: Parts) -> FastAPI:
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
     app.include_router(removebg.router)
+    app.include_router(removebg_improve.router)
+    app.include_router(rembg.router)
     app.include_router(removebg.no_such_route())
     app.include_router(index_page(settings.blob_public_url))
     return app

@@ -30,7 +30,7 @@ class Layout:
     subject: Box
 
 
-def lay_out(wanted: Wanted, width: int, height: int, subject: Box, limit: int) -> Layout:
+def lay_out(wanted: Wanted, width: int, height: int, subject: Box, limit: float) -> Layout:
     """Place the subject, whose box on the ``width`` x ``height`` photo is given, on its canvas.
 
     The result has at most ``limit`` pixels; it is reduced to that, and never enlarged.

@@ -140,3 +140,86 @@ ACCOUNT: Final[dict[str, Any]] = {
     },
     "openapi_extra": {"security": _SECURITY},
 }
+
+IMPROVE: Final[dict[str, Any]] = {
+    "summary": "Keep a picture for the operator to look at",
+    "response_class": Response,
+    "responses": {
+        200: {
+            "description": "It is kept under this id.",
+            "content": {
+                "application/json": {
+                    "schema": {"type": "object"},
+                    "example": {"id": "7c0f2f0e-3a52-4c3c-9f0a-0f4f3d1f9b1e"},
+                }
+            },
+        },
+        **refusals(
+            *("missing_source", "multiple_sources", "invalid_image_url", "failed_image_download"),
+            *("failed_to_read_image", "invalid_file_type", "file_too_large", "resolution_too_high"),
+            *("invalid_dimensions", "invalid_tag", "invalid_request", "improve_disabled", *KEY),
+            *("request_timeout", "rate_limit_exceeded", "too_many_requests", *ALWAYS),
+        ),
+    },
+    "openapi_extra": {
+        "security": _SECURITY,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "image_file": _FILE,
+                            **{
+                                name: {"type": "string"}
+                                for name in ("image_file_b64", "image_url", "image_filename", "tag")
+                            },
+                        },
+                    },
+                    "example": {"image_url": "https://shop.example/mug.jpg", "tag": "handles"},
+                }
+            },
+        },
+    },
+}
+_REMBG_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The picture.", "content": {"image/png": _PICTURE}},
+    **refusals(
+        *("missing_source", "multiple_sources", "invalid_image_url", "failed_image_download"),
+        *("failed_to_read_image", "invalid_file_type", "file_too_large", "resolution_too_high"),
+        *("invalid_dimensions", "unknown_foreground", "invalid_bg_color", "invalid_request"),
+        *("insufficient_credits", *KEY, "request_timeout", "rate_limit_exceeded", "too_many_requests"),
+        *ALWAYS,
+    ),
+}
+REMBG_GET: Final[dict[str, Any]] = {
+    "summary": "Remove a background, as rembg does, by address",
+    "response_class": Response,
+    "responses": _REMBG_RESPONSES,
+    "openapi_extra": {"security": _SECURITY},
+}
+REMBG_POST: Final[dict[str, Any]] = {
+    "summary": "Remove a background, as rembg does",
+    "response_class": Response,
+    "responses": _REMBG_RESPONSES,
+    "openapi_extra": {
+        "security": _SECURITY,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "file": {**_FILE, "description": "The picture."},
+                            "om": {"type": "string", "description": "true answers with the mask alone."},
+                            "bgc": {"type": "string", "description": "Ground as red,green,blue,alpha."},
+                        },
+                    },
+                    "example": {"om": "false"},
+                }
+            },
+        },
+    },
+}

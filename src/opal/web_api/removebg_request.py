@@ -3,6 +3,7 @@
 Called by ``removebg.py``. Reads text fields only; pictures are ``removebg_source.py``'s part.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
@@ -38,6 +39,10 @@ SIZES: Final[dict[str, tuple[float, float, int]]] = {
     "auto": (25.0, 10.0, 4),
 }
 """Name to the largest result in megapixels, the largest PNG, and the price in quarters of a credit."""
+_NAMES: Final = {name: name for name in SIZES}
+ORIGINAL: Final = "original"
+"""No reduction at all: rembg's way, not a value of the contract."""
+_LIMITS: Final = {**SIZES, ORIGINAL: (math.inf, math.inf, 4)}
 TYPES: Final[dict[str, str]] = {
     # Opal looks for whatever stands out; what was not said is taken for what it is made for.
     "auto": "product",
@@ -100,15 +105,18 @@ class Wanted:
     @property
     def quarters(self) -> int:
         """The price in quarters of a credit."""
-        return SIZES[self.size][2]
+        return _LIMITS[self.size][2]
 
-    def limit(self, *, png: bool) -> int:
+    def limit(self, *, png: bool) -> float:
         """Most pixels of the result."""
-        return round(SIZES[self.size][1 if png else 0] * MEGAPIXEL)
+        return _LIMITS[self.size][1 if png else 0] * MEGAPIXEL
 
 
-def read_wanted(fields: Mapping[str, str]) -> Wanted:
-    """Raises ``Refused`` with the code of the first field that is not valid; unknown fields are ignored."""
+def read_wanted(fields: Mapping[str, str], *, size: str | None = None) -> Wanted:
+    """What the fields ask for; ``size`` overrules theirs.
+
+    Raises ``Refused`` with the code of the first field that is not valid; unknown fields are ignored.
+    """
     scale = _field(fields, "scale", _read_scale, None)
     centred = (0.5, 0.5) if scale is not None else None
     roi = _field(fields, "roi", read_corners, None)
@@ -118,7 +126,7 @@ def read_wanted(fields: Mapping[str, str]) -> Wanted:
     )
     kind = _field(fields, "type", lambda text: _one_of(text, TYPES), TYPES["auto"])
     return Wanted(
-        size=_field(fields, "size", lambda text: _one_of(text, {name: name for name in SIZES}), "preview"),
+        size=size or _field(fields, "size", lambda text: _one_of(text, _NAMES), "preview"),
         type_name=None if level == "none" else kind,
         format=_field(fields, "format", lambda text: _one_of(text, FORMATS), "auto"),
         channels=_field(fields, "channels", lambda text: _one_of(text, CHANNELS), "rgba"),

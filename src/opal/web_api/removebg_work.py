@@ -50,12 +50,16 @@ class Studio:
         self.line = WaitingLine(settings.removebg)
         self._outgoing = outgoing
         photo = {"max_bytes": settings.removebg.max_bytes, "oversize": "refuse"}
-        self._limits = Limits.of(settings.photo.model_copy(update=photo))
+        self.limits = Limits.of(settings.photo.model_copy(update=photo))
         self._scoring = ScoringClient(
             settings.scoring.model_copy(update={"attempts": _TRIES}),
             deadline_s=settings.removebg.timeout_s,
             first_wait_s=_FIRST_WAIT_S,
         )
+
+    async def read(self, source: Source) -> bytes:
+        """The bytes of one of a request's pictures. Raises ``Refused``."""
+        return await source.read(self._outgoing, self.settings)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -71,8 +75,8 @@ class Studio:
         behind = background_source(body, coloured=wanted.bg_color is not None)
         try:
             async with asyncio.timeout(self.settings.timeout_s), self.line.working:
-                data = await source.read(self._outgoing, self.settings)
-                header = await asyncio.to_thread(probe, data, self._limits)
+                data = await self.read(source)
+                header = await asyncio.to_thread(probe, data, self.limits)
                 region = region_of(wanted.roi, *header.upright_size)
                 background = await self._background(behind)
                 paid_as = await asyncio.to_thread(_fingerprint, body, data)
@@ -99,9 +103,9 @@ class Studio:
     async def _background(self, behind: Source | None) -> Photo | None:
         if behind is None:
             return None
-        data = await behind.read(self._outgoing, self.settings)
+        data = await self.read(behind)
         try:
-            return await asyncio.to_thread(decode_photo, data, self._limits)
+            return await asyncio.to_thread(decode_photo, data, self.limits)
         except InvalidPhoto as error:
             told = translate(error)
             raise Refused(told.code, f"The background: {told.detail}") from error
@@ -110,7 +114,7 @@ class Studio:
         self, caller: Caller, data: bytes, region: Region | None, correlation_id: str
     ) -> tuple[Photo, Matte]:
         # The endpoint decodes the photo as well; both at the same time.
-        decoding = asyncio.create_task(asyncio.to_thread(decode_photo, data, self._limits))
+        decoding = asyncio.create_task(asyncio.to_thread(decode_photo, data, self.limits))
         try:
             request = await asyncio.to_thread(_request, caller.tenant_id, data, region)
             answer = await self._scoring.cut_out(request, correlation_id)
