@@ -38,12 +38,12 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebApi]
         yield running
 
 
-async def ask(api: WebApi, photo: bytes | None = None, **fields: str) -> httpx.Response:
+async def ask(api: WebApi, photo: bytes | None = None, /, **fields: str) -> httpx.Response:
     files = {"image_file": ("mug.png", photo if photo is not None else cut_photo())}
     return await api.client.post("/v1.0/removebg", files=files, data={"size": "auto", **fields})
 
 
-async def picture(api: WebApi, photo: bytes | None = None, **fields: str) -> Any:
+async def picture(api: WebApi, photo: bytes | None = None, /, **fields: str) -> Any:
     answer = await ask(api, photo, **fields)
     assert answer.status_code == 200, answer.text
     return pixels_of(answer.content)
@@ -250,7 +250,10 @@ async def test_a_colour_fills_the_ground(api: WebApi, text: str, colour: tuple[i
 
 
 async def test_a_background_picture_covers_the_ground(api: WebApi) -> None:
-    files = {"image_file": cut_photo(), "bg_image_file": ("bg.jpg", plain_photo("jpg", 640, 200))}
+    files = {
+        "image_file": ("mug.png", cut_photo()),
+        "bg_image_file": ("bg.jpg", plain_photo("jpg", 640, 200)),
+    }
     data = {"size": "auto", "format": "png"}
     answer = await api.client.post("/v1.0/removebg", files=files, data=data)
     pixels = pixels_of(answer.content)
@@ -368,13 +371,13 @@ async def test_a_json_body_that_is_no_request(api: WebApi, body: Any, code: str)
 
 
 async def test_two_backgrounds_are_one_too_many(api: WebApi) -> None:
-    files = {"image_file": cut_photo(), "bg_image_file": ("bg.jpg", plain_photo())}
+    files = {"image_file": ("mug.png", cut_photo()), "bg_image_file": ("bg.jpg", plain_photo())}
     answer = await api.client.post("/v1.0/removebg", files=files, data={"bg_color": "red"})
     assert await refused(answer) == (400, "multiple_bg_sources")
 
 
 async def test_a_background_that_cannot_be_read_is_refused(api: WebApi) -> None:
-    files = {"image_file": cut_photo(), "bg_image_file": ("bg.jpg", b"no picture")}
+    files = {"image_file": ("mug.png", cut_photo()), "bg_image_file": ("bg.jpg", b"no picture")}
     answer = await api.client.post("/v1.0/removebg", files=files)
     assert await refused(answer) == (400, "invalid_file_type")
     assert "background" in answer.text

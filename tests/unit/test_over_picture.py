@@ -11,7 +11,7 @@ from opal.images.watermark import watermark
 WHITE = np.full((1, 1, 3), 255, np.uint8)
 
 
-def product(alpha: int = 255) -> np.ndarray:  # type: ignore[type-arg]
+def product(alpha: int = 255) -> np.ndarray:
     """A block of one colour on nothing, 100 x 70."""
     pixels = np.zeros((70, 100, 4), np.uint8)
     pixels[20:50, 30:60] = (200, 40, 90, alpha)

@@ -12,8 +12,8 @@ from opal.web_api.removebg_values import read_corners
 SUBJECT = Box(40, 30, 80, 60)
 
 
-def laid(limit: float = 10**7, subject: Box = SUBJECT, **fields: str) -> Layout:
-    return lay_out(read_wanted(fields), 200, 160, subject, limit)
+def laid(limit: float = 10**7, /, **fields: str) -> Layout:
+    return lay_out(read_wanted(fields), 200, 160, SUBJECT, limit)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_five_hundred_pixels_are_the_widest_margin() -> None:
 
 @pytest.mark.parametrize("limit", [1, 50, 999, 8000, 31_999])
 def test_a_limit_is_never_exceeded_and_the_subject_stays_inside(limit: int) -> None:
-    for fields in ({}, {"crop": "true"}, {"scale": "90%"}):
+    for fields in (dict[str, str](), {"crop": "true"}, {"scale": "90%"}):
         found = laid(limit, **fields)
         assert found.width * found.height <= max(limit, 1)
         assert found.subject.inside(found.width, found.height)

@@ -154,7 +154,7 @@ def test_colours(text: str, colour: tuple[int, int, int, int]) -> None:
 
 @pytest.mark.parametrize("kind", walk(OpalError))
 def test_every_error_of_opals_has_words_in_the_contract(kind: type[OpalError]) -> None:
-    error = kind("x", "y") if kind is PhotoRefused else kind()  # type: ignore[call-arg]
+    error = kind("x", "y") if kind is PhotoRefused else kind()
     told = translate(error)
     assert told.code in TITLES
     assert told.title

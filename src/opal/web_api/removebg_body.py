@@ -27,6 +27,7 @@ _MOST_FILES: Final = 4
 _ROOM_FOR_FIELDS: Final = 1_000_000
 _SPOOLED: Final = 1_000_000
 _BODY_S: Final = 120.0
+_TOO_LARGE: Final = "The request is larger than its pictures may be."
 _PICTURES: Final = ("image_file_b64",)
 
 
@@ -52,6 +53,8 @@ def _readable() -> Iterator[None]:
         raise Refused("request_timeout", f"The body did not arrive within {_BODY_S:.0f} s.") from error
     except (HTTPException, MultiPartException) as error:
         said = error.detail if isinstance(error, HTTPException) else error.message
+        if said == _TOO_LARGE:
+            raise Refused("file_too_large", _TOO_LARGE) from error
         raise Refused("invalid_request", f"The form cannot be read: {said}") from error
     except (ValueError, RecursionError) as error:
         raise Refused("invalid_request", "The body cannot be read as what its Content-Type says.") from error
@@ -87,7 +90,8 @@ class _Counted(Request):
             message = await request.receive()
             received += len(message.get("body", b""))
             if received > most:
-                raise Refused("file_too_large", "The request is larger than its pictures may be.")
+                # The one exception at which the form's parser closes the files that it has begun.
+                raise MultiPartException(_TOO_LARGE)
             return message
 
         super().__init__(request.scope, receive)
@@ -100,7 +104,11 @@ def _is_json(kind: str) -> bool:
 async def _from_form(request: Request, max_bytes: int) -> Body:
     largest_field = 4 * -(-max_bytes // 3) + 1024
     form = await request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=largest_field)
-    return await asyncio.to_thread(_sorted_out, form, max_bytes)
+    try:
+        return await asyncio.to_thread(_sorted_out, form, max_bytes)
+    except Refused:
+        await form.close()
+        raise
 
 
 def _sorted_out(form: FormData, max_bytes: int) -> Body:
