@@ -43,7 +43,7 @@ async def remove_posted(request: Request) -> Response:
             body = await read_body(request, studio.line, studio.settings.max_bytes)
             try:
                 body.fields = {**request.query_params, **body.fields}
-                if "file" in body.files:
+                if "file" in body.files and "image_file" not in body.files:
                     body.files["image_file"] = body.files.pop("file")
                 return await _cut_out(request, studio, caller, body, told)
             finally:

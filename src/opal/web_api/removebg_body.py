@@ -97,6 +97,17 @@ class _Counted(Request):
         super().__init__(request.scope, receive)
 
 
+@contextmanager
+def _begun() -> Iterator[Body]:
+    """A body to be filled, whose files are closed if it is refused half-way."""
+    body = Body()
+    try:
+        yield body
+    except BaseException:
+        body.close()
+        raise
+
+
 def _is_json(kind: str) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
@@ -112,14 +123,16 @@ async def _from_form(request: Request, max_bytes: int) -> Body:
 
 
 def _sorted_out(form: FormData, max_bytes: int) -> Body:
-    body = Body()
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            # A form's file field that nobody filled in has neither name nor bytes.
-            if value.filename or value.size:
-                _add_file(body, name, value.file, max_bytes)
-        elif value:
-            _add_text(body, name, value, max_bytes)
+    with _begun() as body:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                # A form's file field that nobody filled in has neither name nor bytes.
+                if value.filename or value.size:
+                    _add_file(body, name, value.file, max_bytes)
+                else:
+                    value.file.close()
+            elif value:
+                _add_text(body, name, value, max_bytes)
     return body
 
 
@@ -127,13 +140,13 @@ def _from_json(data: bytes, max_bytes: int) -> Body:
     document = json.loads(data) if data.strip() else {}
     if not isinstance(document, dict):
         raise Refused("invalid_request", "The body must be one JSON object.")
-    body = Body()
-    for name, value in document.items():
-        text = _text(value)
-        if text is None:
-            raise Refused("invalid_request", f"{name[:40]} must be a text, a number or a truth value.")
-        if text:
-            _add_text(body, name, text, max_bytes)
+    with _begun() as body:
+        for name, value in document.items():
+            text = _text(value)
+            if text is None:
+                raise Refused("invalid_request", f"{name[:40]} must be a text, a number or a truth value.")
+            if text:
+                _add_text(body, name, text, max_bytes)
     return body
 
 
@@ -153,7 +166,11 @@ def _add_text(body: Body, name: str, text: str, max_bytes: int) -> None:
         data = _decoded(text)
         file = SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115 - the body closes it
         file.write(data)
-        _add_file(body, name, file, max_bytes)
+        try:
+            _add_file(body, name, file, max_bytes)
+        except Refused:
+            file.close()
+            raise
     else:
         body.fields[name] = text
 
