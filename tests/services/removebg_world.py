@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
@@ -113,3 +114,19 @@ def unpacked(data: bytes) -> dict[str, bytes]:
 
 def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+async def ask(api: WebApi, photo: bytes | None = None, /, **fields: str) -> httpx.Response:
+    files = {"image_file": ("mug.png", photo if photo is not None else cut_photo())}
+    return await api.client.post("/v1.0/removebg", files=files, data={"size": "auto", **fields})
+
+
+async def refused(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code; the form is the same for every error."""
+    assert answer.headers["content-type"] == "application/json"
+    document = answer.json()
+    assert set(document) == {"errors"}
+    [error] = document["errors"]
+    assert set(error) == {"title", "code", "detail"}
+    assert all(isinstance(text, str) and text for text in error.values())
+    return answer.status_code, error["code"]

@@ -4,11 +4,11 @@ Put into web-api by ``app.py``. What has no counterpart (matting thresholds, mod
 """
 
 import ipaddress
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from opal.database import picture_charges
 from opal.database.keys import require_tenant
@@ -53,19 +53,15 @@ async def remove_posted(request: Request) -> Response:
 
 
 @router.get("/api/remove", **REMBG_GET)
-async def remove_from_url(
-    request: Request,
-    url: Annotated[str, Query(description="Where the picture is.", max_length=2048)] = "",
-    om: Annotated[str, Query(description="true answers with the mask alone.", max_length=10)] = "",
-    bgc: Annotated[str, Query(description="Ground as red,green,blue,alpha; 0 to 255.", max_length=40)] = "",
-) -> Response:
+async def remove_from_url(request: Request) -> Response:
     """Cut out the picture at `url`, as `rembg s` does. One credit."""
 
     async def work(told: Told) -> Response:
         studio = studio_of(request)
         caller = await _caller(request, studio)
         with structlog.contextvars.bound_contextvars(tenant_id=caller.tenant_id), studio.line.place():
-            body = Body(fields={"image_url": url, "om": om, "bgc": bgc})
+            asked = request.query_params
+            body = Body(fields={**asked, "image_url": asked.get("url", "")})
             return await _cut_out(request, studio, caller, body, told)
 
     return await answered(work)

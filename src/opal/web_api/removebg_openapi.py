@@ -197,7 +197,17 @@ REMBG_GET: Final[dict[str, Any]] = {
     "summary": "Remove a background, as rembg does, by address",
     "response_class": Response,
     "responses": _REMBG_RESPONSES,
-    "openapi_extra": {"security": _SECURITY},
+    "openapi_extra": {
+        "security": _SECURITY,
+        "parameters": [
+            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            for name, text in (
+                ("url", "Where the picture is."),
+                ("om", "true answers with the mask alone."),
+                ("bgc", "Ground as red,green,blue,alpha; 0 to 255."),
+            )
+        ],
+    },
 }
 REMBG_POST: Final[dict[str, Any]] = {
     "summary": "Remove a background, as rembg does",
