@@ -49,10 +49,13 @@ def _folder(text: str) -> Path:
 
 @app.command()
 def process(  # noqa: PLR0917 - one parameter per option
-    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of photos.")],
-    out: Annotated[
-        Path, typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the pictures.")
+    photos: Annotated[
+        list[Path],
+        typer.Argument(help="Photos, and folders of photos; without --out the last is the pictures' folder."),
     ],
+    out: Annotated[
+        Path | None, typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the pictures.")
+    ] = None,
     scene: Annotated[
         str,
         typer.Option("--scene", help="A scene's name (see `opal scenes`), its JSON, or a .json file of it."),
@@ -73,6 +76,7 @@ def process(  # noqa: PLR0917 - one parameter per option
     Results go to OUT: <photo>/<preset>.<ext>, report.json, report.html. Exit code 1: some photos failed.
     """
     started = time.monotonic()
+    photos, out = photos_and_folder(photos, out)
     settings = load_settings()
     use_presets_of(settings.presets_folder)
     presets = resolve_presets(preset or ["square-1x1"])
@@ -88,11 +92,7 @@ def process(  # noqa: PLR0917 - one parameter per option
         backdrop=chosen.backdrop,
         signer=PictureSigner.of(settings.signing),
     )
-    if out.exists() and not out.is_dir():
-        raise InvalidInput(f"{out} is a file; --out names a folder.")
-    found = [each for each in find_photos(photos) if not each.resolve().is_relative_to(out.resolve())]
-    if not found:
-        raise InvalidInput("There are no photos in the places named.")
+    found = _photos_outside(photos, out)
     out.mkdir(parents=True, exist_ok=True)
     folder = ResultFolder(out, _recipe_key(chosen.key, recipe, settings), review_below=recipe.review_below)
     works = folder.plan(found)
@@ -108,6 +108,28 @@ def process(  # noqa: PLR0917 - one parameter per option
     _tell(report, len(works) - len(todo), out, as_json)
     if report.failures:
         raise typer.Exit(EXIT_FAILED)
+
+
+def photos_and_folder(photos: list[Path], out: Path | None) -> tuple[list[Path], Path]:
+    """What to work on and where to; without ``out`` as ``rembg p IN OUT`` has it.
+
+    Raises a usage error where nothing says which folder the pictures go to.
+    """
+    if out is not None:
+        return photos, out
+    if len(photos) < 2 or photos[-1].is_file():
+        raise typer.BadParameter("name a folder for the pictures: --out FOLDER, or a folder as the last.")
+    return photos[:-1], photos[-1]
+
+
+def _photos_outside(photos: list[Path], out: Path) -> list[Path]:
+    """The photos in the places named, results of earlier runs not among them."""
+    if out.exists() and not out.is_dir():
+        raise InvalidInput(f"{out} is a file; --out names a folder.")
+    found = [each for each in find_photos(photos) if not each.resolve().is_relative_to(out.resolve())]
+    if not found:
+        raise InvalidInput("There are no photos in the places named.")
+    return found
 
 
 def _run(
