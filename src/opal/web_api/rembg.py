@@ -1,4 +1,4 @@
-"""``/api/remove``: rembg's HTTP server, for those who ran ``rembg s``. Answers with a PNG of its size.
+"""``/api/remove``: rembg's HTTP server, for those who ran ``rembg s``. A PNG of its size.
 
 Put into web-api by ``app.py``. What has no counterpart (matting thresholds, models) is taken, without effect.
 """
