@@ -257,6 +257,34 @@ class SigningSettings(BaseSettings):
     )
 
 
+class RemoveBgSettings(BaseSettings):
+    """The remove.bg and rembg routes, which make a picture while the client waits (docs/removebg.md)."""
+
+    model_config = _group("REMOVEBG_")
+
+    max_bytes: int = Field(default=22_000_000, ge=1, description="Largest picture in a request, bytes.")
+    concurrency: int = Field(default=4, ge=1, le=64, description="Pictures that web-api works on at a time.")
+    waiting: int = Field(default=32, ge=0, le=1000, description="Requests that may wait; more are told 429.")
+    megapixels: int = Field(
+        default=60,
+        ge=50,
+        description="Megapixels that are worked on at a time, which bounds web-api's memory.",
+    )
+    rate_limit: int = Field(default=500, ge=1, description="Megapixels per minute and tenant.")
+    timeout_s: float = Field(default=120.0, gt=0, le=600, description="Longest wait for a picture.")
+    download_timeout_s: float = Field(
+        default=20.0, gt=0, le=120, description="Longest wait for an image_url."
+    )
+    open_tenant: str | None = Field(
+        default=None,
+        description="Tenant of requests to /api/remove without a key, from this machine only; unset: a key "
+        "is needed. `opal up` sets it.",
+    )
+    improve_folder: Path | None = Field(
+        default=None, description="Where POST /v1.0/improve keeps pictures; unset: it is switched off."
+    )
+
+
 class SweeperSettings(BaseSettings):
     """The sweeper, which heals what was left half-done."""
 
@@ -307,6 +335,7 @@ class Settings(BaseSettings):
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
+    removebg: RemoveBgSettings = Field(default_factory=RemoveBgSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -339,6 +368,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "webhook": WebhookSettings,
     "delivery": DeliverySettings,
     "signing": SigningSettings,
+    "removebg": RemoveBgSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,
 }

@@ -26,7 +26,16 @@ LAYERS: tuple[set[str], ...] = (
         "content_credentials",
         "report_page",
     },
-    {"worker", "outbox_relay", "webhook_sender", "delivery_sender", "sweeper", "http", "assembly"},
+    {
+        "worker",
+        "outbox_relay",
+        "webhook_sender",
+        "delivery_sender",
+        "sweeper",
+        "http",
+        "scoring_client",
+        "assembly",
+    },
     SERVICES,
     {"cli", "__main__"},
 )

@@ -19,9 +19,9 @@ from opal.export_worker.app import build_worker as build_exports
 from opal.images.decode import decode_photo
 from opal.messages.scoring_contract import ScoreMeta, ScoreRequest, ScoreResponse
 from opal.orchestrator.app import build_worker as build_jobs
-from opal.orchestrator.scoring_client import ScoringClient
 from opal.scoring.app import create_app
 from opal.scoring.model_slots import ModelSlots
+from opal.scoring_client.client import ScoringClient
 from opal.settings import ScoringSettings
 from opal.worker.health import Heartbeat
 

@@ -21,17 +21,28 @@ TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant's id.")]
 def create(
     tenant: TenantOption = "local",
     name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "command line",
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Watermarked pictures from /v1.0/removebg, free of charge.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Create a key, and the tenant when it is new. The key is shown this once."""
 
     async def work(connection: AsyncConnection) -> tuple[ApiKey, str]:
         await database_keys.ensure_tenant(connection, tenant, tenant)
-        return await database_keys.create_key(connection, tenant, name)
+        return await database_keys.create_key(connection, tenant, name, sandbox=sandbox)
 
     key, secret = in_transaction(load_settings(), work)
     if as_json:
-        print_json({"id": key.id, "tenant_id": key.tenant_id, "name": key.name, "key": secret})
+        print_json(
+            {
+                "id": key.id,
+                "tenant_id": key.tenant_id,
+                "name": key.name,
+                "sandbox": key.sandbox,
+                "key": secret,
+            }
+        )
     else:
         typer.echo(secret)
 
@@ -47,12 +58,13 @@ def list_keys(
         print_json([asdict(key) for key in found])
         return
     print_table(
-        ("id", "tenant", "name", "created", "revoked"),
+        ("id", "tenant", "name", "sandbox", "created", "revoked"),
         [
             (
                 key.id,
                 key.tenant_id,
                 key.name,
+                "yes" if key.sandbox else "",
                 f"{key.created_at:%Y-%m-%d %H:%M}",
                 f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "",
             )

@@ -99,9 +99,10 @@ def process(  # noqa: PLR0917 - one parameter per option
             if _was_given(context, name):
                 raise InvalidInput(f"With --retry the folder says how; leave out {name}.")
         out, runs = retry, to_retry(retry)
-    elif not photos or out is None:
+    elif not photos:
         raise InvalidInput("Name photos and an --out folder, or a folder to --retry.")
     else:
+        photos, out = photos_and_folder(photos, out)
         here = path_key(Path.cwd())
         presets = preset or ["square-1x1"]
         options = RunOptions(folder=here, scene=scene, placement=placement, presets=presets, seed=seed)
@@ -175,6 +176,18 @@ def _begin(options: RunOptions) -> Path:
 def _engine(settings: Settings) -> CutoutEngine:
     ensure_weights(settings)
     return load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
+
+
+def photos_and_folder(photos: list[Path], out: Path | None) -> tuple[list[Path], Path]:
+    """What to work on and where to; without ``out`` as ``rembg p IN OUT`` has it.
+
+    Raises a usage error where nothing says which folder the pictures go to.
+    """
+    if out is not None:
+        return photos, out
+    if len(photos) < 2 or photos[-1].is_file():
+        raise typer.BadParameter("name a folder for the pictures: --out FOLDER, or a folder as the last.")
+    return photos[:-1], photos[-1]
 
 
 def _run(

@@ -79,6 +79,8 @@ class Stack:
             "OPAL_SCORING_PORT": str(self.scoring_port),
             "OPAL_SCORING_URL": f"http://{LOOPBACK}:{self.scoring_port}/score",
             "OPAL_SCORING_KEY": self.scoring_key,
+            # rembg's clients know no keys, and everything here listens on loopback.
+            "OPAL_REMOVEBG_OPEN_TENANT": TENANT,
             "OPAL_WORKER_GRACE_S": str(_WORKER_GRACE_S),
             "PYTHONUNBUFFERED": "1",
             **own,

@@ -29,6 +29,8 @@ class ApiKey:
     name: str
     created_at: datetime
     revoked_at: datetime | None
+    sandbox: bool = False
+    """Makes watermarked pictures while the client waits, for nothing; refused everywhere else."""
 
 
 async def ensure_tenant(connection: AsyncConnection, tenant_id: str, name: str) -> None:
@@ -53,12 +55,14 @@ async def require_tenant(connection: AsyncConnection, tenant_id: str) -> None:
         raise NotFound(f"There is no tenant {tenant_id}.")
 
 
-async def create_key(connection: AsyncConnection, tenant_id: str, name: str) -> tuple[ApiKey, str]:
+async def create_key(
+    connection: AsyncConnection, tenant_id: str, name: str, *, sandbox: bool = False
+) -> tuple[ApiKey, str]:
     """Make a key ``opal_<id>_<secret>``; the second value is the whole key, shown only here."""
     key_id = secrets.token_hex(6)
     # 192 random bits need no slow hash: there is nothing to guess from.
     secret = secrets.token_hex(_SECRET_BYTES)
-    key = ApiKey(key_id, tenant_id, name, utc_now(), None)
+    key = ApiKey(key_id, tenant_id, name, utc_now(), None, sandbox)
     await connection.execute(
         insert(api_keys).values(
             id=key.id,
@@ -66,6 +70,7 @@ async def create_key(connection: AsyncConnection, tenant_id: str, name: str) -> 
             name=key.name,
             secret_hash=_hash(secret),
             created_at=key.created_at,
+            sandbox=key.sandbox,
         )
     )
     return key, f"opal_{key_id}_{secret}"
@@ -81,7 +86,7 @@ async def authenticate(connection: AsyncConnection, presented: str) -> ApiKey | 
         return None
     if not hmac.compare_digest(row.secret_hash, _hash(parts[2])):
         return None
-    return ApiKey(row.id, row.tenant_id, row.name, row.created_at, row.revoked_at)
+    return ApiKey(row.id, row.tenant_id, row.name, row.created_at, row.revoked_at, row.sandbox)
 
 
 async def list_keys(connection: AsyncConnection, tenant_id: str | None = None) -> list[ApiKey]:

@@ -2,7 +2,8 @@
 
 One credit per photo: held when the job is accepted, debited in the transaction that completes the
 item, released when the item fails or is cancelled before that, refunded when it fails after it. Every
-kind happens at most once per item (a unique constraint), so a repeated step changes nothing.
+kind happens at most once per item (a unique constraint), so a repeated step changes nothing. Pictures
+without an item are debited without a hold (``picture_charges.py``).
 """
 
 from collections.abc import Sequence
@@ -113,6 +114,20 @@ async def refund(connection: AsyncConnection, item: Item) -> bool:
     if not await _has(connection, item, (EntryKind.DEBIT,)):
         return False
     return await _once(connection, item, EntryKind.REFUND, amount=1, held=0)
+
+
+async def spend(connection: AsyncConnection, tenant_id: str, amount: int, note: str) -> None:
+    """Debit credits that were not held, for work that is done. Raises ``InsufficientCredits``."""
+    result = await connection.execute(
+        update(accounts)
+        .where(accounts.c.tenant_id == tenant_id, accounts.c.balance - accounts.c.held >= amount)
+        .values(balance=accounts.c.balance - amount)
+    )
+    if result.rowcount != 1:
+        left = (await balance(connection, tenant_id)).available
+        raise InsufficientCredits(f"The picture needs a credit; {left} are available.")
+    row = {"tenant_id": tenant_id, "kind": EntryKind.DEBIT, "amount": -amount, "held": 0, "note": note}
+    await connection.execute(insert(ledger).values(**row, created_at=utc_now()))
 
 
 async def balance(connection: AsyncConnection, tenant_id: str) -> Balance:

@@ -89,6 +89,8 @@ api_keys = Table(
     Column("secret_hash", String(64), nullable=False),
     _created(),
     Column("revoked_at", UtcDateTime),
+    # Makes watermarked pictures for nothing, and nothing else.
+    Column("sandbox", Boolean, nullable=False, default=False, server_default=false()),
 )
 
 jobs = Table(
@@ -232,6 +234,8 @@ accounts = Table(
     Column("tenant_id", String(64), ForeignKey("tenants.id"), primary_key=True),
     Column("balance", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
+    # Of a credit that was debited for a preview, what later previews may still use.
+    Column("prepaid_quarters", Integer, nullable=False, default=0, server_default=text("0")),
     # The last line of defence: no code path can spend what is not there.
     CheckConstraint("held >= 0 AND balance >= held", name="covered"),
 )
@@ -251,6 +255,24 @@ ledger = Table(
     UniqueConstraint("item_id", "kind"),
     Index(None, "tenant_id", "seq"),
     sqlite_autoincrement=True,
+)
+
+picture_charges = Table(
+    "picture_charges",
+    metadata,
+    _tenant(),
+    Column("request_hash", String(64), nullable=False),
+    Column("charged_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "request_hash"),
+    Index(None, "tenant_id", "charged_at"),
+)
+
+rate_windows = Table(
+    "rate_windows",
+    metadata,
+    Column("tenant_id", String(64), ForeignKey("tenants.id"), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("used", BigInteger, nullable=False),
 )
 
 outbox = Table(

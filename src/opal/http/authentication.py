@@ -46,6 +46,8 @@ async def authenticate(request: Request) -> str:
         key = await keys.authenticate(connection, presented)
     if key is None:
         raise Unauthorized
+    if key.sandbox:
+        raise Unauthorized("This is a sandbox key: it works at /v1.0 only (docs/removebg.md).")
     return key.tenant_id
 
 

@@ -13,6 +13,7 @@ TAGS: Final = (
     ("uploads", "Short-lived URLs for photos, and the word that a photo is there."),
     ("backdrops", "Pictures of your own for products to stand in."),
     ("pictures", "Finished pictures with their reports, one by one or all in one ZIP."),
+    ("remove.bg", "remove.bg's API v1.0 and rembg's server, for clients that change only the address."),
     ("webhooks", "Addresses of your own that are called when an item or a job gets somewhere."),
     ("delivery", "Folders, containers and buckets of your own that finished pictures are delivered to."),
     ("catalogue", "Scenes and presets to choose from."),

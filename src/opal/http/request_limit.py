@@ -16,12 +16,12 @@ LONGEST_ADDRESS: Final = 8192
 
 
 class RequestLimit:
-    """Answers 414 to a long address, and 413 to a body above ``max_bytes`` except under ``exempt_prefix``."""
+    """Answers 414 to a long address, and 413 to a body above ``max_bytes``, but under ``exempt_prefixes``."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, exempt_prefix: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, exempt_prefixes: tuple[str, ...] = ()) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._exempt_prefix = exempt_prefix
+        self._exempt_prefixes = exempt_prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a declared size at once, count an undeclared one."""
@@ -58,4 +58,4 @@ class RequestLimit:
         return None
 
     def _is_exempt(self, path: str) -> bool:
-        return self._exempt_prefix is not None and path.startswith(self._exempt_prefix)
+        return path.startswith(self._exempt_prefixes)

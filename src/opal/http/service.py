@@ -26,12 +26,12 @@ def build_service(
     max_body_bytes: int,
     checks: Mapping[str, Check],
     lifespan: Lifespan | None = None,
-    unlimited_prefix: str | None = None,
+    unlimited_prefixes: tuple[str, ...] = (),
     documented_models: tuple[type[BaseModel], ...] = (),
 ) -> FastAPI:
     """An application with problems, limits, correlation ids and health routes, and nothing else yet.
 
-    ``unlimited_prefix`` names the paths whose bodies the JSON limit does not concern,
+    ``unlimited_prefixes`` name the paths whose bodies the JSON limit does not concern,
     ``documented_models`` what OpenAPI should describe although no JSON body is made of it.
     """
     app = FastAPI(
@@ -48,7 +48,7 @@ def build_service(
     )
     app.state.database = database
     problem.install(app)
-    app.add_middleware(RequestLimit, max_bytes=max_body_bytes, exempt_prefix=unlimited_prefix)
+    app.add_middleware(RequestLimit, max_bytes=max_body_bytes, exempt_prefixes=unlimited_prefixes)
     app.add_middleware(RequestContext, service=service)
     app.include_router(health_routes(checks))
     complete_document(app, documented_models)

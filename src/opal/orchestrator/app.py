@@ -9,7 +9,7 @@ from opal.database.items import Stage
 from opal.items.item import Item
 from opal.messages.job_message import JobMessage
 from opal.orchestrator.process_item import BY, Means, process_item
-from opal.orchestrator.scoring_client import ScoringClient
+from opal.scoring_client.client import ScoringClient
 from opal.settings import Settings
 from opal.worker.health import Check, HealthPage, Heartbeat
 from opal.worker.item_stage import ItemStage

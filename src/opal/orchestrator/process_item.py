@@ -22,8 +22,8 @@ from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.job_message import JobMessage
 from opal.messages.scoring_contract import OutputSas, ScoreRequest, ScoreResponse
-from opal.orchestrator.scoring_client import ScoringClient
 from opal.outbox_relay import OutboxRelay
+from opal.scoring_client.client import ScoringClient
 
 _log = structlog.get_logger(__name__)
 

@@ -43,11 +43,12 @@ def digital_source_type(scene: Scene, backdrop: Photo | None = None) -> DigitalS
     (a drawing, a rendering) makes it `composite`. One that says nothing is taken for a photograph.
     """
     if isinstance(scene, BackdropScene):
-        return _on_backdrop(None if backdrop is None else backdrop.source.digital_source_type)
+        return source_type_on(None if backdrop is None else backdrop.source.digital_source_type)
     return DigitalSourceType.COMPOSITE if isinstance(scene, StudioScene) else None
 
 
-def _on_backdrop(told: str | None) -> DigitalSourceType:
+def source_type_on(told: str | None) -> DigitalSourceType:
+    """The value for a product on a picture that says `told` of itself, None where it says nothing."""
     if told is None or told in _CAPTURED:
         return DigitalSourceType.COMPOSITE_CAPTURE
     return DigitalSourceType.COMPOSITE_SYNTHETIC if told in _GENERATED else DigitalSourceType.COMPOSITE

@@ -16,7 +16,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -29,9 +29,11 @@ from opal.errors import (
     ScoringBusy,
     Unauthorized,
 )
+from opal.http.disconnect import while_connected
 from opal.http.errors import BodyTooLarge, MethodNotAllowed
 from opal.http.request_context import RequestContext
 from opal.http.server import HttpServer
+from opal.messages.cutout_contract import CutoutRequest
 from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreRequest
 from opal.scoring.model_slots import ModelsLoading, ModelSlots
 from opal.settings import ScoringSettings, Settings
@@ -56,10 +58,11 @@ _STATUS: dict[type[OpalError], int] = {
 _log = structlog.get_logger(__name__)
 
 
-def create_app(settings: ScoringSettings, slots: ModelSlots) -> Starlette:
+def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes: int = 0) -> Starlette:
     """The endpoint on ``slots``, whose models may still be loading.
 
-    Raises ``InvalidSettings`` for an endpoint without a key that others could reach.
+    ``max_photo_bytes`` is the largest photo that may come inside a request. Raises ``InvalidSettings`` for an
+    endpoint without a key that others could reach.
     """
     key = settings.key.get_secret_value()
     if not key and not _is_loopback(settings.host):
@@ -67,12 +70,16 @@ def create_app(settings: ScoringSettings, slots: ModelSlots) -> Starlette:
             f"OPAL_SCORING_KEY: needed, because {settings.host} can be reached from other machines."
         )
 
+    # Base64 is a third larger.
+    max_body_bytes = MAX_BODY_BYTES + 4 * -(-max_photo_bytes // 3)
+
     async def score(request: Request) -> Response:
         try:
             _authorize(request, key)
-            wanted = _parse(await _body(request))
-            with structlog.contextvars.bound_contextvars(job_id=wanted.job_id, item_id=wanted.item_id):
-                answer = await slots.score(wanted)
+            wanted = _parse(await _body(request, max_body_bytes))
+            answer = await while_connected(request, _answer(slots, wanted))
+        except ClientDisconnect:
+            raise
         except OpalError as error:
             return _refusal(error)
         except Exception:
@@ -105,9 +112,11 @@ def serve(settings: Settings) -> None:
     from opal.scoring import score  # noqa: PLC0415
 
     configure(settings.telemetry, "scoring")
-    slots = ModelSlots(lambda: score.init(settings), score.run, settings.scoring.concurrency)
+    slots = ModelSlots(
+        lambda: score.init(settings), score.run, settings.scoring.concurrency, score.run_cut_out
+    )
     try:
-        asyncio.run(_serve(settings.scoring, slots))
+        asyncio.run(_serve(settings, slots))
     finally:
         if slots.in_flight:
             # A network in the middle of a picture cannot be interrupted, and nobody waits for it now.
@@ -115,13 +124,21 @@ def serve(settings: Settings) -> None:
             os._exit(0)
 
 
-async def _serve(settings: ScoringSettings, slots: ModelSlots) -> None:
-    server = HttpServer(create_app(settings, slots), settings.host, settings.port)
+async def _serve(settings: Settings, slots: ModelSlots) -> None:
+    app = create_app(settings.scoring, slots, max_photo_bytes=settings.photo.max_bytes)
+    server = HttpServer(app, settings.scoring.host, settings.scoring.port)
     loading = asyncio.create_task(slots.load())
     loading.add_done_callback(lambda _task: server.stop_on_failure(slots.failure))
     await server.serve()
     if slots.failure is not None:
         raise slots.failure
+
+
+async def _answer(slots: ModelSlots, wanted: ScoreRequest | CutoutRequest) -> BaseModel:
+    if isinstance(wanted, CutoutRequest):
+        return await slots.cut_out(wanted)
+    with structlog.contextvars.bound_contextvars(job_id=wanted.job_id, item_id=wanted.item_id):
+        return await slots.score(wanted)
 
 
 def _authorize(request: Request, key: str) -> None:
@@ -132,22 +149,23 @@ def _authorize(request: Request, key: str) -> None:
         raise Unauthorized("A valid key is required: Authorization: Bearer <key>.")
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             raise BodyTooLarge
     return bytes(body)
 
 
-def _parse(body: bytes) -> ScoreRequest:
+def _parse(body: bytes) -> ScoreRequest | CutoutRequest:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidJson from error
+    kind = CutoutRequest if isinstance(document, dict) and "task" in document else ScoreRequest
     try:
-        return ScoreRequest.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"]) or "body"

@@ -1,7 +1,7 @@
-"""The placement endpoint's two functions: ``init()`` loads models, ``run()`` scores one request.
+"""The placement endpoint's functions: ``init()`` loads models, ``run()`` scores one request.
 
-``app.py`` serves them on a laptop; Azure ML calls the same two. Read ``run`` from top to bottom: it is one
-photo's way through the endpoint.
+``run_cut_out()`` answers the smaller kind of request; ``app.py`` serves both. Read ``run`` from top to
+bottom: it is one photo's way through the endpoint.
 """
 
 import base64
@@ -24,6 +24,7 @@ from opal.images.limits import Limits
 from opal.images.matte import encode_matte
 from opal.images.metadata import PictureMetadata
 from opal.images.photo import Photo
+from opal.messages.cutout_contract import CutoutRequest, CutoutResponse
 from opal.messages.scoring_contract import (
     BackdropUsed,
     ModelUsed,
@@ -41,6 +42,7 @@ from opal.placement.product import Product
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import DEFAULT_SCENE, BackdropScene, Scene, resolve_scene
 from opal.placement.upright import Upright, upright
+from opal.scoring.cut_out import cut_out
 from opal.scoring.pictures import PictureClient
 from opal.settings import Settings, load_settings
 
@@ -120,6 +122,12 @@ def run(request: ScoreRequest) -> ScoreResponse:
     if request.output_sas is not None:
         return ScoreResponse(meta=meta)
     return ScoreResponse(image_bytes_b64=_base64(scene_png), matte_bytes_b64=_base64(matte_png), meta=meta)
+
+
+def run_cut_out(request: CutoutRequest) -> CutoutResponse:
+    """Only cut a photo out. Raises InvalidInput for what the request or the photo is."""
+    assert _Endpoint.loaded is not None, "init() comes first"
+    return cut_out(request, _Endpoint.loaded.engine, _Endpoint.loaded.limits)
 
 
 def _backdrop(request: ScoreRequest, scene: Scene) -> Photo | None:

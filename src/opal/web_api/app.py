@@ -35,6 +35,9 @@ from opal.web_api import (
     presets,
     public_links,
     public_pictures,
+    rembg,
+    removebg,
+    removebg_improve,
     scenes,
     uploads,
     variants,
@@ -45,6 +48,7 @@ from opal.web_api.blob_answer import Pace
 from opal.web_api.event_tail import EventTail
 from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
+from opal.web_api.removebg_work import Studio
 from opal.web_api.scene_thumbnails import SceneThumbnails
 from opal.web_api.webhook_docs import describe_webhooks
 from opal.webhook_sender.sender import WebhookSender
@@ -81,6 +85,7 @@ def create_app(parts: Parts) -> FastAPI:
     destinations = Destinations(settings.delivery, outgoing)
     sealer = _sealer(settings)
     sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
+    studio = Studio(parts, outgoing)
     app = build_service(
         "web-api",
         "Opal",
@@ -92,12 +97,14 @@ def create_app(parts: Parts) -> FastAPI:
             "queues": parts.queues.check,
             "blobs": parts.blobs.check,
         },
-        lifespan=lambda _app: _loops(parts, outgoing, destinations, sender),
-        unlimited_prefix=blobs.PREFIX,
+        lifespan=lambda _app: _loops(parts, outgoing, destinations, sender, studio),
+        # Blobs and the bodies of pictures made at once have limits of their own.
+        unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
         documented_models=(events.ItemChange, events.JobChange, WebhookEvent),
     )
     app.state.parts = parts
     app.state.outgoing = outgoing
+    app.state.studio = studio
     app.state.destinations = destinations
     app.state.sealer = sealer
     app.state.event_tail = EventTail(parts.database)
@@ -119,6 +126,10 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
         app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
+    app.include_router(removebg.router)
+    app.include_router(removebg_improve.router)
+    app.include_router(rembg.router)
+    app.include_router(removebg.no_such_route())
     describe_webhooks(app)
     app.include_router(index_page(settings.blob_public_url))
     return app
@@ -126,7 +137,11 @@ def create_app(parts: Parts) -> FastAPI:
 
 @asynccontextmanager
 async def _loops(
-    parts: Parts, outgoing: Outgoing, destinations: Destinations, deliveries_sender: DeliverySender
+    parts: Parts,
+    outgoing: Outgoing,
+    destinations: Destinations,
+    deliveries_sender: DeliverySender,
+    studio: Studio,
 ) -> AsyncIterator[None]:
     """The relay's loop for left-overs, the sweeper and the senders of webhooks and pictures live here.
 
@@ -143,6 +158,7 @@ async def _loops(
             yield
         finally:
             stop.set()
+    await studio.close()
     await destinations.close()
     await outgoing.close()
 

@@ -1,14 +1,15 @@
 """What an answer of the placement endpoint means: a result, try again, or never.
 
-Called by ``scoring_client.py``. Azure ML answers 424 for an error of the model's own, 408 when it ran out of
+Called by ``client.py``. Azure ML answers 424 for an error of the model's own, 408 when it ran out of
 time, 429 above its queue limit, 500 and 502 to 504 for trouble of the platform.
 """
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from opal.errors import (
     NotFound,
@@ -20,7 +21,9 @@ from opal.errors import (
     Unauthorized,
 )
 from opal.http.errors import MethodNotAllowed
-from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreResponse
+from opal.messages.scoring_contract import ScoreError, ScoreErrorBody
+
+_Result = TypeVar("_Result", bound=BaseModel)
 
 AWAY: dict[int, type[OpalError]] = {429: ScoringBusy, 502: ScoringUnavailable, 503: ScoringUnavailable}
 """The endpoint or the gateway before it had no room or no instance: nobody looked at the photo."""
@@ -44,14 +47,14 @@ class TryAgain(Exception):
         self.retry_after_s = retry_after_s
 
 
-def read_answer(answer: httpx.Response) -> ScoreResponse:
-    """The result that ``answer`` carries.
+def read_answer(answer: httpx.Response, kind: type[_Result]) -> _Result:
+    """The result of that kind that ``answer`` carries.
 
     Raises ``TryAgain``, ``PhotoRefused`` (final, with the endpoint's code) or ``ScoringUnavailable``.
     """
     if answer.is_success:
         try:
-            return ScoreResponse.model_validate_json(answer.content)
+            return kind.model_validate_json(answer.content)
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in fault["loc"]) or "body"

@@ -1,9 +1,10 @@
-"""How the orchestrator asks the placement endpoint: one connection pool, a limiter, patient retries.
+"""How a service asks the placement endpoint: one connection pool, a limiter, patient retries.
 
-Called by ``process_item.py`` only. What an answer means is told by ``scoring_answer.py``.
+Called by the orchestrator and by web-api's remove.bg routes. What an answer means is told by ``answer.py``.
 """
 
 import asyncio
+from typing import TypeVar
 
 import httpx
 import structlog
@@ -16,9 +17,12 @@ from tenacity import (
 )
 
 from opal.errors import OpalError, ScoringFailed, ScoringUnavailable
+from opal.messages.cutout_contract import CutoutRequest, CutoutResponse
 from opal.messages.scoring_contract import ScoreRequest, ScoreResponse
-from opal.orchestrator.scoring_answer import TryAgain, read_answer
+from opal.scoring_client.answer import TryAgain, read_answer
 from opal.settings import ScoringSettings
+
+_Result = TypeVar("_Result", ScoreResponse, CutoutResponse)
 
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_RETRY_AFTER_S = 30.0
@@ -30,9 +34,11 @@ _log = structlog.get_logger(__name__)
 class ScoringClient:
     """One per process; safe for many tasks at once.
 
+    A task that is cancelled hangs up, and what waits its turn at the endpoint is then forgotten there.
+
     At most ``2 × concurrency × instances`` requests are under way, the bound above which an Azure ML
-    online endpoint answers 429. ``deadline_s`` bounds one ``score`` call with all its tries and must stay
-    below the life of the signed URLs that travel in the request.
+    online endpoint answers 429. ``deadline_s`` bounds one call with all its tries and must stay below the
+    life of the signed URLs that travel in the request.
     """
 
     def __init__(
@@ -65,11 +71,19 @@ class ScoringClient:
         tried and failed, or did not answer in time.
         """
         body = request.model_dump_json(exclude_none=True).encode()
+        return await self._ask(body, correlation_id, ScoreResponse)
+
+    async def cut_out(self, request: CutoutRequest, correlation_id: str) -> CutoutResponse:
+        """The matte of one photo that travels in the request itself. Raises what ``score`` raises."""
+        body = request.model_dump_json(exclude_none=True).encode()
+        return await self._ask(body, correlation_id, CutoutResponse)
+
+    async def _ask(self, body: bytes, correlation_id: str, kind: type[_Result]) -> _Result:
         try:
             async with asyncio.timeout(self._deadline_s):
                 async for attempt in self._attempts():
                     with attempt:
-                        return await self._post(body, correlation_id)
+                        return await self._post(body, correlation_id, kind)
         except TryAgain as failure:
             raise failure.error from failure
         except TimeoutError as error:
@@ -80,7 +94,7 @@ class ScoringClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _post(self, body: bytes, correlation_id: str) -> ScoreResponse:
+    async def _post(self, body: bytes, correlation_id: str, kind: type[_Result]) -> _Result:
         headers = {"Content-Type": "application/json", "X-Correlation-Id": correlation_id}
         async with self._slots:
             try:
@@ -92,7 +106,7 @@ class ScoringClient:
                 raise TryAgain(ScoringFailed(f"The endpoint did not answer in {seconds:.0f} s.")) from error
             except httpx.TransportError as error:
                 raise TryAgain(_unreachable(error)) from error
-        return read_answer(answer)
+        return read_answer(answer, kind)
 
     def _attempts(self) -> AsyncRetrying:
         return AsyncRetrying(

@@ -15,7 +15,7 @@ from tests.services.scripted_endpoint import META, Endpoint, ok, own_error, refu
 
 from opal.errors import OpalError, PhotoRefused, ScoringBusy, ScoringFailed, ScoringUnavailable
 from opal.messages.scoring_contract import OutputSas, ScoreRequest
-from opal.orchestrator.scoring_client import ScoringClient
+from opal.scoring_client.client import ScoringClient
 from opal.settings import ScoringSettings
 
 REQUEST = ScoreRequest(

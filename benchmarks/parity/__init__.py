@@ -1,0 +1,1 @@
+"""Does another service, or Opal itself, hold a contract? Asked over HTTP."""

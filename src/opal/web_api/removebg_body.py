@@ -1,0 +1,194 @@
+"""Reads a request's body in any of the contract's three forms: multipart, form, JSON.
+
+Called by ``removebg.py``. Pictures end in files without a name, not in memory, until it is their turn.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.types import Message
+
+from opal.web_api.removebg_errors import Refused
+from opal.web_api.removebg_line import WaitingLine
+
+_MOST_FIELDS: Final = 100
+_MOST_FILES: Final = 4
+_ROOM_FOR_FIELDS: Final = 1_000_000
+_SPOOLED: Final = 1_000_000
+_BODY_S: Final = 120.0
+_TOO_LARGE: Final = "The request is larger than its pictures may be."
+_PICTURES: Final = ("image_file_b64",)
+
+
+@dataclass(slots=True)
+class Body:
+    """Text fields and pictures by name. ``close`` throws the pictures away."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    files: dict[str, IO[bytes]] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Give the files' room back."""
+        for file in self.files.values():
+            file.close()
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what parsers say of a broken body into a refusal."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise Refused("request_timeout", f"The body did not arrive within {_BODY_S:.0f} s.") from error
+    except (HTTPException, MultiPartException) as error:
+        said = error.detail if isinstance(error, HTTPException) else error.message
+        if said == _TOO_LARGE:
+            raise Refused("file_too_large", _TOO_LARGE) from error
+        raise Refused("invalid_request", f"The form cannot be read: {said}") from error
+    except (ValueError, RecursionError) as error:
+        raise Refused("invalid_request", "The body cannot be read as what its Content-Type says.") from error
+
+
+async def read_body(request: Request, line: WaitingLine, max_bytes: int) -> Body:
+    """The request's fields and pictures; no picture has more than ``max_bytes``.
+
+    Raises ``Refused``; a body of no known form has no fields.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # The photo, perhaps in base64, and a background.
+    counted = _Counted(request, 4 * -(-max_bytes // 3) + max_bytes + _ROOM_FOR_FIELDS)
+    with _readable():
+        async with asyncio.timeout(_BODY_S):
+            if kind == "multipart/form-data":
+                return await _from_form(counted, max_bytes)
+            async with line.reading:
+                if kind == "application/x-www-form-urlencoded":
+                    return await _from_form(counted, max_bytes)
+                data = await counted.body()
+                return await asyncio.to_thread(_from_json, data, max_bytes) if _is_json(kind) else Body()
+
+
+class _Counted(Request):
+    """The same request, whose body may only have so many bytes."""
+
+    def __init__(self, request: Request, most: int) -> None:
+        received = 0
+
+        async def receive() -> Message:
+            nonlocal received
+            message = await request.receive()
+            received += len(message.get("body", b""))
+            if received > most:
+                # The one exception at which the form's parser closes the files that it has begun.
+                raise MultiPartException(_TOO_LARGE)
+            return message
+
+        super().__init__(request.scope, receive)
+
+
+@contextmanager
+def _begun() -> Iterator[Body]:
+    """A body to be filled, whose files are closed if it is refused half-way."""
+    body = Body()
+    try:
+        yield body
+    except BaseException:
+        body.close()
+        raise
+
+
+def _is_json(kind: str) -> bool:
+    return kind == "application/json" or kind.endswith("+json")
+
+
+async def _from_form(request: Request, max_bytes: int) -> Body:
+    largest_field = 4 * -(-max_bytes // 3) + 1024
+    form = await request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=largest_field)
+    try:
+        return await asyncio.to_thread(_sorted_out, form, max_bytes)
+    except Refused:
+        await form.close()
+        raise
+
+
+def _sorted_out(form: FormData, max_bytes: int) -> Body:
+    with _begun() as body:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                # A form's file field that nobody filled in has neither name nor bytes.
+                if value.filename or value.size:
+                    _add_file(body, name, value.file, max_bytes)
+                else:
+                    value.file.close()
+            elif value:
+                _add_text(body, name, value, max_bytes)
+    return body
+
+
+def _from_json(data: bytes, max_bytes: int) -> Body:
+    document = json.loads(data) if data.strip() else {}
+    if not isinstance(document, dict):
+        raise Refused("invalid_request", "The body must be one JSON object.")
+    with _begun() as body:
+        for name, value in document.items():
+            text = _text(value)
+            if text is None:
+                raise Refused("invalid_request", f"{name[:40]} must be a text, a number or a truth value.")
+            if text:
+                _add_text(body, name, text, max_bytes)
+    return body
+
+
+def _text(value: Any) -> str | None:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value)
+    return None
+
+
+def _add_text(body: Body, name: str, text: str, max_bytes: int) -> None:
+    if name in _PICTURES:
+        data = _decoded(text)
+        file = SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115 - the body closes it
+        file.write(data)
+        try:
+            _add_file(body, name, file, max_bytes)
+        except Refused:
+            file.close()
+            raise
+    else:
+        body.fields[name] = text
+
+
+def _add_file(body: Body, name: str, file: Any, max_bytes: int) -> None:
+    size = file.seek(0, 2) or file.tell()
+    if size > max_bytes:
+        raise Refused("file_too_large", f"{name} has {size:,} bytes; at most {max_bytes:,} are allowed.")
+    if name in body.files:
+        raise Refused("multiple_sources", f"{name} was sent twice.")
+    body.files[name] = file
+
+
+def _decoded(text: str) -> bytes:
+    """Base64 with or without line breaks, padding, and the beginning of a data URL."""
+    bare = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        letters = b"".join(bare.encode("ascii").split())
+        return base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise Refused("failed_to_read_image", "image_file_b64 is not base64.") from error

@@ -1,0 +1,84 @@
+"""The waiting line of those who wait for one picture: how many are worked on, how many may wait.
+
+Called by ``removebg.py``. Whoever is cancelled leaves the line.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from opal.settings import RemoveBgSettings
+from opal.web_api.removebg_errors import Refused
+
+_BODIES_IN_MEMORY = 4
+"""JSON and plain forms are read whole; more at a time wait for their bytes to be wanted."""
+
+
+class WaitingLine:
+    """One per process."""
+
+    def __init__(self, settings: RemoveBgSettings) -> None:
+        self._most = settings.concurrency + settings.waiting
+        self._inside = 0
+        self.working = asyncio.Semaphore(settings.concurrency)
+        """Held while one picture is fetched, cut out, made and charged."""
+        self.reading = asyncio.Semaphore(_BODIES_IN_MEMORY)
+        self._budget = _Budget(settings.megapixels)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the line, from before the body is read to the answer. Raises ``Refused`` with a 429."""
+        if self._inside >= self._most:
+            raise Refused("too_many_requests", "Too many requests are waiting; try again in a moment.")
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+    @asynccontextmanager
+    async def pixels(self, megapixels: float) -> AsyncIterator[None]:
+        """Room in memory for a picture of that size; first come, first served."""
+        taken = await self._budget.take(megapixels)
+        try:
+            yield
+        finally:
+            self._budget.give_back(taken)
+
+
+class _Budget:
+    """A semaphore with weights; what weighs more than there is takes all of it."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._free = float(most)
+        self._queue: deque[tuple[float, asyncio.Future[None]]] = deque()
+
+    async def take(self, weight: float) -> float:
+        weight = min(weight, self._most)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((weight, turn))
+        self._serve()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back(weight)
+            else:
+                self._queue.remove((weight, turn))
+                self._serve()
+            raise
+        return weight
+
+    def give_back(self, weight: float) -> None:
+        self._free += weight
+        self._serve()
+
+    def _serve(self) -> None:
+        while self._queue and self._queue[0][0] <= self._free:
+            weight, turn = self._queue.popleft()
+            if turn.cancelled():
+                continue
+            self._free -= weight
+            turn.set_result(None)

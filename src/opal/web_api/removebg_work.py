@@ -1,0 +1,152 @@
+"""One picture, from a request's body to the finished file, while the client waits.
+
+Called by ``removebg.py`` and ``rembg.py``. Read ``Studio.make`` from top to bottom: it is a picture's way.
+Nothing is queued or stored, and what is not answered is not charged.
+"""
+
+import asyncio
+import base64
+import hashlib
+from dataclasses import dataclass
+
+from opal.assembly import Parts
+from opal.errors import InvalidPhoto, ScoringFailed
+from opal.images.decode import decode_photo
+from opal.images.limits import Limits, probe
+from opal.images.matte import Matte, read_matte
+from opal.images.photo import Photo
+from opal.messages.cutout_contract import CutoutRequest, CutoutResponse, Region
+from opal.outgoing.client import Outgoing
+from opal.scoring_client.client import ScoringClient
+from opal.web_api.removebg_body import Body
+from opal.web_api.removebg_caller import Caller, Told, admit, pay
+from opal.web_api.removebg_errors import Refused, translate
+from opal.web_api.removebg_layout import region_of
+from opal.web_api.removebg_line import WaitingLine
+from opal.web_api.removebg_picture import Picture, make_picture
+from opal.web_api.removebg_request import FIELDS, MEGAPIXEL, Wanted
+from opal.web_api.removebg_source import Source, background_source, image_source
+
+# Somebody waits: the endpoint is asked again for as long as there is time, as a batch may hold it busy.
+_TRIES = 10
+_FIRST_WAIT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A picture that is paid for."""
+
+    picture: Picture
+    credits: float
+
+
+class Studio:
+    """What making pictures needs; one per process."""
+
+    def __init__(self, parts: Parts, outgoing: Outgoing) -> None:
+        settings = parts.settings
+        self.database = parts.database
+        self.settings = settings.removebg
+        self.line = WaitingLine(settings.removebg)
+        self._outgoing = outgoing
+        photo = {"max_bytes": settings.removebg.max_bytes, "oversize": "refuse"}
+        self.limits = Limits.of(settings.photo.model_copy(update=photo))
+        self._scoring = ScoringClient(
+            settings.scoring.model_copy(update={"attempts": _TRIES}),
+            deadline_s=settings.removebg.timeout_s,
+            first_wait_s=_FIRST_WAIT_S,
+        )
+
+    async def read(self, source: Source) -> bytes:
+        """The bytes of one of a request's pictures. Raises ``Refused``."""
+        return await source.read(self._outgoing, self.settings)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._scoring.close()
+
+    async def make(self, caller: Caller, body: Body, wanted: Wanted, told: Told, correlation_id: str) -> Made:
+        """Fetch, count, cut out, make, charge.
+
+        ``told`` is given the headers that any answer should carry from then on. Raises ``Refused`` and
+        ``OpalError``; nothing is charged then, nor when this is cancelled.
+        """
+        source = image_source(body)
+        behind = background_source(body, coloured=wanted.bg_color is not None)
+        try:
+            async with asyncio.timeout(self.settings.timeout_s), self.line.working:
+                data = await self.read(source)
+                header = await asyncio.to_thread(probe, data, self.limits)
+                region = region_of(wanted.roi, *header.upright_size)
+                background = await self._background(behind)
+                paid_as = await asyncio.to_thread(_fingerprint, body, data)
+                megapixels = header.width * header.height / MEGAPIXEL
+                told.headers |= await admit(
+                    self.database,
+                    caller,
+                    paid_as,
+                    quarters=wanted.quarters,
+                    megapixels=max(1, round(megapixels)),
+                    limit=self.settings.rate_limit,
+                )
+                async with self.line.pixels(megapixels):
+                    photo, matte = await self._cut_out(caller, data, region, correlation_id)
+                    picture = await asyncio.to_thread(
+                        make_picture, photo, matte, wanted, background, sandbox=caller.sandbox
+                    )
+                credits_charged = await pay(self.database, caller, paid_as, wanted.quarters, wanted.size)
+        except TimeoutError as error:
+            seconds = self.settings.timeout_s
+            raise Refused("service_unavailable", f"No picture within {seconds:g} s.") from error
+        return Made(picture, credits_charged)
+
+    async def _background(self, behind: Source | None) -> Photo | None:
+        if behind is None:
+            return None
+        data = await self.read(behind)
+        try:
+            return await asyncio.to_thread(decode_photo, data, self.limits)
+        except InvalidPhoto as error:
+            told = translate(error)
+            raise Refused(told.code, f"The background: {told.detail}") from error
+
+    async def _cut_out(
+        self, caller: Caller, data: bytes, region: Region | None, correlation_id: str
+    ) -> tuple[Photo, Matte]:
+        # The endpoint decodes the photo as well; both at the same time.
+        decoding = asyncio.create_task(asyncio.to_thread(decode_photo, data, self.limits))
+        try:
+            request = await asyncio.to_thread(_request, caller.tenant_id, data, region)
+            answer = await self._scoring.cut_out(request, correlation_id)
+            matte = await asyncio.to_thread(_matte, answer)
+            photo = await decoding
+        finally:
+            decoding.cancel()
+        if matte.shape != (photo.height, photo.width):
+            raise ScoringFailed("The matte is not of the photo's size.")
+        return photo, matte
+
+
+def _request(tenant_id: str, data: bytes, region: Region | None) -> CutoutRequest:
+    letters = base64.b64encode(data).decode("ascii")
+    return CutoutRequest(tenant_id=tenant_id, image_bytes_b64=letters, region=region)
+
+
+def _matte(answer: CutoutResponse) -> Matte:
+    try:
+        return read_matte(base64.b64decode(answer.matte_bytes_b64))
+    except (ValueError, InvalidPhoto) as error:
+        raise ScoringFailed("The endpoint's matte cannot be read.") from error
+
+
+def _fingerprint(body: Body, data: bytes) -> str:
+    """What makes two requests the same: the picture's bytes, the background, every field that counts."""
+    digest = hashlib.sha256(hashlib.sha256(data).digest())
+    behind = body.files.get("bg_image_file")
+    if behind is not None:
+        behind.seek(0)
+        digest.update(hashlib.sha256(behind.read()).digest())
+    for name in (*FIELDS, "bg_image_url"):
+        value = body.fields.get(name, "")
+        digest.update(f"{name}={len(value)}:{value};".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
