@@ -13,7 +13,7 @@ from opal.destinations.interface import Content, Destination, content_of
 from opal.destinations.opening import Destinations
 from opal.errors import StoredPictureUnusable
 from opal.outgoing.client import Outgoing
-from opal.settings import DeliverySettings, OutgoingSettings
+from opal.outgoing_settings import DeliverySettings, OutgoingSettings
 
 PIECE = bytes(range(256)) * 4096
 LARGE = 9 * len(PIECE)

@@ -40,8 +40,9 @@ from opal.errors import DestinationFailed
 from opal.items.item import Recipe, blob_path, new_id
 from opal.items.states import ItemState
 from opal.outgoing.client import Outgoing
+from opal.outgoing_settings import DeliverySettings, OutgoingSettings
 from opal.sealing import Sealer
-from opal.settings import DeliverySettings, OutgoingSettings, child_environment, load_settings
+from opal.settings import child_environment, load_settings
 
 RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
 SEALER = Sealer(["A" * 43 + "="])

@@ -18,7 +18,7 @@ from tests.unit.signing_chain import key_pem
 
 from opal.errors import AddressRefused, OutgoingFailed
 from opal.outgoing.client import Answer, Outgoing
-from opal.settings import OutgoingSettings
+from opal.outgoing_settings import OutgoingSettings
 
 ALLOW, REFUSE = (
     OutgoingSettings(private_addresses="allow"),

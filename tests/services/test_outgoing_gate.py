@@ -12,7 +12,7 @@ from tests.services.webhook_receiver import answer, listening
 
 from opal.outgoing.client import Outgoing
 from opal.outgoing.gate import Gate
-from opal.settings import OutgoingSettings
+from opal.outgoing_settings import OutgoingSettings
 
 
 @asynccontextmanager

@@ -24,7 +24,8 @@ from tests.services.removebg_world import (
     removebg_api,
 )
 
-from opal.settings import OutgoingSettings, RemoveBgSettings
+from opal.outgoing_settings import OutgoingSettings
+from opal.settings import RemoveBgSettings
 from opal.web_api import removebg_improve
 
 OPEN = RemoveBgSettings(open_tenant=TENANT)

@@ -25,7 +25,8 @@ from tests.services.removebg_world import (
 from opal.database import keys, ledger, picture_charges
 from opal.errors import NoProductFound, ScoringFailed
 from opal.messages.cutout_contract import CutoutRequest, CutoutResponse
-from opal.settings import OutgoingSettings, RemoveBgSettings
+from opal.outgoing_settings import OutgoingSettings
+from opal.settings import RemoveBgSettings
 
 
 async def ask(api: WebApi, photo: bytes | None = None, /, **fields: str) -> httpx.Response:

@@ -10,7 +10,7 @@ import pytest
 from tests.services.azure_container import ACCOUNT, KEY, SAS, azure_container
 from tests.services.http_services import WebApi, photo, running_web_api
 
-from opal.settings import DeliverySettings, OutgoingSettings
+from opal.outgoing_settings import DeliverySettings, OutgoingSettings
 
 UNKNOWN = "target_" + "0" * 24
 FOLDER = {"kind": "folder", "folder": "shop"}

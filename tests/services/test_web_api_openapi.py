@@ -22,7 +22,8 @@ from tests.services.http_services import (
 
 from opal.billing_service.app import create_app
 from opal.messages.webhook_event import EventType, WebhookEvent
-from opal.settings import DeliverySettings, OutgoingSettings, WebSettings, child_environment
+from opal.outgoing_settings import DeliverySettings, OutgoingSettings
+from opal.settings import WebSettings, child_environment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 3

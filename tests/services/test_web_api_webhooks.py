@@ -13,7 +13,7 @@ from standardwebhooks import WebhookVerificationError
 from tests.services.http_services import WebApi, photo, running_web_api
 from tests.services.webhook_receiver import OK, Receiver, answer, listening
 
-from opal.settings import OutgoingSettings, WebhookSettings
+from opal.outgoing_settings import OutgoingSettings, WebhookSettings
 
 UNKNOWN = "webhook_" + "0" * 24
 UNKNOWN_DELIVERY = "delivery_" + "0" * 24

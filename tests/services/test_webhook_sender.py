@@ -26,7 +26,8 @@ from opal.items.item import Recipe
 from opal.items.states import ItemState
 from opal.messages.webhook_event import EventType
 from opal.outgoing.client import Outgoing
-from opal.settings import OutgoingSettings, WebhookSettings, load_settings
+from opal.outgoing_settings import OutgoingSettings, WebhookSettings
+from opal.settings import load_settings
 from opal.webhook_sender.sender import WebhookSender
 
 TENANT = "acme"

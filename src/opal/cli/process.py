@@ -42,7 +42,11 @@ def _folder(text: str) -> Path:
 
 
 _PhotosArgument = Annotated[
-    list[Path] | None, typer.Argument(help="Photos, and folders of photos.", show_default=False)
+    list[Path] | None,
+    typer.Argument(
+        help="Photos, and folders of photos; without --out the last is the pictures' folder.",
+        show_default=False,
+    ),
 ]
 _OutOption = Annotated[
     Path | None, typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the pictures.")

@@ -29,8 +29,8 @@ from opal.errors import (
     StoredPictureUnusable,
     TargetSecretUnreadable,
 )
+from opal.outgoing_settings import DeliverySettings
 from opal.sealing import Sealer
-from opal.settings import DeliverySettings
 
 # What the tenant or the target is to blame for, and can mend.
 _TARGETS_FAULT = (DestinationFailed, AddressRefused, InvalidDeliveryTarget)

@@ -12,7 +12,7 @@ from opal.destinations.places import AzurePlace, FolderPlace, S3Place
 from opal.errors import DestinationFailed, InvalidDeliveryTarget
 from opal.outgoing.client import Outgoing
 from opal.outgoing.gate import Gate
-from opal.settings import DeliverySettings
+from opal.outgoing_settings import DeliverySettings
 
 _TRIAL_S = 15.0
 

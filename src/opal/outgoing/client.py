@@ -17,7 +17,7 @@ import httpx
 
 from opal.errors import AddressRefused, OutgoingFailed
 from opal.outgoing.addresses import Target, parse_target, require_allowed
-from opal.settings import OutgoingSettings
+from opal.outgoing_settings import OutgoingSettings
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to addresses; raises OSError for a name that is not known."""

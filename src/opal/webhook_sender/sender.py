@@ -17,7 +17,7 @@ from opal.database.deliveries import Due, Failed
 from opal.database.engine import Database, utc_now
 from opal.errors import AddressRefused, OpalError, OutgoingFailed
 from opal.outgoing.client import Answer, Outgoing
-from opal.settings import WebhookSettings
+from opal.outgoing_settings import WebhookSettings
 from opal.webhook_sender.schedule import retry_after, wait_after
 from opal.webhook_sender.settling import Outcome, Settling
 from opal.webhook_sender.signing import signed_headers

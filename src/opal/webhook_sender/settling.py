@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import deliveries
 from opal.database.deliveries import Due, Failed, FailurePolicy
 from opal.database.engine import Database, utc_now
-from opal.settings import WebhookSettings
+from opal.outgoing_settings import WebhookSettings
 from opal.webhook_sender.schedule import pause_after
 
 _SETTLING_S = 15.0
