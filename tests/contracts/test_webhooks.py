@@ -112,6 +112,7 @@ async def test_every_end_is_told_and_nothing_else(database: Database) -> None:
         "item_id": bad.id,
         "filename": "1.jpg",
         "sku": "SKU",
+        "public_pictures": None,
         "state": "failed",
         "review": False,
         "error": {"code": "image_corrupt", "message": "Damaged."},

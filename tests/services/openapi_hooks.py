@@ -46,7 +46,7 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
             case.path_parameters["name"] = "house-main"
             case.body["toml"] = TOML
     if case.operation.path == "/v1/scenes/{name}/thumbnail" and case.path_parameters.get("name") in SCENES:
-        # The API's own list names every scene, and each is drawn, which takes a second; drawing has own tests.
+        # The API's own list names every scene and draws each, a second apiece; drawing has own tests.
         case.path_parameters["name"] = "white"
     key = (case.headers or {}).get("idempotency-key")
     # Two examples with one key and different bodies are rightly refused; that has tests of its own.

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-import typer
 
 from opal.cli.process import photos_and_folder
+from opal.errors import InvalidInput
 
 
 def test_the_last_place_is_the_folder_unless_one_is_named(tmp_path: Path) -> None:
@@ -21,5 +21,5 @@ def test_nothing_is_written_where_nobody_said(tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     photo.touch()
     for places in ([photo], [tmp_path], [tmp_path, photo]):
-        with pytest.raises(typer.BadParameter, match="--out"):
+        with pytest.raises(InvalidInput, match="--out"):
             photos_and_folder(places, None)

@@ -77,6 +77,7 @@ _RetryOption = Annotated[
         help="Do what failed in a result folder again, as it was to be done; instead of all above.",
     ),
 ]
+_NO_FOLDER = "Name photos and an --out folder, or a folder to --retry."
 _NOT_WITH_RETRY = ("photos", "out", "scene", "placement", "preset", "seed")
 
 
@@ -104,7 +105,7 @@ def process(  # noqa: PLR0917 - one parameter per option
                 raise InvalidInput(f"With --retry the folder says how; leave out {name}.")
         out, runs = retry, to_retry(retry)
     elif not photos:
-        raise InvalidInput("Name photos and an --out folder, or a folder to --retry.")
+        raise InvalidInput(_NO_FOLDER)
     else:
         photos, out = photos_and_folder(photos, out)
         here = path_key(Path.cwd())
@@ -185,12 +186,12 @@ def _engine(settings: Settings) -> CutoutEngine:
 def photos_and_folder(photos: list[Path], out: Path | None) -> tuple[list[Path], Path]:
     """What to work on and where to; without ``out`` as ``rembg p IN OUT`` has it.
 
-    Raises a usage error where nothing says which folder the pictures go to.
+    Raises InvalidInput where nothing says which folder the pictures go to.
     """
     if out is not None:
         return photos, out
     if len(photos) < 2 or photos[-1].is_file():
-        raise typer.BadParameter("name a folder for the pictures: --out FOLDER, or a folder as the last.")
+        raise InvalidInput(_NO_FOLDER)
     return photos[:-1], photos[-1]
 
 
