@@ -34,8 +34,7 @@ class Service:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Where Python is told to keep no bytecode, each start would compile all of Opal again.
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.environment},
+                env={**os.environ, **self._compiled_once(), **self.environment},
             )
 
     def end(self, how: signal.Signals) -> None:
@@ -52,6 +51,10 @@ class Service:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process = None
+
+    def _compiled_once(self) -> dict[str, str]:
+        # A worker that is started again and again must not compile every library again.
+        return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.log.parent / "pycache")}
 
     @property
     def running(self) -> bool:

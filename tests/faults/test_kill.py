@@ -24,13 +24,9 @@ from opal.settings import BlobSettings, load_settings
 
 ITEMS = 60
 KILLS = 10
-# Small pictures: what is tried here is who has an item, not how long its pixels take.
-PRESETS = ("cutout-png", "thumbnail-webp")
+PRESETS = ("cutout-png", "story-9x16")
 GRANTED = 100
 LEASE_S = 2.0
-LATEST_DEATH_S = 0.3
-"""After the claim; about as long as an item's pictures take here, so that most deaths come before its end."""
-
 LONGEST_S = 240.0
 """For a machine that is busy with other things; a free one needs a quarter."""
 
@@ -57,7 +53,7 @@ class Storm:
             at_work = await self._has_claimed(service)
             self.while_working += at_work
             # The moment of death is what is drawn at random here; nothing is being waited for.
-            await asyncio.sleep(self.rng.uniform(0.0, LATEST_DEATH_S))
+            await asyncio.sleep(self.rng.uniform(0.0, 0.8))
             service.end(signal.SIGKILL)
             self.kills += 1
             self.killed.set()
