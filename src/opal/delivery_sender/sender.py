@@ -29,6 +29,7 @@ from opal.errors import (
     StoredPictureUnusable,
     TargetSecretUnreadable,
 )
+from opal.outgoing.sender_loop import end_within, look_until
 from opal.outgoing_settings import DeliverySettings
 from opal.sealing import Sealer
 
@@ -74,18 +75,9 @@ class DeliverySender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for what is due every ``poll_s``, and whenever a target is done, until ``stop`` is set."""
-        stopped = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                self._wake.clear()
-                await self._look()
-                woken = asyncio.create_task(self._wake.wait())
-                await asyncio.wait(
-                    {stopped, woken}, timeout=self._settings.poll_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                woken.cancel()
+            await look_until(stop, self._look, self._wake, self._settings.poll_s)
         finally:
-            stopped.cancel()
             await self.close()
 
     async def deliver_due(self) -> int:
@@ -97,11 +89,7 @@ class DeliverySender:
     async def close(self) -> None:
         """Give what is under way a moment to end; what is cut off is made again when its claim ends."""
         self._closing = True
-        if self._tasks:
-            _, cut_off = await asyncio.wait(self._tasks.values(), timeout=_GRACE_S)
-            for task in cut_off:
-                task.cancel()
-            await asyncio.gather(*cut_off, return_exceptions=True)
+        await end_within(self._tasks.values(), _GRACE_S)
 
     async def _look(self) -> None:
         try:

@@ -17,6 +17,7 @@ from opal.database.deliveries import Due, Failed
 from opal.database.engine import Database, utc_now
 from opal.errors import AddressRefused, OpalError, OutgoingFailed
 from opal.outgoing.client import Answer, Outgoing
+from opal.outgoing.sender_loop import end_within, look_until
 from opal.outgoing_settings import WebhookSettings
 from opal.webhook_sender.schedule import retry_after, wait_after
 from opal.webhook_sender.settling import Outcome, Settling
@@ -49,18 +50,9 @@ class WebhookSender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for what is due every ``poll_s``, and whenever a delivery ended, until ``stop`` is set."""
-        stopped = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                self._wake.clear()
-                await self._look()
-                woken = asyncio.create_task(self._wake.wait())
-                await asyncio.wait(
-                    {stopped, woken}, timeout=self._settings.poll_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                woken.cancel()
+            await look_until(stop, self._look, self._wake, self._settings.poll_s)
         finally:
-            stopped.cancel()
             await self.close()
 
     async def deliver_due(self) -> int:
@@ -72,11 +64,7 @@ class WebhookSender:
     async def close(self) -> None:
         """Give deliveries under way a moment to end; what is cut off is made again when its claim ends."""
         self._closing = True
-        if self._tasks:
-            _, cut_off = await asyncio.wait(self._tasks, timeout=_GRACE_S)
-            for task in cut_off:
-                task.cancel()
-            await asyncio.gather(*cut_off, return_exceptions=True)
+        await end_within(self._tasks, _GRACE_S)
         await self._settling.close()
 
     async def _look(self) -> None:
