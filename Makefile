@@ -12,7 +12,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The lock lists every package with its hashes, so pip has nothing to resolve: --no-deps.
-PIP_LOCKED := $(PIP) install --quiet --progress-bar on --no-deps --require-hashes
+# Byte code is left to COMPILE, which uses all cores.
+PIP_LOCKED := $(PIP) install --quiet --progress-bar on --no-deps --no-compile --require-hashes
+# Some packages carry files for other Pythons, which do not compile; what is needed shows when it is imported.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib src || true
 PORT ?= 8080
 DATA ?= opal-data
 TESTS ?= tests
@@ -38,8 +41,7 @@ test: $(VENV)/.dev ## Every test (TESTS=tests/unit for a part of them)
 check: $(VENV)/.dev ## Linters, format, types, import order, names
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/pytest tests/project
+	@$(BIN)/mypy & types=$$!; $(BIN)/pytest tests/project && project=0 || project=1; wait $$types && exit $$project
 
 format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
@@ -78,12 +80,15 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt requirements/n
 	@$(PIP_LOCKED) -r requirements/build.txt -r requirements/runtime.txt
 	@command -v npm >/dev/null || $(PIP_LOCKED) -r requirements/node.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q src  # five processes start at once; none should have to compile first
+	@# Five processes start at once, and the first picture is waited for: neither should have to compile first.
+	@$(COMPILE)
+	@$(BIN)/python -m opal.export_worker.warm_up
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@echo "Installing the locked requirements of tests and linters"
 	@$(PIP_LOCKED) -r requirements/dev.txt
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)-samples/.ready: requirements/samples.txt | $(BIN)/python
@@ -95,4 +100,5 @@ $(VENV)-samples/.ready: requirements/samples.txt | $(BIN)/python
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	@echo "Installing the locked requirements of the benchmarks"
 	@$(PIP_LOCKED) -r requirements/bench.txt
+	@$(COMPILE)
 	@touch $@
