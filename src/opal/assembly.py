@@ -4,6 +4,7 @@ Called by each service at start and by the command line.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from opal.blobs.folder import FolderBlobs
 from opal.blobs.interface import Blobs
@@ -16,6 +17,9 @@ from opal.queues.local import LocalQueues
 from opal.settings import Settings, runtime_dir
 from opal.sweeper import Sweeper
 
+if TYPE_CHECKING:
+    from opal.azure_identity import AzureIdentity
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -27,6 +31,8 @@ class Parts:
     blobs: Blobs
     relay: OutboxRelay
     sweeper: Sweeper
+    identity: "AzureIdentity | None" = None
+    """Who this process is in Azure; None where nothing of Azure's is used."""
 
     async def close(self) -> None:
         """Release connections; the parts cannot be used afterwards."""
@@ -34,6 +40,8 @@ class Parts:
         await self.queues.close()
         await self.blobs.close()
         await self.database.close()
+        if self.identity is not None:
+            await self.identity.close()
 
 
 def build_parts(settings: Settings) -> Parts:
@@ -41,13 +49,15 @@ def build_parts(settings: Settings) -> Parts:
     use_presets_of(settings.presets_folder)
     database = build_database(settings)
     queues = build_queues(settings)
+    identity = build_identity(settings)
     return Parts(
         settings=settings,
         database=database,
         queues=queues,
-        blobs=build_blobs(settings),
+        blobs=build_blobs(settings, identity),
         relay=OutboxRelay(database, queues),
         sweeper=Sweeper(database, queues, settings),
+        identity=identity,
     )
 
 
@@ -64,9 +74,23 @@ def build_queues(settings: Settings) -> Queues:
             return LocalQueues(file, runtime_dir(settings.data_dir), settings.queue)
 
 
-def build_blobs(settings: Settings) -> Blobs:
+def build_identity(settings: Settings) -> "AzureIdentity | None":
+    """The one credential of this process, shared by all that speak to Azure; None where none does."""
+    if settings.blob.adapter != "azure" or settings.blob.account_key is not None:
+        return None
+    # Imported here, as Azure's packages take half a second that no laptop should wait.
+    from opal.azure_identity import azure_identity  # noqa: PLC0415
+
+    return azure_identity(settings.azure)
+
+
+def build_blobs(settings: Settings, identity: "AzureIdentity | None") -> Blobs:
     """The blob implementation that the settings name."""
     match settings.blob.adapter:
         case "folder":
             signer = UrlSigner.from_file(settings.data_dir / "url-signing.key")
             return FolderBlobs(settings.data_dir / "blobs", signer, settings.blob_public_url)
+        case "azure":
+            from opal.blobs.azure_blob import AzureBlobs  # noqa: PLC0415
+
+            return AzureBlobs(settings.blob, identity)

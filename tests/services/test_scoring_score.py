@@ -46,18 +46,21 @@ async def web(tmp_path: Path) -> AsyncIterator[WebApi]:
 async def scored(web: WebApi, photo: bytes, *, inline: bool = False, **fields: Any) -> tuple[Any, str]:
     """Store a photo, ask for pictures, return the answer and the outputs' folder."""
     await web.parts.blobs.write("raw", "acme/photo", photo, content_type="image/jpeg", overwrite=True)
-    url = web.parts.blobs.signed_url
+
+    async def url(container: str, path: str, permission: Permission) -> str:
+        return (await web.parts.blobs.signed_url(container, path, permission)).url
+
     outputs = None
     if not inline:
         outputs = OutputSas(
-            scene=url("outputs", "acme/scene.png", Permission.CREATE).url,
-            matte=url("outputs", "acme/matte.png", Permission.CREATE).url,
+            scene=await url("outputs", "acme/scene.png", Permission.CREATE),
+            matte=await url("outputs", "acme/matte.png", Permission.CREATE),
         )
     request = ScoreRequest(
         tenant_id="acme",
         job_id="job",
         item_id="item",
-        input_image_sas=url("raw", "acme/photo", Permission.READ).url,
+        input_image_sas=await url("raw", "acme/photo", Permission.READ),
         output_sas=outputs,
         **fields,
     )
@@ -160,7 +163,7 @@ async def test_a_product_stands_on_the_backdrop_and_the_answer_says_on_which(web
     photo, _ = sample("soap-dispenser")
     backdrop = picture_bytes(room_codes(1000, 800))
     await web.parts.blobs.write("raw", "acme/backdrop", backdrop, content_type="image/png")
-    sas = web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ).url
+    sas = (await web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ)).url
     scene = {"kind": "backdrop", "picture": "backdrop_1", "ground": 0.85, "match": 1.0}
     answer, _ = await scored(web, photo, scene=scene, backdrop_image_sas=sas)
     meta = answer.meta
@@ -177,7 +180,7 @@ async def test_a_backdrop_at_fault_is_not_the_photos_fault(web: WebApi, fault: s
     photo, _ = sample("soap-dispenser")
     if fault == "no picture":
         await web.parts.blobs.write("raw", "acme/backdrop", b"text", content_type="image/png")
-    sas = web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ).url
+    sas = (await web.parts.blobs.signed_url("raw", "acme/backdrop", Permission.READ)).url
     with pytest.raises(BackdropUnusable):
         await scored(
             web,
@@ -195,7 +198,7 @@ async def test_faults_of_the_request_are_told_apart(web: WebApi) -> None:
         await scored(web, photo, scene="nonsense")
     with pytest.raises(InvalidScene):
         await scored(web, photo, scene={"kind": "solid", "colour": "red"})
-    missing = web.parts.blobs.signed_url("raw", "acme/nothing", Permission.READ).url
+    missing = (await web.parts.blobs.signed_url("raw", "acme/nothing", Permission.READ)).url
     request = ScoreRequest(tenant_id="acme", job_id="job", item_id="item", input_image_sas=missing)
     with pytest.raises(BlobNotFound):
         await asyncio.to_thread(score.run, request)

@@ -53,14 +53,14 @@ async def test_variants_come_with_reports_and_urls_that_work_without_a_key(api: 
 
 async def test_workers_store_and_fetch_over_the_same_urls_as_in_azure(api: WebApi) -> None:
     path = "acme/jobs/j/items/i/outputs/1-scene.png"
-    write = api.parts.blobs.signed_url("outputs", path, Permission.CREATE)
+    write = await api.parts.blobs.signed_url("outputs", path, Permission.CREATE)
     assert (write.method, write.headers) == ("PUT", {"x-ms-blob-type": "BlockBlob"})
     headers = {**write.headers, "Content-Type": "image/png"}
     stored = await api.anonymous.put(write.url, content=PICTURE, headers=headers)
     assert (stored.status_code, stored.content) == (201, b"")
     again = await api.anonymous.put(write.url, content=b"other", headers=headers)
     assert (again.status_code, again.json()["code"]) == (409, "blob_already_exists")
-    read = api.parts.blobs.signed_url("outputs", path, Permission.READ, download_name='a "b" ü.png')
+    read = await api.parts.blobs.signed_url("outputs", path, Permission.READ, download_name='a "b" ü.png')
     fetched = await api.anonymous.get(read.url)
     assert (fetched.content, fetched.headers["content-type"]) == (PICTURE, "image/png")
     assert fetched.headers["etag"] == stored.headers["etag"]

@@ -199,7 +199,7 @@ async def test_a_url_ends(api: WebApi) -> None:
     job = await api.job()
     ticket = await api.ticket(job)
     path = httpx.URL(ticket["url"]).path.removeprefix("/blobs/raw/")
-    late = api.parts.blobs.signed_url("raw", path, Permission.CREATE, timedelta(seconds=-1))
+    late = await api.parts.blobs.signed_url("raw", path, Permission.CREATE, timedelta(seconds=-1))
     answer = await api.anonymous.put(late.url, content=photo(), headers=late.headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "signature_invalid")
     assert "expired" in answer.json()["detail"]

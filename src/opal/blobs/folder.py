@@ -12,9 +12,10 @@ from typing import BinaryIO, TypeVar
 
 import structlog
 
-from opal.blobs.folder_files import FolderFiles, check_name
+from opal.blobs.folder_files import FolderFiles
 from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl
-from opal.blobs.signing import Grant, UrlSigner, attachment
+from opal.blobs.names import attachment, check_name
+from opal.blobs.signing import Grant, UrlSigner
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, PhotoTooLarge, StorageFull
 
 # Azure requires it of a PUT that creates a blob, so our own route does too: one client for both lives.
@@ -45,7 +46,7 @@ class FolderBlobs:
             if removed:
                 _log.info("blob leftovers removed", action="blobs.swept", files=removed)
 
-    def signed_url(
+    async def signed_url(
         self,
         container: str,
         path: str,

@@ -5,7 +5,6 @@ Plain blocking calls, which ``folder.py`` runs off the event loop and whose ``OS
 
 import errno
 import os
-import re
 import secrets
 import stat
 import time
@@ -14,12 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from opal.blobs.interface import CONTAINERS, BlobInfo
+from opal.blobs.interface import BlobInfo
+from opal.blobs.names import check_name
 from opal.errors import BlobExists, BlobNotFound, InvalidBlobPath
 
-# A leading dot is kept for our own files (.incoming, content types).
-_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,149}")
-_LONGEST_PATH = 1000
 _ABANDONED_AFTER_S = 24 * 3600
 
 _TYPES = {
@@ -142,13 +139,6 @@ class FolderFiles:
             file.flush()
         finally:
             self.discard(file)
-
-
-def check_name(container: str, path: str) -> None:
-    """Raise ``InvalidBlobPath`` unless ``container`` is ours and ``path`` is made of plain segments."""
-    plain = container in CONTAINERS and len(path) <= _LONGEST_PATH
-    if not plain or not all(_SEGMENT.fullmatch(segment) for segment in path.split("/")):
-        raise InvalidBlobPath
 
 
 def _no_follow(path: str, flags: int) -> int:

@@ -49,7 +49,7 @@ class Blobs(Protocol):
     Paths are relative, ``/``-separated and made by ``blob_path`` and ``backdrop_path`` in ``items/item.py``.
     """
 
-    def signed_url(
+    async def signed_url(
         self,
         container: str,
         path: str,
@@ -58,7 +58,10 @@ class Blobs(Protocol):
         *,
         download_name: str | None = None,
     ) -> SignedUrl:
-        """A URL that can create or read exactly this blob until it expires."""
+        """A URL that can create or read exactly this blob until it expires.
+
+        Awaited, as Azure's are signed with a key that is asked for every few hours.
+        """
         ...
 
     async def info(self, container: str, path: str) -> BlobInfo:

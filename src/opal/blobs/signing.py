@@ -97,17 +97,6 @@ class UrlSigner:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def attachment(download_name: str) -> str:
-    """The ``Content-Disposition`` that saves a download under ``download_name`` (RFC 6266).
-
-    The plain name is ASCII for old clients; the starred one carries every character.
-    """
-    name = "".join(letter for letter in download_name if letter.isprintable()).replace("/", "_")[:150]
-    name = name.strip() or "download"
-    plain = "".join(letter if letter.isascii() and letter not in '"\\' else "_" for letter in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
 def _create_key(path: Path) -> None:
     """Write a fresh key beside ``path`` and link it there, unless another process was faster."""
     path.parent.mkdir(parents=True, exist_ok=True)

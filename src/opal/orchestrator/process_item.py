@@ -68,21 +68,24 @@ async def sign_urls(means: Means, work: Work) -> Work:
     item, recipe = work.item, work.recipe
     assert item.raw_path is not None, "an item without a photo is never queued"
     scene_path, matte_path = (_output_path(item, name) for name in ("scene", "matte"))
-    sign = means.blobs.signed_url
     backdrop_path = await _backdrop_path(means, work)
+
+    async def sign(container: str, path: str, permission: Permission) -> str:
+        return (await means.blobs.signed_url(container, path, permission)).url
+
     request = ScoreRequest(
         tenant_id=item.tenant_id,
         job_id=item.job_id,
         item_id=item.id,
-        input_image_sas=sign("raw", item.raw_path, Permission.READ).url,
+        input_image_sas=await sign("raw", item.raw_path, Permission.READ),
         prompt=recipe.prompt,
         scene=recipe.scene,
         placement=recipe.placement,
-        backdrop_image_sas=backdrop_path and sign("raw", backdrop_path, Permission.READ).url,
+        backdrop_image_sas=backdrop_path and await sign("raw", backdrop_path, Permission.READ),
         seed=recipe.seed,
         output_sas=OutputSas(
-            scene=sign("outputs", scene_path, Permission.CREATE).url,
-            matte=sign("outputs", matte_path, Permission.CREATE).url,
+            scene=await sign("outputs", scene_path, Permission.CREATE),
+            matte=await sign("outputs", matte_path, Permission.CREATE),
         ),
     )
     return replace(work, scene_path=scene_path, matte_path=matte_path, request=request)

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from stream_zip import NO_COMPRESSION_64, ZIP_64, AsyncMemberFile, Method, async_stream_zip
 
 from opal.blobs.interface import Blobs
-from opal.blobs.signing import attachment
+from opal.blobs.names import attachment
 from opal.database import items
 from opal.database.jobs import Job
 from opal.database.variants import VariantRow, job_variants

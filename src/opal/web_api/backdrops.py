@@ -171,7 +171,7 @@ async def create_backdrop(
     require_same_tenant(tenant_id, body.tenant_id)
     async with parts.database.transaction() as connection:
         created = await backdrops.create_backdrop(connection, tenant_id, body.name)
-    signed = parts.blobs.signed_url("raw", created.raw_path, Permission.CREATE, _lifetime(parts))
+    signed = await parts.blobs.signed_url("raw", created.raw_path, Permission.CREATE, _lifetime(parts))
     response.headers["Location"] = f"/v1/backdrops/{created.id}"
     return CreatedBackdrop(
         **_view(created).model_dump(),
@@ -249,7 +249,7 @@ async def read_backdrop(parts: WebParts, tenant_id: Tenant, backdrop_id: Backdro
     """What the backdrop is, and a short-lived URL of its picture."""
     async with parts.database.read() as connection:
         found = await backdrops.tenant_backdrop(connection, tenant_id, backdrop_id)
-    return BackdropDetail(**_view(found).model_dump(), download=_download(parts, found))
+    return BackdropDetail(**_view(found).model_dump(), download=await _download(parts, found))
 
 
 @router.delete(
@@ -279,11 +279,11 @@ async def _remove_late_picture(parts: Parts, tenant_id: str, backdrop_id: str) -
         await parts.blobs.delete("raw", backdrop_path(tenant_id, backdrop_id))
 
 
-def _download(parts: Parts, backdrop: Backdrop) -> PictureDownload | None:
+async def _download(parts: Parts, backdrop: Backdrop) -> PictureDownload | None:
     if backdrop.picture is None:
         return None
     name = f"{safe_stem(backdrop.name)}.{backdrop.picture.format}"
-    signed = parts.blobs.signed_url(
+    signed = await parts.blobs.signed_url(
         "raw", backdrop.raw_path, Permission.READ, _lifetime(parts), download_name=name
     )
     return PictureDownload(url=signed.url, expires_at=signed.expires_at)

@@ -132,7 +132,7 @@ async def create_upload(parts: WebParts, tenant_id: Tenant, body: UploadRequest)
         path = _raw_path(item, upload_id)
         await note_upload(connection, item, path)
     lifetime = timedelta(seconds=parts.settings.blob.url_lifetime_s)
-    signed = parts.blobs.signed_url("raw", path, Permission.CREATE, lifetime)
+    signed = await parts.blobs.signed_url("raw", path, Permission.CREATE, lifetime)
     return UploadTicket(
         upload_id=upload_id,
         url=signed.url,

@@ -127,24 +127,25 @@ async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_
     return ItemVariants(
         item_id=item.id,
         state=item.state,
-        scene=_output(parts, item.scene_path, f"{stem}-scene"),
-        matte=_output(parts, item.matte_path, f"{stem}-matte"),
+        scene=await _output(parts, item.scene_path, f"{stem}-scene"),
+        matte=await _output(parts, item.matte_path, f"{stem}-matte"),
         variants=[
-            _variant(parts, row, stem, links.url(parts.settings.public_links_url, item, row)) for row in rows
+            await _variant(parts, row, stem, links.url(parts.settings.public_links_url, item, row))
+            for row in rows
         ],
     )
 
 
-def _output(parts: Parts, path: str | None, stem: str) -> Download | None:
+async def _output(parts: Parts, path: str | None, stem: str) -> Download | None:
     if path is None:
         return None
     name = f"{stem}.{path.rpartition('.')[2]}"
-    return _download(parts, "outputs", path, name)
+    return await _download(parts, "outputs", path, name)
 
 
-def _variant(parts: Parts, row: VariantRow, stem: str, public_url: str | None) -> VariantView:
+async def _variant(parts: Parts, row: VariantRow, stem: str, public_url: str | None) -> VariantView:
     name = f"{stem}-{row.preset}.{row.path.rpartition('.')[2]}"
-    download = _download(parts, "exports", row.path, name)
+    download = await _download(parts, "exports", row.path, name)
     return VariantView(
         url=download.url,
         expires_at=download.expires_at,
@@ -163,7 +164,7 @@ def _variant(parts: Parts, row: VariantRow, stem: str, public_url: str | None) -
     )
 
 
-def _download(parts: Parts, container: str, path: str, name: str) -> Download:
+async def _download(parts: Parts, container: str, path: str, name: str) -> Download:
     lifetime = timedelta(seconds=parts.settings.blob.url_lifetime_s)
-    signed = parts.blobs.signed_url(container, path, Permission.READ, lifetime, download_name=name)
+    signed = await parts.blobs.signed_url(container, path, Permission.READ, lifetime, download_name=name)
     return Download(url=signed.url, expires_at=signed.expires_at)
