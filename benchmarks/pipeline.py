@@ -85,8 +85,8 @@ async def opal_running(
     """The services, their parts and a client; the endpoint's process is the services' neighbour."""
     [port] = free_ports(1)
     settings = load_settings(data_dir=folder, blob=BlobSettings(public_url=f"http://127.0.0.1:{port}"))
-    await migrate(settings.database_url)
     parts = build_parts(settings)
+    await migrate(parts.database)
     async with parts.database.transaction() as connection:
         await keys.ensure_tenant(connection, "bench", "Benchmark")
         _key, secret = await keys.create_key(connection, "bench", "benchmark")

@@ -266,9 +266,9 @@ async def measure(options: Options) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="opal-memory-"))
     try:
         settings = load_settings(data_dir=folder)
-        await migrate(settings.database_url)
         parts = build_parts(settings)
         try:
+            await migrate(parts.database)
             await fill_queue(parts, options)
         finally:
             await parts.close()

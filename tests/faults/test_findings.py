@@ -45,8 +45,8 @@ class Finished:
 @pytest.fixture
 async def finished(tmp_path: Path) -> AsyncIterator[Finished]:
     settings = load_settings(data_dir=tmp_path)
-    await migrate(settings.database_url)
     parts = build_parts(settings)
+    await migrate(parts.database)
     recipe = Recipe(scene="white", placement={}, presets=(PRESET,), prompt="", seed=0)
     async with parts.database.transaction() as connection:
         await keys.ensure_tenant(connection, "acme", "Acme")

@@ -84,8 +84,8 @@ async def opal_running(data_dir: Path) -> AsyncIterator[tuple[RunningServices, P
     """web-api and both workers with short leases, the instant endpoint, and a client with a key."""
     [port] = free_ports(1)
     settings = load_settings(data_dir=data_dir, blob=BlobSettings(public_url=f"http://127.0.0.1:{port}"))
-    await migrate(settings.database_url)
     parts = build_parts(settings)
+    await migrate(parts.database)
     async with parts.database.transaction() as connection:
         await keys.ensure_tenant(connection, "acme", "Acme")
         _key, secret = await keys.create_key(connection, "acme", "kill test")

@@ -9,11 +9,28 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from opal.database import migrate as migrate_module
+from opal.database.engine import Database
 from opal.database.migrate import migrate, schema_version
 from opal.database.tables import metadata
+from opal.settings import DatabaseSettings
+
+
+def database_in(folder: Path) -> Database:
+    return Database(f"sqlite+aiosqlite:///{folder / 'opal.sqlite'}", DatabaseSettings())
+
+
+# For a process of its own: the folder is its argument.
+MIGRATE = """
+import asyncio, sys
+from pathlib import Path
+from opal.database.engine import Database
+from opal.database.migrate import migrate
+from opal.settings import DatabaseSettings
+
+asyncio.run(migrate(Database(f"sqlite+aiosqlite:///{sys.argv[1]}/opal.sqlite", DatabaseSettings())))
+"""
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -21,27 +38,25 @@ def differences(connection: Connection) -> list[Any]:
 
 
 async def test_migrations_equal_the_tables(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
-    await migrate(url)
-    engine = create_async_engine(url)
-    async with engine.connect() as connection:
+    database = database_in(tmp_path)
+    await migrate(database)
+    async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
-    await engine.dispose()
+    await database.close()
 
 
 async def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
-    command = f"import asyncio; from opal.database.migrate import migrate; asyncio.run(migrate({url!r}))"
-    children = [await asyncio.create_subprocess_exec(sys.executable, "-c", command) for _ in range(3)]
+    command = (sys.executable, "-c", MIGRATE, str(tmp_path))
+    children = [await asyncio.create_subprocess_exec(*command) for _ in range(3)]
     assert [await child.wait() for child in children] == [0, 0, 0]
-    present, newest = await schema_version(url)
+    present, newest = await schema_version(database_in(tmp_path))
     assert present == newest
 
 
 async def test_the_newest_revision_is_alembics_head_and_each_comes_after_the_one_before(
     tmp_path: Path,
 ) -> None:
-    _, newest = await schema_version(f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}")
+    _, newest = await schema_version(database_in(tmp_path))
     scripts = ScriptDirectory(str(Path(migrate_module.__file__).parent / "migrations"))
     assert scripts.get_heads() == [newest]
     numbers = [script.revision for script in scripts.walk_revisions()]
@@ -49,11 +64,7 @@ async def test_the_newest_revision_is_alembics_head_and_each_comes_after_the_one
 
 
 async def test_a_database_that_is_up_to_date_is_told_by_one_query(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
-    await migrate(url)
-    command = (
-        "import asyncio, sys\nfrom opal.database.migrate import migrate\n"
-        f"asyncio.run(migrate({url!r}))\nsys.exit('alembic' in sys.modules)"
-    )
-    child = await asyncio.create_subprocess_exec(sys.executable, "-c", command)
+    await migrate(database_in(tmp_path))
+    told = MIGRATE + "sys.exit('alembic' in sys.modules)"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", told, str(tmp_path))
     assert await child.wait() == 0

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from opal.assembly import Parts, build_parts
 from opal.database import delivery_plan, items, keys, ledger, variants
+from opal.database.engine import Database
 from opal.database.migrate import migrate
 from opal.database.variants import VariantRow
 from opal.fidelity import Fidelity
@@ -215,10 +216,13 @@ _TEMPLATE: list[Path] = []
 
 async def migrated(settings: Settings) -> None:
     """Give the data folder an empty database; the migrations themselves run once per test process."""
+    if settings.database.url is not None:
+        return  # PostgreSQL's was made of a template as well
     if not _TEMPLATE:
         folder = Path(tempfile.mkdtemp(prefix="opal-template-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        await migrate(load_settings(data_dir=folder).database_url)
+        template = f"sqlite+aiosqlite:///{folder / 'opal.sqlite'}"
+        await migrate(Database(template, settings.database))
         _TEMPLATE.append(folder / "opal.sqlite")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     shutil.copy(_TEMPLATE[0], settings.data_dir / "opal.sqlite")

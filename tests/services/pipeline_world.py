@@ -149,9 +149,9 @@ class World:
 async def world_in(folder: Path, **settings: Any) -> AsyncIterator[World]:
     """A world with one tenant that has ``GRANTED`` credits."""
     loaded = load_settings(data_dir=folder, **settings)
-    await migrate(loaded.database_url)
     parts = build_parts(loaded)
     try:
+        await migrate(parts.database)
         async with parts.database.transaction() as connection:
             await keys.ensure_tenant(connection, TENANT, "Acme")
             await ledger.grant(connection, TENANT, GRANTED)

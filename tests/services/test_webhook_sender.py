@@ -363,7 +363,7 @@ async def test_the_loop_outlives_a_database_that_is_not_ready(tmp_path: Path, re
     )
     async with running(late.sender()):
         await asyncio.sleep(0.2)
-        await migrate(settings.database_url)
+        await migrate(late.database)
         async with late.database.transaction() as connection:
             await keys.ensure_tenant(connection, TENANT, "Acme")
             await ledger.grant(connection, TENANT, 10)

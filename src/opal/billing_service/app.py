@@ -7,9 +7,8 @@ import asyncio
 
 from fastapi import FastAPI
 
-from opal.assembly import build_database
+from opal.assembly import open_database
 from opal.database.engine import Database
-from opal.database.migrate import migrate
 from opal.http.credits import router as credits_router
 from opal.http.server import run_server
 from opal.http.service import build_service
@@ -24,13 +23,9 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    await migrate(settings.database_url)
-    database = build_database(settings)
-    try:
+    async with open_database(settings) as database:
         app = create_app(database, settings.web)
         await run_server(app, settings.web.host, settings.web.billing_port)
-    finally:
-        await database.close()
 
 
 def create_app(database: Database, settings: WebSettings) -> FastAPI:

@@ -42,7 +42,9 @@ from opal.settings import BlobSettings
 # Azure requires it of a PUT that creates a blob.
 _CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}
 _BLOCK = 4 << 20
-"""Bytes per block of an upload and per request of a download; a blob that fits into one is one request."""
+"""Bytes of a stream that are fetched and held at a time."""
+_ONE_REQUEST = 64 << 20
+"""Bytes up to which a blob is written or read by one request; more goes in blocks of this size, staged."""
 _TRANSFERS = 2
 """Blocks of one blob on their way at a time."""
 _SKEW = timedelta(minutes=5)
@@ -82,10 +84,10 @@ class AzureBlobs:
             retry_policy=retry,
             connection_timeout=5,
             read_timeout=self._timeout_s,
-            max_single_put_size=_BLOCK,
-            max_block_size=_BLOCK,
-            max_single_get_size=_BLOCK,
-            max_chunk_get_size=_BLOCK,
+            max_single_put_size=_ONE_REQUEST,
+            max_block_size=_ONE_REQUEST,
+            max_single_get_size=_ONE_REQUEST,
+            max_chunk_get_size=_ONE_REQUEST,
             **self._transport,
         )
 
@@ -147,27 +149,27 @@ class AzureBlobs:
     async def stream(self, container: str, path: str, chunk_size: int = 1 << 20) -> AsyncIterator[bytes]:
         """The blob's bytes in pieces, all of one version; ``BlobNotFound`` once it is replaced meanwhile.
 
-        There is no time limit on the whole, as a slow reader is no fault of the store; each request has one.
+        There is no time limit on the whole, as a slow reader is no fault of the store; each block has one.
         """
-        blob = self._blob(container, path)
-        with _translated():
-            async for block in (await blob.download_blob()).chunks():
-                for start in range(0, len(block), chunk_size):
-                    yield block[start : start + chunk_size]
+        found = await self.info(container, path)
+        for start in range(0, found.size, _BLOCK):
+            block = await self.read(container, path, start=start, length=_BLOCK, etag=found.etag)
+            for piece in range(0, len(block), chunk_size):
+                yield block[piece : piece + chunk_size]
 
     async def write(
         self, container: str, path: str, data: bytes, *, content_type: str, overwrite: bool = False
     ) -> BlobInfo:
         """Store ``data`` whole or not at all; ``BlobExists`` unless ``overwrite``.
 
-        More than a block is staged in blocks, which become the blob in one step. A try whose answer got lost
-        is followed by one that finds the blob there: the mark in its metadata tells that it is ours.
+        A large one is staged in blocks, which become the blob in one step. A try whose answer got lost is
+        followed by one that finds the blob there: the mark in its metadata tells that it is ours.
         """
         blob = self._blob(container, path)
         mark = secrets.token_hex(16)
         async with self._deadline():
             try:
-                await blob.upload_blob(
+                stored = await blob.upload_blob(
                     data,
                     overwrite=overwrite,
                     content_settings=ContentSettings(content_type=content_type),
@@ -179,7 +181,7 @@ class AzureBlobs:
                 if found.metadata.get(_MARK) != mark:
                     raise BlobExists from error
                 return _info(found)
-            return _info(await blob.get_blob_properties())
+        return BlobInfo(len(data), stored["etag"].strip('"'), content_type, stored["last_modified"])
 
     async def delete(self, container: str, path: str) -> None:
         """Remove the blob if it is there."""

@@ -6,8 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from opal.assembly import build_database
-from opal.database.migrate import migrate
+from opal.assembly import open_database
 from opal.settings import Settings
 
 T = TypeVar("T")
@@ -20,10 +19,5 @@ def in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awaitab
 
 async def in_transaction_async(settings: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
     """The same, for callers that have an event loop already."""
-    await migrate(settings.database_url)
-    database = build_database(settings)
-    try:
-        async with database.transaction() as connection:
-            return await work(connection)
-    finally:
-        await database.close()
+    async with open_database(settings) as database, database.transaction() as connection:
+        return await work(connection)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyvips
 import typer
 
+from opal.assembly import open_database
 from opal.cli.main import EXIT_FAILED
 from opal.cli.ports import is_free
 from opal.cli.terminal import JsonOption, command_app, out, print_json
@@ -132,9 +133,14 @@ def _database(settings: Settings) -> Finding:
     sqlite = settings.data_dir.absolute() / "opal.sqlite"
     if settings.database.url is None and not sqlite.exists():
         return Finding("database", True, f"none yet; `opal up` makes {sqlite}", required=False)
-    present, newest = asyncio.run(schema_version(settings.database_url))
+    present, newest = asyncio.run(_schema(settings))
     found = f"schema {present}, newest {newest}"
     return Finding("database", present == newest, found, "Run `opal migrate`.", False)
+
+
+async def _schema(settings: Settings) -> tuple[str | None, str]:
+    async with open_database(settings, migrated=False) as database:
+        return await schema_version(database)
 
 
 def _signing(settings: Settings) -> Finding:

@@ -4,8 +4,8 @@ import asyncio
 
 import typer
 
+from opal.assembly import open_database
 from opal.cli.terminal import JsonOption, command_app, print_json
-from opal.database.migrate import migrate as apply_migrations
 from opal.database.migrate import schema_version
 from opal.settings import load_settings
 
@@ -15,11 +15,11 @@ app = command_app()
 @app.command()
 def migrate(as_json: JsonOption = False) -> None:
     """Bring the database to the newest schema; does nothing when it is there already."""
-    url = load_settings().database_url
+    settings = load_settings()
 
     async def work() -> tuple[str | None, str | None]:
-        await apply_migrations(url)
-        return await schema_version(url)
+        async with open_database(settings) as database:
+            return await schema_version(database)
 
     present, newest = asyncio.run(work())
     if as_json:

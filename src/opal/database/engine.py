@@ -1,20 +1,30 @@
 """Connections and transactions, the same on SQLite and PostgreSQL."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, event, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from opal.errors import DependencyError, StorageFull
 from opal.settings import DatabaseSettings
 
+Password: TypeAlias = Callable[[], Awaitable[str]]
+"""Asked for each new connection: a managed identity's is a token that ends."""
+
 _READ_ONLY = "opal_read_only"
+
+# PostgreSQL, Appendix A: classes of connection exception, transaction rollback, insufficient resources,
+# operator intervention (a statement's time limit, a server that stops) and system error.
+_PG_PASSING = {"08", "40", "53", "57", "58"}
+_PG_DISK_FULL = "53100"
 
 
 class DatabaseUnavailable(DependencyError):
@@ -30,27 +40,38 @@ def utc_now() -> datetime:
 
 
 class Database:
-    """One engine per process.
+    """One engine per process; ``password`` takes the place of one in the ``url``.
 
     ``transaction()`` writes: on SQLite it takes the write lock at once (``BEGIN IMMEDIATE``), so that a
     read followed by a write never fails half-way because another process wrote in between.
     """
 
-    def __init__(self, url: str, settings: DatabaseSettings) -> None:
+    def __init__(self, url: str, settings: DatabaseSettings, password: Password | None = None) -> None:
         self.url = url
+        self._settings = settings
+        self._password = password
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        if self.is_sqlite and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {"pool_size": settings.pool_size}
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": settings.busy_timeout_s}
-        else:
-            options["pool_pre_ping"] = True
-        self.engine = create_async_engine(url, **options)
-        if self.is_sqlite:
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            waits = {"timeout": settings.busy_timeout_s}
+            self.engine = create_async_engine(url, pool_size=settings.pool_size, connect_args=waits)
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            self.engine = create_async_engine(
+                url,
+                pool_size=settings.pool_size,
+                pool_timeout=settings.connect_timeout_s,
+                pool_pre_ping=True,
+                connect_args=self._connect_arguments(_limits(settings)),
+            )
+
+    def engine_for_migrations(self) -> AsyncEngine:
+        """A connection at a time, without time limits and without our way of beginning transactions."""
+        arguments = {} if self.is_sqlite else self._connect_arguments({})
+        return create_async_engine(self.url, poolclass=NullPool, connect_args=arguments)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -68,6 +89,14 @@ class Database:
                 async with connection.begin():
                     yield connection
 
+    def _connect_arguments(self, server_settings: dict[str, str]) -> dict[str, Any]:
+        """Of asyncpg, which asks for the password at each new connection."""
+        arguments: dict[str, Any] = {
+            "timeout": self._settings.connect_timeout_s,
+            "server_settings": {"application_name": "opal", **server_settings},
+        }
+        return arguments if self._password is None else {**arguments, "password": self._password}
+
     async def check(self) -> None:
         """Return when the database answers and has its tables, else raise ``DatabaseUnavailable``."""
         async with self.read() as connection:
@@ -78,22 +107,39 @@ class Database:
         await self.engine.dispose()
 
 
+def _limits(settings: DatabaseSettings) -> dict[str, str]:
+    """What the server itself ends: a statement that hangs, and a transaction that its process forgot."""
+    longest = f"{settings.statement_timeout_s * 1000:.0f}"
+    return {"statement_timeout": longest, "idle_in_transaction_session_timeout": longest}
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn the driver's connection faults into ours; a broken rule (IntegrityError) stays what it is."""
+    """Turn the driver's passing faults into ours; what is wrong for good stays what it is."""
     try:
         yield
-    except (OperationalError, InterfaceError, OSError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:
         if _disk_full(error):
             raise StorageFull("The disk of the database has no space left.") from error
+        if not _unavailable(error):
+            raise
         raise DatabaseUnavailable(str(error).splitlines()[0]) from error
 
 
 def _disk_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return StorageFull.caused(error)
-    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_FULL
+    cause = getattr(error, "orig", None)
+    code: int = getattr(cause, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == _PG_DISK_FULL
+
+
+def _unavailable(error: Exception) -> bool:
+    """Whether the same may work later; a broken rule (IntegrityError) or a wrong statement will not."""
+    if not isinstance(error, DBAPIError) or isinstance(error, OperationalError | InterfaceError):
+        return True
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in _PG_PASSING
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

