@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from opal.errors import InvalidPreset, UnknownPreset
-from opal.marketplaces.presets import Preset, load_presets, read_presets, resolve_presets, use_presets_of
+from opal.marketplaces.presets import (
+    Preset,
+    Rule,
+    load_presets,
+    read_presets,
+    resolve_presets,
+    use_presets_of,
+)
 
 GOOD = """
 channel = "shop"
@@ -41,10 +48,11 @@ def test_the_shipped_presets_are_those_of_the_documentation() -> None:
 
 @pytest.mark.parametrize("preset", load_presets().values(), ids=lambda preset: preset.name)
 def test_a_shipped_preset_asks_for_what_its_rules_allow(preset: Preset) -> None:
-    limits = {rule.rule: rule for rule in preset.rules if rule.level == "required"}
+    limits: dict[str, Rule] = {rule.rule: rule for rule in preset.rules if rule.level == "required"}
     if preset.width is not None:
-        assert limits["width"].equals == preset.width
-        assert limits["height"].equals == preset.height
+        # At most, where a byte budget may take pixels down to the channel's own least size.
+        for rule, side in (("width", preset.width), ("height", preset.height)):
+            assert side in {limits[rule].equals, limits[rule].maximum}
     if "fill_share" in limits and limits["fill_share"].minimum is not None:
         assert preset.fill is not None
         assert preset.fill >= limits["fill_share"].minimum
@@ -113,6 +121,21 @@ def test_what_a_preset_promises_is_a_rule_unless_it_states_its_own(tmp_path: Pat
     ]
     assert {rule.rule: rule.equals for rule in rules}["height"] == 800
     assert {rule.rule: rule.maximum for rule in rules}["upscaling"] == 1.0
+
+
+def test_a_byte_budget_leaves_the_size_open_down_to_a_stated_least(tmp_path: Path) -> None:
+    for rule, limits in (
+        ('rule = "width", minimum = 500, equals = 800, authority = "own"', {"width": 800, "height": None}),
+        ('rule = "shortest_side", minimum = 500', {"width": None, "height": None}),
+        ('rule = "shortest_side", minimum = 500, level = "advised"', {"width": 800, "height": 800}),
+    ):
+        budget = 'format = "jpeg"\nmax_bytes = 9'
+        stated = GOOD.replace('rule = "width", equals = 800, authority = "own"', rule)
+        (tmp_path / "shop.toml").write_text(stated.replace('format = "jpeg"', budget))
+        rules: dict[str, Rule] = {each.rule: each for each in read_presets(tmp_path)["shop-main"].rules}
+        assert {side: rules[side].equals for side in ("width", "height")} == limits
+        for side, exact in limits.items():
+            assert exact is not None or rules[side].maximum == 800
 
 
 def test_two_files_cannot_define_one_preset(tmp_path: Path) -> None:
