@@ -120,11 +120,13 @@ def _options(
                 "Q": quality,
                 "lossless": lossless,
                 "compression": "av1",
-                "effort": 4,
+                # Effort 4 takes four times as long, for 5 %.
+                "effort": 3,
                 "subsample_mode": subsample,
             }
         case "tiff":
-            return {"compression": "deflate", "predictor": "horizontal"}
+            # Level 3 for the same reason: a quarter of the default's time, for 7 %.
+            return {"compression": "deflate", "predictor": "horizontal", "level": 3}
 
 
 @cache
