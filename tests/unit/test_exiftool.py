@@ -44,12 +44,15 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     assert signer is not None
     metadata = PictureMetadata(software="Opal", digital_source_type=SOURCE_TYPE, title=TITLE)
     codes = np.full((40, 50, 3), 90, np.uint8)
-    made = {output: (output, encode(codes, output, dpi=300, metadata=metadata)) for output in FORMATS}
+    made: dict[str, tuple[OutputFormat, bytes]] = {
+        output: (output, encode(codes, output, dpi=300, metadata=metadata)) for output in FORMATS
+    }
     small = encode(
         *(codes, "jpeg", 70), dpi=300, chroma="4:2:0", progressive=True, effort="small", metadata=metadata
     )
+    made["jpeg of a byte budget"] = ("jpeg", small)
     files: dict[tuple[str, bool], Path] = {}
-    for way, (output, data) in {**made, "jpeg of a byte budget": ("jpeg", small)}.items():
+    for way, (output, data) in made.items():
         for signed in (False, True):
             file = folder / f"{'signed' if signed else 'plain'} {way}.{EXTENSION[output]}"
             file.write_bytes(signer.sign(data, output, MAKING) if signed else data)
