@@ -66,7 +66,7 @@ def fixed(
         (Rule(rule="aspect_ratio", equals=1.0), "ground laid around the product; the photo has 70 × 84"),
         (Rule(rule="format", equals="jpeg"), "converted from png"),
         (Rule(rule="extension", equals=True), "named .jpg; the photo is mug.jpg"),
-        (Rule(rule="colour_space", equals="srgb"), "converted to sRGB from "),
+        (Rule(rule="colour_space", equals="srgb"), "converted to sRGB from sP3C"),
         (Rule(rule="background_border", equals="255,255,255"), "background replaced by pure white; in the"),
         (Rule(rule="background_outside", equals="255,255,255"), "background replaced by pure white; in the"),
         (Rule(rule="fill_share", minimum=0.8), "product placed anew; in the photo it is 0.5"),

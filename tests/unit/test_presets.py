@@ -90,6 +90,21 @@ def test_rules_inherit_the_files_source_unless_they_name_their_own(tmp_path: Pat
         ('ground = "white"', 'ground = "white"\nmax_bytes = 9\nmin_bytes = 10', "`min_bytes` is above"),
         ('ground = "white"', 'ground = "white"\nwidth = 20000', "shop.toml: not valid TOML"),
         ("width = 800", "width = nan", "presets.0.width: "),
+        (
+            'ground = "white"',
+            'ground = "white"\nmax_bytes = 0',
+            "presets.0.max_bytes: Input should be greater",
+        ),
+        (
+            'ground = "white"',
+            'ground = "white"\neffort = "huge"',
+            "presets.0.effort: Input should be 'quick'",
+        ),
+        (
+            'ground = "white"',
+            'ground = "white"\nchroma = "4:2:2"',
+            "presets.0.chroma: Input should be '4:4:4'",
+        ),
         ("minimum = 0.8", "minimum = 0.8, maximum = 0.5", "presets.0.rules.0: a rule's `minimum` is above"),
         ("[[presets]]", "[[presets", "shop.toml: not valid TOML"),
         ('source = "https://shop.example/images"\n', "", "needs `source` and `checked`"),

@@ -164,6 +164,11 @@ def _alpha(change: _Change) -> str:
     return "background removed" if change.after else "transparency laid on the ground"
 
 
+def _colour_space(change: _Change) -> str:
+    model = {"b-w": "grey", "grey16": "grey", "cmyk": "CMYK"}.get(str(change.before), change.before)
+    return f"converted to sRGB from {model}"
+
+
 def _place(change: _Change) -> str:
     return f"product placed anew; in the photo it is {change.before}"
 
@@ -181,7 +186,7 @@ _WORDS: Mapping[RuleName, _Words] = {
     "format": lambda change: f"converted from {change.before}",
     "extension": lambda change: f"named .{change.preset.extension}; the photo is {change.source.name}",
     "bytes": lambda change: f"encoded anew; the photo's file has {change.before:,} bytes",
-    "colour_space": lambda change: f"converted to sRGB from {change.before}",
+    "colour_space": _colour_space,
     "bits_per_channel": lambda change: f"stored anew; the photo has {change.before} bits",
     "frames": lambda change: f"one picture of {change.before}",
     "has_alpha": _alpha,
