@@ -11,8 +11,8 @@ from tests.unit.photo_files import image
 from opal.images.decode import decode_photo
 from opal.images.finished import FinishedPicture
 from opal.marketplaces.compliance import check
-from opal.marketplaces.fixes import AsPhotographed, Made, with_fixes
-from opal.marketplaces.measurements import Placed
+from opal.marketplaces.fixes import UNTOLD, WORDS, AsPhotographed, Made, with_fixes
+from opal.marketplaces.measurements import MEASUREMENTS, Placed
 from opal.marketplaces.presets import Preset, Rule, load_presets
 
 SIDE = 200
@@ -96,6 +96,10 @@ def test_what_the_photo_breaks_and_the_picture_keeps_is_said(rule: Rule, said: s
 )
 def test_what_was_whole_or_still_is_broken_is_not_called_mended(rule: Rule) -> None:
     assert fixed(photo(), rule) == [None]
+
+
+def test_every_rule_has_its_words() -> None:
+    assert set(WORDS) | UNTOLD == set(MEASUREMENTS)
 
 
 def test_a_white_ground_of_the_photos_own_is_left_out() -> None:

@@ -19,7 +19,7 @@ from opal.marketplaces.compliance import RuleResult
 from opal.marketplaces.measurements import MEASUREMENTS, Look, Measured, NotJudged, Placed
 from opal.marketplaces.presets import Limit, Preset, Rule, RuleName
 
-_UNSEEN = frozenset({"upscaling", "safe_area"})
+UNTOLD = frozenset({"upscaling", "safe_area"})
 """Rules that say nothing of a photo as it is: it was not enlarged, and nothing covers it."""
 
 _SIDES: Mapping[RuleName, Callable[[int, int], float]] = {
@@ -66,7 +66,7 @@ class AsPhotographed:
 
         `source_type` is what the picture has to say of its making.
         """
-        if rule.rule in _UNSEEN or (rule.rule == "extension" and not self.name):
+        if rule.rule in UNTOLD or (rule.rule == "extension" and not self.name):
             return None
         if rule.rule == "ai_marking":
             told = self.photo.source.digital_source_type
@@ -129,7 +129,7 @@ def _fixed(row: RuleResult, rule: Rule, preset: Preset, source: AsPhotographed, 
     before = source.breaks(rule, preset, made.digital_source_type)
     if before is None:
         return None
-    return _WORDS[rule.rule](_Change(before, row.measured, source, preset, made))
+    return WORDS[rule.rule](_Change(before, row.measured, source, preset, made))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _place(change: _Change) -> str:
 
 _Words: TypeAlias = Callable[[_Change], str]
 
-_WORDS: Mapping[RuleName, _Words] = {
+WORDS: Mapping[RuleName, _Words] = {
     "width": _size,
     "height": _size,
     "longest_side": _size,
@@ -199,3 +199,4 @@ _WORDS: Mapping[RuleName, _Words] = {
     "margin_share": _place,
     "ai_marking": lambda change: f"marked as {change.made.digital_source_type}",
 }
+"""What was done, in words, for every rule but those that are `UNTOLD`."""
