@@ -12,7 +12,7 @@ async function make({ photo, matte, box, pictures }) {
   const cutout = await sharp(colours.data, { raw: raw(colours) })
     .joinChannel(alpha.data, { raw: raw(alpha) }).raw().toBuffer({ resolveWithObject: true });
   const white = "#ffffff";
-  return Promise.all(pictures.map(({ width, height, left, top, product, quality }) =>
+  return Promise.all(pictures.map(({ width, height, left, top, product, quality, chroma }) =>
     sharp(cutout.data, { raw: raw(cutout) })
       .resize(product.width, product.height, { fit: "fill", kernel: "lanczos3" })
       .flatten({ background: white })
@@ -21,7 +21,8 @@ async function make({ photo, matte, box, pictures }) {
         background: white,
       })
       .withIccProfile("srgb")
-      .jpeg({ quality, chromaSubsampling: "4:4:4", optimiseCoding: true })
+      // As Opal encodes: the same table, and no second pass for Huffman tables, which is three times as fast.
+      .jpeg({ quality, chromaSubsampling: chroma, quantisationTable: 3, optimiseCoding: false })
       .toBuffer()));
 }
 

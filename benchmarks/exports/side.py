@@ -72,9 +72,7 @@ def pillow_side() -> Make:
             canvas = Image.new("RGB", (picture.width, picture.height), "#ffffff")
             canvas.paste(resized, (picture.product.left, picture.product.top), resized)
             out = BytesIO()
-            canvas.save(
-                out, "JPEG", quality=picture.quality, subsampling=0, optimize=True, icc_profile=profile
-            )
+            canvas.save(out, "JPEG", quality=picture.quality, subsampling=picture.chroma, icc_profile=profile)
             return out.getvalue()
 
         with ThreadPoolExecutor(THREADS) as pool:

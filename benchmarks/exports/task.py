@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from opal.export_worker.create_variants import Source, make_picture
 from opal.images.decode import decode_photo
+from opal.images.encode import Chroma
 from opal.images.geometry import Box
 from opal.images.matte import read_matte
 from opal.marketplaces.presets import resolve_presets
@@ -23,17 +24,19 @@ PRESETS = (
     "tiktok-shop-main",
     "instagram-square",
 )
-"""The eight: 1080 to 2000 pixels, JPEG of quality 95 without colour subsampling, on white."""
+"""The eight: 1080 to 2000 pixels, JPEG of quality 95, on white."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One picture: its canvas, the product's box on it, its JPEG quality, and where its file goes."""
+    """One picture: its canvas, the product's box on it, how its JPEG is made, and where its file goes."""
 
     preset: str
     width: int
     height: int
     quality: int
+    chroma: Chroma
+    """As Opal's measurement chose it."""
     product: Box
     out: str
 
@@ -60,7 +63,7 @@ class Task:
         """From `for_side`'s JSON."""
         pictures = [
             Wanted(
-                **{key: each[key] for key in ("preset", "width", "height", "quality", "out")},
+                **{key: each[key] for key in ("preset", "width", "height", "quality", "chroma", "out")},
                 product=Box(**each["product"]),
             )
             for each in document["pictures"]
@@ -75,7 +78,13 @@ def plan(photo: Path, matte: Path) -> Task:
     source = Source.of(decoded, read_matte(matte.read_bytes()), placement, SolidScene())
     pictures = []
     for preset in resolve_presets(list(PRESETS)):
-        made = make_picture(source, placement, preset, seed=SEED).composition
-        height, width = made.alpha.shape
-        pictures.append(Wanted(preset.name, width, height, preset.quality, made.product_box, ""))
+        made = make_picture(source, placement, preset, seed=SEED)
+        height, width = made.composition.alpha.shape
+        pictures.append(
+            Wanted(
+                *(preset.name, width, height, preset.quality, made.encoded.chroma),
+                product=made.composition.product_box,
+                out="",
+            )
+        )
     return Task(str(photo.absolute()), str(matte.absolute()), source.product.box, tuple(pictures))

@@ -94,7 +94,9 @@ async def test_whatever_the_matte_shows_every_picture_is_whole(world: World) -> 
             assert rule(row, "clearance")["passed"], (name, row.preset, rule(row, "clearance"))
             assert row.fidelity is not None
             assert not row.fidelity["altered"], (name, row.preset, row.fidelity)
-        assert rule(rows["on-white"], "background_border")["measured"] == "255,255,255", name
+        border = rule(rows["on-white"], "background_border")
+        assert border["measured"] == "255,255,255", name
+        assert border["fixed"].startswith("background replaced by pure white; in the photo it is"), name
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from opal.errors import NoProductFound
 from opal.export_worker.create_variants import Variant, create_variants, placement_for, scene_for
 from opal.images.finished import read_finished
 from opal.images.metadata import read_digital_source_type
-from opal.marketplaces.presets import load_presets
+from opal.marketplaces.presets import Preset, load_presets
 from opal.placement.placement import Placement
 from opal.placement.scene import SolidScene, StudioScene, TransparentScene
 
@@ -115,6 +115,33 @@ def test_a_byte_budget_is_met_by_lowering_quality(drawn: Product) -> None:
         seed=1,
     )[0]
     assert len(held.data) <= budget
+
+
+def test_what_quality_cannot_save_is_saved_in_pixels_down_to_the_channels_least_size() -> None:
+    small = mug(320, 280)
+    shown = PRESETS["square-1x1"].model_dump(mode="json", exclude_defaults=True)
+    least = {"rule": "shortest_side", "minimum": 150}
+    made = {}
+    for name, most in (("met", 5000), ("not-met", 3200)):
+        held = Preset.model_validate(
+            shown
+            | {"name": name, "width": 400, "height": 300, "lowest_quality": 90, "max_bytes": most}
+            | {"rules": [least, {"rule": "bytes", "maximum": most}, {"rule": "width", "maximum": 400}]}
+        )
+        [made[name]] = create_variants(small.photo, small.matte, STUDIO, Placement(), [held], seed=1)
+    for variant in made.values():
+        [size, weight, _width] = variant.compliance
+        assert size.passed
+        assert abs(variant.width * 3 / 4 - variant.height) <= 0.5
+        assert weight.fixed is not None
+        assert "quality lowered from 95 to 9" in weight.fixed
+        assert f"size lowered from 400 × 300 to {variant.width} × {variant.height}" in weight.fixed
+        assert not variant.fidelity.altered
+    assert 150 < made["met"].height < 300
+    assert len(made["met"].data) <= 5000
+    # The least size is the channel's, so the budget is what gives way, and is told with its measure.
+    assert made["not-met"].height == 150
+    assert [row.rule for row in made["not-met"].compliance if row.failed] == ["bytes"]
 
 
 def test_an_empty_matte_is_refused(drawn: Product) -> None:

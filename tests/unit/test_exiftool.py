@@ -31,6 +31,8 @@ MAKING = Making(
     digital_source_type=SOURCE_TYPE,
 )
 FORMATS: tuple[OutputFormat, ...] = ("jpeg", "png", "webp", "avif", "tiff")
+WAYS = (*FORMATS, "jpeg of a byte budget")
+"""Every format as it is written, and a JPEG with all that makes it small."""
 Told = dict[tuple[str, bool], dict[str, Any]]
 
 
@@ -41,21 +43,28 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     signer = PictureSigner.of(signing_files(folder))
     assert signer is not None
     metadata = PictureMetadata(software="Opal", digital_source_type=SOURCE_TYPE, title=TITLE)
+    codes = np.full((40, 50, 3), 90, np.uint8)
+    made: dict[str, tuple[OutputFormat, bytes]] = {
+        output: (output, encode(codes, output, dpi=300, metadata=metadata)) for output in FORMATS
+    }
+    small = encode(
+        *(codes, "jpeg", 70), dpi=300, chroma="4:2:0", progressive=True, effort="small", metadata=metadata
+    )
+    made["jpeg of a byte budget"] = ("jpeg", small)
     files: dict[tuple[str, bool], Path] = {}
-    for output in FORMATS:
-        data = encode(np.full((40, 50, 3), 90, np.uint8), output, dpi=300, metadata=metadata)
+    for way, (output, data) in made.items():
         for signed in (False, True):
-            file = folder / f"{'signed' if signed else 'plain'}.{EXTENSION[output]}"
+            file = folder / f"{'signed' if signed else 'plain'} {way}.{EXTENSION[output]}"
             file.write_bytes(signer.sign(data, output, MAKING) if signed else data)
-            files[output, signed] = file
+            files[way, signed] = file
     return dict(zip(files, told_by_exiftool(list(files.values())), strict=True))
 
 
 @pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
-@pytest.mark.parametrize("output", FORMATS)
-def test_metadata_is_what_was_written(told: Told, output: OutputFormat, signed: bool) -> None:
-    tags = told[output, signed]
-    assert tags["File:MIMEType"] == f"image/{output}"
+@pytest.mark.parametrize("way", WAYS)
+def test_metadata_is_what_was_written(told: Told, way: str, signed: bool) -> None:
+    tags = told[way, signed]
+    assert tags["File:MIMEType"] == f"image/{way.split(maxsplit=1)[0]}"
     assert tags["Composite:ImageSize"] == "50x40"
     assert tags["XMP-iptcExt:DigitalSourceType"] == SOURCE_TYPE.uri
     assert tags["XMP-xmp:CreatorTool"] == "Opal"
@@ -66,12 +75,10 @@ def test_metadata_is_what_was_written(told: Told, output: OutputFormat, signed: 
     assert "ExifTool:Error" not in tags
 
 
-@pytest.mark.parametrize("output", FORMATS)
-def test_only_a_signed_picture_has_a_manifest_and_it_tells_what_was_done(
-    told: Told, output: OutputFormat
-) -> None:
-    assert not any(name.startswith("JUMBF:") for name in told[output, False])
-    tags = told[output, True]
+@pytest.mark.parametrize("way", WAYS)
+def test_only_a_signed_picture_has_a_manifest_and_it_tells_what_was_done(told: Told, way: str) -> None:
+    assert not any(name.startswith("JUMBF:") for name in told[way, False])
+    tags = told[way, True]
     assert tags["JUMBF:JUMDLabel"] == "c2pa"
     assert [each["action"] for each in tags["CBOR:Actions"]][:4] == [
         "c2pa.opened",

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from opal.errors import InvalidPreset, UnknownPreset
-from opal.marketplaces.presets import Preset, load_presets, read_presets, resolve_presets, use_presets_of
+from opal.marketplaces.presets import (
+    Preset,
+    Rule,
+    load_presets,
+    read_presets,
+    resolve_presets,
+    use_presets_of,
+)
 
 GOOD = """
 channel = "shop"
@@ -41,10 +48,11 @@ def test_the_shipped_presets_are_those_of_the_documentation() -> None:
 
 @pytest.mark.parametrize("preset", load_presets().values(), ids=lambda preset: preset.name)
 def test_a_shipped_preset_asks_for_what_its_rules_allow(preset: Preset) -> None:
-    limits = {rule.rule: rule for rule in preset.rules if rule.level == "required"}
+    limits: dict[str, Rule] = {rule.rule: rule for rule in preset.rules if rule.level == "required"}
     if preset.width is not None:
-        assert limits["width"].equals == preset.width
-        assert limits["height"].equals == preset.height
+        # At most, where a byte budget may take pixels down to the channel's own least size.
+        for rule, side in (("width", preset.width), ("height", preset.height)):
+            assert side in {limits[rule].equals, limits[rule].maximum}
     if "fill_share" in limits and limits["fill_share"].minimum is not None:
         assert preset.fill is not None
         assert preset.fill >= limits["fill_share"].minimum
@@ -82,6 +90,21 @@ def test_rules_inherit_the_files_source_unless_they_name_their_own(tmp_path: Pat
         ('ground = "white"', 'ground = "white"\nmax_bytes = 9\nmin_bytes = 10', "`min_bytes` is above"),
         ('ground = "white"', 'ground = "white"\nwidth = 20000', "shop.toml: not valid TOML"),
         ("width = 800", "width = nan", "presets.0.width: "),
+        (
+            'ground = "white"',
+            'ground = "white"\nmax_bytes = 0',
+            "presets.0.max_bytes: Input should be greater",
+        ),
+        (
+            'ground = "white"',
+            'ground = "white"\neffort = "huge"',
+            "presets.0.effort: Input should be 'quick'",
+        ),
+        (
+            'ground = "white"',
+            'ground = "white"\nchroma = "4:2:2"',
+            "presets.0.chroma: Input should be '4:4:4'",
+        ),
         ("minimum = 0.8", "minimum = 0.8, maximum = 0.5", "presets.0.rules.0: a rule's `minimum` is above"),
         ("[[presets]]", "[[presets", "shop.toml: not valid TOML"),
         ('source = "https://shop.example/images"\n', "", "needs `source` and `checked`"),
@@ -113,6 +136,21 @@ def test_what_a_preset_promises_is_a_rule_unless_it_states_its_own(tmp_path: Pat
     ]
     assert {rule.rule: rule.equals for rule in rules}["height"] == 800
     assert {rule.rule: rule.maximum for rule in rules}["upscaling"] == 1.0
+
+
+def test_a_byte_budget_leaves_the_size_open_down_to_a_stated_least(tmp_path: Path) -> None:
+    for rule, limits in (
+        ('rule = "width", minimum = 500, equals = 800, authority = "own"', {"width": 800, "height": None}),
+        ('rule = "shortest_side", minimum = 500', {"width": None, "height": None}),
+        ('rule = "shortest_side", minimum = 500, level = "advised"', {"width": 800, "height": 800}),
+    ):
+        budget = 'format = "jpeg"\nmax_bytes = 9'
+        stated = GOOD.replace('rule = "width", equals = 800, authority = "own"', rule)
+        (tmp_path / "shop.toml").write_text(stated.replace('format = "jpeg"', budget))
+        rules: dict[str, Rule] = {each.rule: each for each in read_presets(tmp_path)["shop-main"].rules}
+        assert {side: rules[side].equals for side in ("width", "height")} == limits
+        for side, exact in limits.items():
+            assert exact is not None or rules[side].maximum == 800
 
 
 def test_two_files_cannot_define_one_preset(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def _make(work: Work, out: Path, engine: CutoutEngine, recipe: LocalRecipe) -> d
         seed=recipe.seed,
         backdrop=recipe.backdrop,
         signer=recipe.signer,
+        file_name=work.photo.name,
     )
     folder = out / work.folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from opal.content_credentials.manifest import Making
@@ -22,8 +22,10 @@ from opal.images.matte import Matte
 from opal.images.metadata import DigitalSourceType, PictureMetadata
 from opal.images.photo import Photo
 from opal.marketplaces.compliance import RuleResult, check
+from opal.marketplaces.fixes import AsPhotographed, Made, with_fixes
 from opal.marketplaces.measurements import Placed
-from opal.marketplaces.presets import Preset, RuleName
+from opal.marketplaces.presets import Preset
+from opal.marketplaces.smaller import smaller
 from opal.placement.place import Composition, compose
 from opal.placement.placement import Placement
 from opal.placement.product import Product
@@ -98,6 +100,7 @@ class Picture:
     """A picture as it was made, before anything is said about it."""
 
     preset: Preset
+    """As asked for; a byte budget may have made the canvas smaller."""
     encoded: Encoded
     data: bytes
     """The file: `encoded`, signed where there is a signer."""
@@ -118,26 +121,41 @@ def create_variants(
     seed: int,
     backdrop: Photo | None = None,
     signer: PictureSigner | None = None,
+    file_name: str = "",
     workers: int = 2,
 ) -> list[Variant]:
     """Make one picture per preset, in the presets' order.
 
     `matte` is (H, W) at the photo's size, `backdrop` the picture of a `backdrop` scene; a `signer` puts a
-    C2PA manifest into each. At most `workers` pictures are in memory at a time (about 0.3 GB each at
-    2000 x 2000). Raises NoProductFound, ProductTooSmall, BackdropUnusable, BackdropTooSmall and
-    SigningFailed.
+    C2PA manifest into each. `file_name` is the photo's, for the report alone. At most `workers` pictures are
+    in memory at a time (about 0.3 GB each at 2000 x 2000). Raises NoProductFound, ProductTooSmall,
+    BackdropUnusable, BackdropTooSmall and SigningFailed.
     """
     source = Source.of(photo, matte, placement, scene, backdrop=backdrop, signer=signer)
+    as_photographed = AsPhotographed(photo, matte, file_name)
 
     def create(preset: Preset) -> Variant:
-        return _judged(make_picture(source, placement, preset, seed=seed))
+        return _judged(make_picture(source, placement, preset, seed=seed), as_photographed)
 
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
         return list(pool.map(create, presets))
 
 
 def make_picture(source: Source, placement: Placement, preset: Preset, *, seed: int) -> Picture:
-    """Compose, encode and sign one picture; raises what `create_variants` does."""
+    """Compose, encode and sign one picture; raises what `create_variants` does.
+
+    Where no quality meets the byte budget, it is composed anew on a smaller canvas.
+    """
+    picture = _made(source, placement, preset, seed=seed)
+    while preset.max_bytes is not None and len(picture.data) > preset.max_bytes:
+        fitting = smaller(preset, picture.composition.pixels.shape[1], len(picture.data))
+        if fitting is None:
+            break
+        picture = replace(_made(source, placement, fitting, seed=seed), preset=preset)
+    return picture
+
+
+def _made(source: Source, placement: Placement, preset: Preset, *, seed: int) -> Picture:
     product, backdrop = source.product, source.backdrop
     ground = scene_for(preset, source.scene)
     width, height, placed_as = _canvas(preset, placement_for(preset, placement), product.box)
@@ -200,14 +218,16 @@ def placement_for(preset: Preset, placement: Placement) -> Placement:
     return placement.model_copy(update=changes)
 
 
-def _judged(picture: Picture) -> Variant:
+def _judged(picture: Picture, as_photographed: AsPhotographed) -> Variant:
     """The picture with what its own bytes say of it, as they are delivered."""
     preset, composition, source = picture.preset, picture.composition, picture.source
     data, source_type = picture.data, picture.digital_source_type
     started = time.perf_counter()
     finished = read_finished(data)
     placed = Placed(composition.alpha, composition.transform.scale, preset.extension, source_type)
-    compliance = check(finished, preset, placed, _fixed(preset, picture.encoded))
+    rows = check(finished, preset, placed)
+    made = Made(finished.width, finished.height, source_type, _done_for_bytes(picture))
+    compliance = with_fixes(rows, preset, as_photographed, made)
     checked = time.perf_counter()
     fidelity = measure(
         finished.pixels,
@@ -288,7 +308,14 @@ def _growth(signer: PictureSigner | None, preset: Preset, making: Making) -> int
 def _encoded(
     preset: Preset, composition: Composition, source_type: DigitalSourceType | None, growth: int
 ) -> Encoded:
-    budget = _budget(preset)
+    budget = Budget(
+        quality=preset.quality,
+        lowest_quality=preset.lowest_quality,
+        max_bytes=preset.max_bytes,
+        min_bytes=preset.min_bytes,
+        chroma=preset.chroma,
+        effort=preset.effort,
+    )
     return encode_within(
         composition.pixels,
         preset.format,
@@ -299,17 +326,11 @@ def _encoded(
     )
 
 
-def _budget(preset: Preset) -> Budget:
-    return Budget(
-        quality=preset.quality,
-        lowest_quality=preset.lowest_quality,
-        max_bytes=preset.max_bytes,
-        min_bytes=preset.min_bytes,
-        chroma=preset.chroma,
-    )
-
-
-def _fixed(preset: Preset, encoded: Encoded) -> dict[RuleName, str]:
-    """What was done automatically to keep a rule, by rule."""
-    note = encoded.note(_budget(preset))
-    return {} if note is None else {"bytes": note}
+def _done_for_bytes(picture: Picture) -> tuple[str, ...]:
+    """What gave way to the byte budget, in words."""
+    preset = picture.preset
+    height, width = picture.composition.alpha.shape
+    if preset.native or (width, height) == (preset.width, preset.height):
+        return picture.encoded.done
+    size = f"size lowered from {preset.width} × {preset.height} to {width} × {height}"
+    return (*picture.encoded.done, size)

@@ -128,6 +128,7 @@ async def compose_variants(means: Means, work: Work) -> Work:
         seed=int(work.item.meta.get("seed", work.recipe.seed)),
         backdrop=work.backdrop,
         signer=means.signer,
+        file_name=work.item.filename,
     )
     return replace(work, variants=tuple(made), photo=None, matte=None, backdrop=None)
 

@@ -29,8 +29,11 @@ _SETS: tuple[tuple[Scene, Placement], ...] = (
 def warm_up() -> None:
     """Make small pictures of a drawn product on grounds of every layout in memory."""
     photo, matte = _drawn()
+    thumbnail, cutout = resolve_presets(_PRESETS)
+    # A JPEG looks for colours that may be halved, which WebP does without asking.
+    presets = [thumbnail.model_copy(update={"format": "jpeg"}), cutout]
     for scene, placement in _SETS:
-        create_variants(photo, matte, scene, placement, resolve_presets(_PRESETS), seed=0)
+        create_variants(photo, matte, scene, placement, presets, seed=0)
 
 
 def _drawn() -> tuple[Photo, Matte]:

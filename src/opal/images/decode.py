@@ -11,6 +11,7 @@ import pyvips
 
 from opal.images.colour import convert_to_srgb
 from opal.images.damage import name_damage
+from opal.images.finished import stated_dpi, told_colour_space
 from opal.images.limits import Header, Limits, check, describe, read_source
 from opal.images.loaders import heic_unsupported, read_header
 from opal.images.metadata import told_source_type
@@ -60,6 +61,8 @@ def _source_info(data: bytes, header: Header, image: pyvips.Image, *, halved: bo
         sha256=hashlib.sha256(data).hexdigest(),
         halved=halved,
         digital_source_type=told_source_type(image),
+        colour_space=told_colour_space(image),
+        dpi=stated_dpi(image, header.format),
     )
 
 

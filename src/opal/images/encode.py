@@ -14,6 +14,9 @@ from opal.images.metadata import PictureMetadata, xmp_packet
 
 Chroma: TypeAlias = Literal["4:4:4", "4:2:0"]
 
+Effort: TypeAlias = Literal["quick", "small"]
+"""What a JPEG of one quality is made for: the encoder's time, or the file's bytes."""
+
 OutputFormat: TypeAlias = Literal["jpeg", "png", "webp", "avif", "tiff"]
 
 EXTENSION: dict[OutputFormat, str] = {
@@ -44,13 +47,14 @@ def encode(
     dpi: int = 72,
     chroma: Chroma = "4:4:4",
     progressive: bool = False,
+    effort: Effort = "quick",
     metadata: PictureMetadata | None = None,
 ) -> bytes:
     """Encode (H, W, 3) or (H, W, 4) sRGB codes; straight (not premultiplied) alpha.
 
     `quality` 1..100 is for JPEG, WebP and AVIF; 100 makes the latter two lossless. `chroma` is that of JPEG
-    and AVIF: 4:4:4 keeps red labels sharp. `progressive` is JPEG's. JPEG has no alpha: four bands raise
-    ValueError, as the caller has to choose a ground.
+    and AVIF: 4:4:4 keeps red labels sharp. `progressive` and `effort` are JPEG's. JPEG has no alpha: four
+    bands raise ValueError, as the caller has to choose a ground.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in {3, 4}:
         raise ValueError(f"encode takes uint8 (H, W, 3 or 4), got {pixels.dtype} {pixels.shape}")
@@ -63,7 +67,7 @@ def encode(
     image.set_type(pyvips.GValue.gstr_type, "exif-ifd2-ColorSpace", "1")
     image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp_packet(metadata or PictureMetadata()))
     data: bytes = getattr(image, _SAVER[format])(
-        keep="exif:icc:xmp", **_options(format, quality, chroma, progressive)
+        keep="exif:icc:xmp", **_options(format, quality, chroma, progressive, effort)
     )
     return data
 
@@ -77,20 +81,32 @@ _SAVER: dict[OutputFormat, str] = {
 }
 
 
+_ROBIDOUX = 3
+"""The quantisation table of N. Robidoux that libvips has under this number (mozjpeg's own choice too). It is
+as fine for colour as for light: at one quality the product's colours stay closer than with the tables of the
+standard's annex K, in files of 91 % of the bytes (docs/decisions/0012)."""
+
+
 def _options(
     format: OutputFormat,  # noqa: A002
     quality: int,
     chroma: Chroma,
     progressive: bool,
+    effort: Effort,
 ) -> dict[str, Any]:
     subsample = "off" if chroma == "4:4:4" else "on"
     match format:
         case "jpeg":
+            small = effort == "small"
             return {
                 "Q": quality,
                 "subsample_mode": subsample,
-                "optimize_coding": True,
+                "quant_table": _ROBIDOUX,
+                # Huffman tables of the picture's own take a second pass and three times as long, for 8 %.
+                "optimize_coding": small,
+                "trellis_quant": small,
                 "interlace": progressive,
+                "optimize_scans": small and progressive,
             }
         case "png":
             # Level 2 with rows as differences: about as small as level 3 with a filter chosen row by row,
@@ -104,11 +120,13 @@ def _options(
                 "Q": quality,
                 "lossless": lossless,
                 "compression": "av1",
-                "effort": 4,
+                # Effort 4 takes four times as long, for 5 %.
+                "effort": 3,
                 "subsample_mode": subsample,
             }
         case "tiff":
-            return {"compression": "deflate", "predictor": "horizontal"}
+            # Level 3 for the same reason: a quarter of the default's time, for 7 %.
+            return {"compression": "deflate", "predictor": "horizontal", "level": 3}
 
 
 @cache

@@ -11,12 +11,12 @@ import pyvips
 from numpy.typing import NDArray
 
 from opal.images.decode import decode_photo
-from opal.images.finished import FinishedPicture, block_side, told_colour_space, told_dots_per_inch
+from opal.images.finished import FinishedPicture, block_side, stated_dpi, told_colour_space
 from opal.images.limits import Limits, describe
 from opal.images.loaders import read_header
 from opal.images.metadata import told_source_type
 from opal.images.photo import Photo
-from opal.images.sniff import ImageFormat, sniff
+from opal.images.sniff import sniff
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def read_existing(data: bytes, limits: Limits) -> ExistingPicture:
         format=image_format.value,
         bytes=len(data),
         bits=header.bits,
-        dpi=_stated_dpi(image, image_format),
+        dpi=stated_dpi(image, image_format),
         colour_space=told_colour_space(image),
         frames=header.frames,
         digital_source_type=told_source_type(image),
@@ -74,10 +74,3 @@ def _see_through(image: pyvips.Image) -> bool:
     """Whether an alpha that tells no product apart hides anything at all."""
     full = {"uchar": 255.0, "ushort": 65535.0}.get(image.format, 1.0)
     return float(image[image.bands - 1].min()) < full
-
-
-def _stated_dpi(image: pyvips.Image, image_format: ImageFormat) -> int | None:
-    # libvips takes a JPEG without resolution for one of 72 dpi; the unit is there only where the file has it.
-    if image_format is ImageFormat.JPEG and "resolution-unit" not in image.get_fields():
-        return None
-    return told_dots_per_inch(image, image_format)

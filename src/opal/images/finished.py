@@ -111,6 +111,14 @@ def told_dots_per_inch(image: pyvips.Image, image_format: ImageFormat) -> int | 
     return None if image.xres == 1.0 else round(float(image.xres) * _MM_PER_INCH)
 
 
+def stated_dpi(image: pyvips.Image, image_format: ImageFormat) -> int | None:
+    """The resolution that somebody else's file states; None also where libvips only assumes one."""
+    # It takes a JPEG without resolution for one of 72 dpi; the unit is there only where the file has it.
+    if image_format is ImageFormat.JPEG and "resolution-unit" not in image.get_fields():
+        return None
+    return told_dots_per_inch(image, image_format)
+
+
 def block_side(image: pyvips.Image) -> int:
     """8 pixels, or 16 where a JPEG stores colour at half resolution."""
     field = "jpeg-chroma-subsample"

@@ -23,6 +23,11 @@ class SourceInfo:
     """Its sides were halved while decoding, as it has more pixels than are worked on."""
     digital_source_type: str | None = None
     """What the file's own XMP says of how it came to be, as a short name of IPTC's vocabulary."""
+    colour_space: str = "srgb"
+    """`srgb` when the embedded profile is sRGB in effect or there is none on an RGB picture; else the
+    profile's name or the colour model."""
+    dpi: int | None = None
+    """None where the file states no resolution."""
 
 
 @dataclass(frozen=True, slots=True)

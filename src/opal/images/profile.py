@@ -3,6 +3,8 @@
 Called by `colour.convert_to_srgb` and `decode_photo`.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import pyvips
 
@@ -46,6 +48,7 @@ def _description(tag: bytes) -> str | None:
     return "".join(c for c in text if c.isprintable())[:120].strip() or None
 
 
+@lru_cache(maxsize=32)
 def equals_srgb(profile: bytes) -> bool:
     """Whether converting from `profile` to sRGB moves no 8-bit value by more than one.
 

@@ -4,16 +4,11 @@ Called by export-worker for every variant, and by `opal check` for any other fil
 each rule measures.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from opal.images.finished import FinishedPicture
 from opal.marketplaces.measurements import MEASUREMENTS, Look, Measured, NotJudged, Placed
-from opal.marketplaces.presets import Level, Limit, Preset, Rule, RuleName
-
-_NOTHING: Mapping[RuleName, str] = MappingProxyType({})
+from opal.marketplaces.presets import Level, Limit, Preset, Rule
 
 
 class RuleResult(BaseModel):
@@ -31,7 +26,9 @@ class RuleResult(BaseModel):
         default=None, description="Why a file that somebody else made does not show it; then not passed."
     )
     level: Level = "required"
-    fixed: str | None = Field(default=None, description="What was done automatically to keep the rule.")
+    fixed: str | None = Field(
+        default=None, description="What was done by itself to keep the rule (`fixes.py`)."
+    )
     unit: str = ""
     authority: str = "own"
     source: str | None = None
@@ -42,18 +39,13 @@ class RuleResult(BaseModel):
         return not self.passed and self.not_judged is None and self.level == "required"
 
 
-def check(
-    picture: FinishedPicture, preset: Preset, placed: Placed, fixed: Mapping[RuleName, str] = _NOTHING
-) -> tuple[RuleResult, ...]:
-    """Measure a file that was read back and judge it by every rule of `preset`, in the preset's order.
-
-    `fixed` says, by rule, what was done automatically to keep it.
-    """
+def check(picture: FinishedPicture, preset: Preset, placed: Placed) -> tuple[RuleResult, ...]:
+    """Measure a file that was read back and judge it by every rule of `preset`, in the preset's order."""
     look = Look(picture, placed, preset)
-    return tuple(_judge(rule, MEASUREMENTS[rule.rule](look), fixed.get(rule.rule)) for rule in preset.rules)
+    return tuple(_judge(rule, MEASUREMENTS[rule.rule](look)) for rule in preset.rules)
 
 
-def _judge(rule: Rule, found: Measured, fixed: str | None) -> RuleResult:
+def _judge(rule: Rule, found: Measured) -> RuleResult:
     measured = None if isinstance(found, NotJudged) else found
     return RuleResult(
         rule=rule.rule,
@@ -64,7 +56,6 @@ def _judge(rule: Rule, found: Measured, fixed: str | None) -> RuleResult:
         passed=measured is not None and rule.allows(measured),
         not_judged=found.why if isinstance(found, NotJudged) else None,
         level=rule.level,
-        fixed=fixed,
         unit=rule.unit,
         authority=rule.authority,
         source=rule.source,

@@ -111,9 +111,8 @@ def _background_border(look: Look) -> Measured:
     if look.picture.see_through:
         return _SEE_THROUGH
     pixels = look.picture.pixels[..., :3]
-    frame = np.ones(pixels.shape[:2], bool)
-    frame[_BORDER:-_BORDER, _BORDER:-_BORDER] = False
-    return _colour(pixels[frame].min(axis=0))
+    sides = (pixels[:_BORDER], pixels[-_BORDER:], pixels[:, :_BORDER], pixels[:, -_BORDER:])
+    return _colour(np.min([side.min(axis=(0, 1)) for side in sides], axis=0))
 
 
 def _background_outside(look: Look) -> Measured:

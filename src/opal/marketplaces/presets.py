@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from opal.errors import InvalidPreset, UnknownPreset
-from opal.images.encode import EXTENSION, Chroma, OutputFormat
+from opal.images.encode import EXTENSION, Chroma, Effort, OutputFormat
 from opal.images.geometry import Alignment, Box
 from opal.images.shadow import ShadowKind
 from opal.marketplaces.dry_run import dry_run
@@ -56,6 +56,10 @@ Limit: TypeAlias = int | float | str | bool
 
 Level: TypeAlias = Literal["required", "advised"]
 """Whether a channel refuses a picture that breaks the rule, or only recommends otherwise."""
+
+
+_SIZES = frozenset({"width", "height", "longest_side", "shortest_side", "side_sum", "megapixels"})
+"""Rules about how many pixels a picture has."""
 
 
 class _PresetModel(BaseModel):
@@ -133,9 +137,15 @@ class Preset(_PresetModel):
     min_bytes: int | None = Field(default=None, gt=0)
     chroma: Chroma | None = Field(
         default=None,
-        description="Of JPEG and AVIF. None keeps all colour (4:4:4) unless `max_bytes` asks for less.",
+        description="Of JPEG and AVIF. None keeps all colour (4:4:4) where halving it would be seen, unless "
+        "`max_bytes` asks for less.",
     )
     progressive: bool = Field(default=False, description="JPEG that appears coarse to fine; smaller.")
+    effort: Effort = Field(
+        default="quick",
+        description="JPEG: `small` takes ten times as long for two thirds of the bytes; `max_bytes` asks for "
+        "it by itself.",
+    )
     dpi: int = Field(default=72, ge=72, le=600)
     ground: Literal["scene", "white", "transparent", "colour"] = Field(
         description="`scene` keeps the chosen scene, the others replace it."
@@ -168,6 +178,11 @@ class Preset(_PresetModel):
         """Whether the canvas is the product's own size instead of a fixed one."""
         return self.width is None
 
+    @property
+    def may_lose_pixels(self) -> bool:
+        """Whether a byte budget may make the picture smaller: where a rule says how small is small enough."""
+        return any(_is_least_size(rule.rule, rule.minimum, rule.level) for rule in self.rules)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.width is None) != (self.height is None):
@@ -195,6 +210,10 @@ class _Channel(_PresetModel):
     checked: date | None = None
     authority: Authority = "own"
     presets: tuple[Preset, ...] = Field(min_length=1)
+
+
+def _is_least_size(rule: str | None, minimum: float | None, level: str) -> bool:
+    return rule in _SIZES and minimum is not None and level == "required"
 
 
 _in_use: dict[str, Preset] = {}
@@ -344,10 +363,15 @@ def _sourced(rules: list[dict[str, Any]], defaults: dict[str, Any]) -> list[dict
 
 def _promised(preset: dict[str, Any]) -> list[dict[str, Any]]:
     """Rules that follow from a preset's own keys, but for those it states."""
-    told = {rule.get("rule") for rule in preset.get("rules", [])}
+    rules = preset.get("rules", [])
+    told = {rule.get("rule") for rule in rules}
+    # With a byte budget, a least size is the channel's and the canvas the most that the picture has.
+    limit = (
+        "equals" if preset.get("max_bytes") is None or not any(map(_states_least_size, rules)) else "maximum"
+    )
     promises: list[dict[str, Any]] = [
-        {"rule": "width", "equals": preset.get("width"), "unit": "px"},
-        {"rule": "height", "equals": preset.get("height"), "unit": "px"},
+        {"rule": "width", limit: preset.get("width"), "unit": "px"},
+        {"rule": "height", limit: preset.get("height"), "unit": "px"},
         {"rule": "format", "equals": preset.get("format")},
         {"rule": "extension", "equals": True},
         {"rule": "colour_space", "equals": "srgb"},
@@ -361,3 +385,7 @@ def _promised(preset: dict[str, Any]) -> list[dict[str, Any]]:
     limits = ("minimum", "maximum", "equals")
     said = [rule for rule in promises if any(rule.get(limit) is not None for limit in limits)]
     return [rule for rule in said if rule["rule"] not in told]
+
+
+def _states_least_size(rule: dict[str, Any]) -> bool:
+    return _is_least_size(rule.get("rule"), rule.get("minimum"), rule.get("level", "required"))

@@ -99,8 +99,9 @@ class RuleReport(BaseModel):
     )
     fixed: str | None = Field(
         default=None,
-        description="What was done automatically to keep the rule.",
-        examples=["quality lowered from 95 to 88"],
+        description="What was done automatically to keep the rule: the photo, uploaded as it is, would have "
+        "broken it; or what gave way to a byte budget. A sentence for people.",
+        examples=["background replaced by pure white; in the photo it is 212,208,201"],
     )
     unit: str = ""
     authority: str = Field(
