@@ -12,6 +12,7 @@ import httpx
 from httpx_sse import aconnect_sse
 
 from opal.errors import OpalError
+from opal.outgoing.authorities import authorities
 
 TERMINAL = frozenset({"exported", "failed", "cancelled"})
 
@@ -55,10 +56,14 @@ class ApiClient:
 
     def __init__(self, base_url: str, key: str) -> None:
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers={"X-API-Key": key}, timeout=_TIMEOUT_S, trust_env=False
+            base_url=base_url,
+            headers={"X-API-Key": key},
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+            verify=authorities(),
         )
         # Signed URLs carry their own permission; a key sent along would be a key given away.
-        self._bare = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False)
+        self._bare = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, verify=authorities())
 
     async def __aenter__(self) -> Self:
         return self
