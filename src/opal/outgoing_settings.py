@@ -62,8 +62,9 @@ class DeliverySettings(BaseSettings):
     )
     key: SecretStr | None = Field(
         default=None,
-        description="Fernet keys that seal targets' secrets, comma-separated, the one for new secrets first; "
-        "unset: delivery-sealing.key in data_dir, made on first use. Several web-apis need the same.",
+        description="Fernet keys that seal the secrets of targets and webhooks, comma-separated, the one for "
+        "new secrets first; unset: delivery-sealing.key in data_dir, made on first use. Several web-apis "
+        "need the same.",
     )
     timeout_s: float = Field(default=120.0, gt=0, le=3600, description="Longest time for one file.")
     max_failures: int = Field(

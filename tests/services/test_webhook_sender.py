@@ -27,10 +27,12 @@ from opal.items.states import ItemState
 from opal.messages.webhook_event import EventType
 from opal.outgoing.client import Outgoing
 from opal.outgoing_settings import OutgoingSettings, WebhookSettings
+from opal.sealing import Sealer
 from opal.settings import load_settings
 from opal.webhook_sender.sender import WebhookSender
 
 TENANT = "acme"
+SEALER = Sealer(["A" * 43 + "="])
 RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
 
 
@@ -44,13 +46,16 @@ class Hooks:
 
     def sender(self, **settings: Any) -> WebhookSender:
         return WebhookSender(
-            self.database, self.outgoing, WebhookSettings(**{"timeout_s": 5.0, "poll_s": 0.05, **settings})
+            self.database,
+            self.outgoing,
+            SEALER,
+            WebhookSettings(**{"timeout_s": 5.0, "poll_s": 0.05, **settings}),
         )
 
     async def endpoint(self, url: str) -> Webhook:
         async with self.database.transaction() as connection:
             made, secret = await webhooks.create_webhook(
-                connection, TENANT, url, (EventType.ITEM_COMPLETED,), most=100
+                connection, SEALER, TENANT, url, (EventType.ITEM_COMPLETED,), most=100
             )
         self.secrets[made.id] = secret
         return made
@@ -153,7 +158,7 @@ async def test_a_rotated_secret_leaves_no_gap(hooks: Hooks, receiver: Receiver) 
     hook = await hooks.endpoint(receiver.url)
     old = hooks.secrets[hook.id]
     async with hooks.database.transaction() as connection:
-        _, new = await webhooks.rotate_secret(connection, TENANT, hook.id, old_for=timedelta(hours=1))
+        _, new = await webhooks.rotate_secret(connection, SEALER, TENANT, hook.id, old_for=timedelta(hours=1))
     await hooks.complete()
     await hooks.sender().deliver_due()
     [request] = receiver.received
@@ -290,7 +295,7 @@ async def test_a_private_address_is_not_called(hooks: Hooks, receiver: Receiver)
     other = await hooks.endpoint("https://169.254.169.254/latest/meta-data")
     await hooks.complete()
     strict = Outgoing(OutgoingSettings(private_addresses="refuse"))
-    sender = WebhookSender(hooks.database, strict, WebhookSettings())
+    sender = WebhookSender(hooks.database, strict, SEALER, WebhookSettings())
     assert await sender.deliver_due() == 2
     assert receiver.connections == 0
     for each in (hook, other):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from opal.errors import InvalidSettings, TargetSecretUnreadable
+from opal.errors import InvalidSettings, SecretUnreadable
 from opal.sealing import Sealer
 
 SECRET = {"secret_access_key": "wJalrXUtnFEMI"}
@@ -19,9 +19,9 @@ def test_only_key_and_owner_together_open_it() -> None:
     assert Sealer([OLD]).open("target_1", sealed) == SECRET
     assert Sealer([NEW, OLD]).open("target_1", sealed) == SECRET
     for keys, owner in (([NEW], "target_1"), ([OLD], "target_2")):
-        with pytest.raises(TargetSecretUnreadable):
+        with pytest.raises(SecretUnreadable):
             Sealer(keys).open(owner, sealed)
-    with pytest.raises(TargetSecretUnreadable):
+    with pytest.raises(SecretUnreadable):
         Sealer([OLD]).open("target_1", Sealer([NEW, OLD]).seal("target_1", SECRET))
 
 

@@ -4,7 +4,7 @@ Called by the command line.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -84,7 +84,8 @@ def create_app(parts: Parts) -> FastAPI:
     outgoing = Outgoing(settings.outgoing)
     destinations = Destinations(settings.delivery, outgoing)
     sealer = _sealer(settings)
-    sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
+    webhook_sender = WebhookSender(parts.database, outgoing, sealer, settings.webhook)
+    delivery_sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
     studio = Studio(parts, outgoing)
     app = build_service(
         "web-api",
@@ -97,7 +98,15 @@ def create_app(parts: Parts) -> FastAPI:
             "queues": parts.queues.check,
             "blobs": parts.blobs.check,
         },
-        lifespan=lambda _app: _loops(parts, outgoing, destinations, sender, studio),
+        lifespan=lambda _app: _loops(
+            {
+                "outbox-relay-loop": parts.relay.run,
+                "sweeper-loop": parts.sweeper.run,
+                "webhook-sender-loop": webhook_sender.run,
+                "delivery-sender-loop": delivery_sender.run,
+            },
+            (studio.close, destinations.close, outgoing.close),
+        ),
         # Blobs and the bodies of pictures made at once have limits of their own.
         unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
         documented_models=(events.ItemChange, events.JobChange, WebhookEvent),
@@ -107,6 +116,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.studio = studio
     app.state.destinations = destinations
     app.state.sealer = sealer
+    app.state.webhook_sender = webhook_sender
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
     app.state.previews = job_reports.Previews(parts.blobs)
@@ -137,30 +147,23 @@ def create_app(parts: Parts) -> FastAPI:
 
 @asynccontextmanager
 async def _loops(
-    parts: Parts,
-    outgoing: Outgoing,
-    destinations: Destinations,
-    deliveries_sender: DeliverySender,
-    studio: Studio,
+    loops: Mapping[str, Callable[[asyncio.Event], Coroutine[None, None, None]]],
+    closing: Sequence[Callable[[], Awaitable[None]]],
 ) -> AsyncIterator[None]:
     """The relay's loop for left-overs, the sweeper and the senders of webhooks and pictures live here.
 
-    web-api is the part that is always on.
+    web-api is the part that is always on. When they have ended, what they used is closed, in order.
     """
     stop = asyncio.Event()
-    sender = WebhookSender(parts.database, outgoing, parts.settings.webhook)
-    async with asyncio.TaskGroup() as loops:
-        loops.create_task(parts.relay.run(stop), name="outbox-relay-loop")
-        loops.create_task(parts.sweeper.run(stop), name="sweeper-loop")
-        loops.create_task(sender.run(stop), name="webhook-sender-loop")
-        loops.create_task(deliveries_sender.run(stop), name="delivery-sender-loop")
+    async with asyncio.TaskGroup() as group:
+        for name, run in loops.items():
+            group.create_task(run(stop), name=name)
         try:
             yield
         finally:
             stop.set()
-    await studio.close()
-    await destinations.close()
-    await outgoing.close()
+    for close in closing:
+        await close()
 
 
 def _sealer(settings: Settings) -> Sealer:
