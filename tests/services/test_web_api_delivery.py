@@ -115,7 +115,7 @@ async def test_secrets_come_back_nowhere(
     with azure_container() as there:
         azure = {"kind": "azure", "container_url": there.url, "account": ACCOUNT}
         for destination, secret in (
-            (S3, "do-not-show"),
+            ({**S3, "session_token": "nor-this"}, "do-not-show"),
             ({**azure, "sas": "?" + SAS}, "abc%2Fdef"),
             ({**azure, "account_key": KEY}, KEY),
         ):
@@ -134,7 +134,8 @@ async def test_secrets_come_back_nowhere(
             assert secret.encode() not in stored
             output = "".join(capfd.readouterr())
             assert secret not in output
-            assert tested.json()["ok"] is (destination is not S3), tested.text
+            assert "nor-this" not in shown + output
+            assert tested.json()["ok"] is (destination["kind"] != "s3"), tested.text
         assert list(there.blobs) == ["opal-test.txt"]
 
 
@@ -194,9 +195,10 @@ async def test_foreign_and_unknown_targets_are_not_found(api: WebApi, tmp_path: 
     assert not (tmp_path / "root" / "acme" / "shop" / "opal-test.txt").exists()
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
+async def test_what_is_no_target_is_refused(api: WebApi) -> None:
+    azure = {"kind": "azure", "container_url": "http://127.0.0.1:1/pictures"}
+    virtual = {**S3, "addressing": "virtual-host"}
+    for body, code in (
         ({}, "invalid_request"),
         ({"destination": {"kind": "ftp"}}, "invalid_request"),
         ({"destination": {"kind": "folder", "folder": "../etc"}}, "invalid_request"),
@@ -204,21 +206,46 @@ async def test_foreign_and_unknown_targets_are_not_found(api: WebApi, tmp_path: 
         ({"destination": {"kind": "folder", "folder": "a/../../b"}}, "invalid_request"),
         ({"destination": {**S3, "bucket": "A B"}}, "invalid_request"),
         ({"destination": {**S3, "secret_access_key": "a b"}}, "invalid_delivery_target"),
+        ({"destination": {**S3, "session_token": "a\nb"}}, "invalid_delivery_target"),
         ({"destination": {**S3, "endpoint": "https://s3.example/?sig=x"}}, "invalid_request"),
+        ({"destination": {**S3, "addressing": "dns"}}, "invalid_request"),
+        ({"destination": virtual}, "invalid_delivery_target"),
+        ({"destination": {**virtual, "endpoint": "https://[::1]:9000"}}, "invalid_delivery_target"),
+        ({"destination": {**virtual, "endpoint": "https://s3.example/base"}}, "invalid_delivery_target"),
+        (
+            {"destination": {**virtual, "endpoint": "https://s3.example", "bucket": "a.b"}},
+            "invalid_delivery_target",
+        ),
         ({"destination": FOLDER, "template": "{name}.jpg"}, "invalid_delivery_target"),
         ({"destination": FOLDER, "template": "../{name}.{ext}"}, "invalid_delivery_target"),
+        ({"destination": FOLDER, "presets": ["amazon-main", "amazon-mian"]}, "unknown_preset"),
+        ({"destination": FOLDER, "formats": ["jpg"]}, "invalid_request"),
+        ({"destination": azure}, "invalid_delivery_target"),
         (
-            {"destination": {"kind": "azure", "container_url": "http://127.0.0.1:1/pictures"}},
+            {"destination": {**azure, "container_url": "http://127.0.0.1", "sas": "sig=1"}},
             "invalid_delivery_target",
         ),
-        (
-            {"destination": {"kind": "azure", "container_url": "http://127.0.0.1", "sas": "sig=1"}},
-            "invalid_delivery_target",
-        ),
-    ],
-)
-async def test_what_is_no_target_is_refused(api: WebApi, body: dict[str, Any], code: str) -> None:
-    assert problem(await api.client.post("/v1/delivery-targets", json=body)) == (422, code)
+    ):
+        refused = await api.client.post("/v1/delivery-targets", json=body)
+        assert problem(refused) == (422, code), body
+    assert (await api.client.get("/v1/delivery-targets")).json() == {"targets": []}
+
+
+async def test_a_target_names_the_presets_and_formats_that_it_takes(api: WebApi, tmp_path: Path) -> None:
+    made = await created(api, presets=["square-1x1", "square-1x1"], reports=False)
+    other = await created(api, formats=["png"])
+    assert (made["presets"], made["formats"]) == (["square-1x1"], [])
+    assert (other["presets"], other["formats"]) == ([], ["png"])
+    job_id = await exported(api)
+    [delivery] = await settled(api, f"/v1/jobs/{job_id}/deliveries", 1)
+    assert (delivery["target_id"], delivery["preset"]) == (made["id"], "square-1x1")
+    path = f"/v1/delivery-targets/{made['id']}"
+    unknown = await api.client.patch(path, json={"presets": ["nonsense"]})
+    assert problem(unknown) == (422, "unknown_preset")
+    changed = (await api.client.patch(path, json={"presets": [], "formats": ["webp"]})).json()
+    assert (changed["presets"], changed["formats"], changed["reports"]) == ([], ["webp"], False)
+    due = await api.client.post(f"/v1/jobs/{job_id}/deliveries", json={"target_id": made["id"]})
+    assert due.json() == {"deliveries": 0}
 
 
 async def test_private_addresses_and_folders_are_refused_by_default(tmp_path: Path) -> None:

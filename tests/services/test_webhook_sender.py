@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 from tests.services.http_services import migrated
@@ -24,7 +24,7 @@ from opal.database.tables import webhooks as webhook_table
 from opal.database.webhooks import Webhook
 from opal.items.item import Recipe
 from opal.items.states import ItemState
-from opal.messages.webhook_event import EventType
+from opal.messages.webhook_event import EventType, ItemNews, WebhookEvent
 from opal.outgoing.client import Outgoing
 from opal.outgoing_settings import OutgoingSettings, WebhookSettings
 from opal.sealing import Sealer
@@ -33,6 +33,16 @@ from opal.webhook_sender.sender import WebhookSender
 
 TENANT = "acme"
 SEALER = Sealer(["A" * 43 + "="])
+NEWS = ItemNews(
+    job_id="job_1",
+    item_id="item_1",
+    filename="mug.jpg",
+    sku="MUG-01",
+    state=ItemState.EXPORTED,
+    review=False,
+    error=None,
+    correlation_id="",
+)
 RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
 
 
@@ -252,6 +262,49 @@ async def test_gone_disables_at_once_and_enabling_sends_what_waited(hooks: Hooks
     while await sender.deliver_due():
         pass
     assert sorted(each.state for each in await hooks.deliveries(hook)) == ["delivered", "delivered", "failed"]
+
+
+async def test_a_test_is_sent_at_once_once_and_counts_for_nothing(hooks: Hooks, receiver: Receiver) -> None:
+    hook = await hooks.endpoint(receiver.url)
+    sender = hooks.sender(timeout_s=0.5)
+    event = WebhookEvent(type=EventType.ITEM_EXPORTED, timestamp=utc_now(), test=True, data=NEWS)
+    arrived = await sender.send_test(TENANT, hook.id, event)
+    assert (arrived.state, arrived.last_status, arrived.test) == ("delivered", 204, True)
+    told = hooks.verified(hook, receiver.received[0])
+    assert (told["type"], told["test"], told["data"]["sku"]) == ("item.exported", True, "MUG-01")
+    for said, status, reason in (
+        (answer(410), 410, "It answered 410 Gone."),
+        (answer(302, "Location: http://127.0.0.1:1/"), 302, "It answered 302; redirects are not followed."),
+        (None, None, "No answer within 0.5 s."),
+    ):
+        receiver.say = said
+        failed = await sender.send_test(TENANT, hook.id, event)
+        assert (failed.state, failed.attempts) == ("failed", 1)
+        assert (failed.last_status, failed.last_error) == (status, reason)
+    seen = await hooks.hook(hook)
+    assert (seen.state, seen.failures) == ("active", 0)
+    # Each is an event of its own, and nothing of it is left to send.
+    assert len({request.headers["webhook-id"] for request in receiver.received}) == 4
+    await hooks.let_time_pass()
+    assert await sender.deliver_due() == 0
+    # With another key nothing can be signed, and nothing is sent.
+    stranger = WebhookSender(hooks.database, hooks.outgoing, Sealer(["B" * 42 + "A="]), WebhookSettings())
+    unsigned = await stranger.send_test(TENANT, hook.id, event)
+    assert "sealed with a key" in str(unsigned.last_error)
+    assert len(receiver.received) == 4
+
+
+async def test_readable_secrets_are_sealed_when_the_sender_starts(hooks: Hooks, receiver: Receiver) -> None:
+    hook = await hooks.endpoint(receiver.url)
+    hooks.secrets[hook.id] = plain = "whsec_" + "A" * 43 + "="
+    async with hooks.database.transaction() as connection:
+        await connection.execute(update(webhook_table).values(sealed=None, secret=plain))
+    async with running(hooks.sender()):
+        await hooks.complete()
+        await receiver.wait_for(1)
+    hooks.verified(hook, receiver.received[0])
+    async with hooks.database.read() as connection:
+        assert plain not in str((await connection.execute(select(webhook_table))).all())
 
 
 async def test_repeated_failure_that_lasts_disables(hooks: Hooks, receiver: Receiver) -> None:
