@@ -251,6 +251,21 @@ class RemoveBgSettings(BaseSettings):
     )
 
 
+class ApiSettings(BaseSettings):
+    """Whose API `opal webhooks` and `opal deliver` speak to, and as whom."""
+
+    model_config = _group("API_")
+
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\x00-\x20?#]+$",
+        description="web-api's address; unset: this machine's, at OPAL_WEB_PORT.",
+    )
+    key: SecretStr | None = Field(
+        default=None, description="A key of the tenant's; unset: the one that `opal up` keeps in data_dir."
+    )
+
+
 class SweeperSettings(BaseSettings):
     """The sweeper, which heals what was left half-done."""
 
@@ -303,6 +318,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     removebg: RemoveBgSettings = Field(default_factory=RemoveBgSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -315,6 +331,11 @@ class Settings(BaseSettings):
     def blob_public_url(self) -> str:
         """Where clients and the placement endpoint reach the folder's signed URLs."""
         return (self.blob.public_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+
+    @property
+    def api_url(self) -> str:
+        """Where commands reach web-api, without a slash at its end."""
+        return (self.api.url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
 
     @property
     def public_links_url(self) -> str:
@@ -337,6 +358,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "delivery": DeliverySettings,
     "signing": SigningSettings,
     "removebg": RemoveBgSettings,
+    "api": ApiSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,
 }

@@ -128,7 +128,7 @@ Wanted = Annotated[_Wanted, Depends(_wanted)]
 
 
 async def _page(connection: AsyncConnection, wanted: _Wanted, **of: str) -> PictureDeliveryPage:
-    """Deliveries of a job or a target, whichever ``of`` names by its id."""
+    """Deliveries of what ``of`` names by its id: a job, a target, or both."""
     found = await picture_deliveries.list_picture_deliveries(
         connection, wanted.limit + 1, place_of(wanted.cursor), state=wanted.state, **of
     )
@@ -142,15 +142,22 @@ _PAGE = answer("One page of deliveries.", PictureDeliveryPage(deliveries=[_view(
 @router.get(
     "/v1/jobs/{job_id}/deliveries",
     summary="List a job's deliveries",
-    responses={**_PAGE, **problems(Unauthorized, NotFound, *ALWAYS)},
+    responses={**_PAGE, **problems(Unauthorized, NotFound, UnknownDeliveryTarget, *ALWAYS)},
 )
 async def list_job_deliveries(
-    parts: WebParts, tenant_id: Tenant, job_id: JobId, wanted: Wanted
+    parts: WebParts,
+    tenant_id: Tenant,
+    job_id: JobId,
+    wanted: Wanted,
+    target_id: Annotated[str | None, Query(description="Only those to this target.")] = None,
 ) -> PictureDeliveryPage:
     """Every finished picture of the job on its way to every target, newest first."""
     async with parts.database.read() as connection:
         job = await find_job(connection, tenant_id, job_id)
-        return await _page(connection, wanted, job_id=job.id)
+        if target_id is None:
+            return await _page(connection, wanted, job_id=job.id)
+        target = await targets.tenant_target(connection, tenant_id, target_id)
+        return await _page(connection, wanted, job_id=job.id, target_id=target.id)
 
 
 @router.post(
