@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from tests.contracts.tenants import OTHER, TENANT
 
 from opal.database import delivery_targets as targets
-from opal.database import items, jobs, keys, ledger, variants
+from opal.database import items, jobs, variants
 from opal.database import picture_deliveries as deliveries
 from opal.database.delivery_plan import plan_deliveries, plan_job
 from opal.database.delivery_targets import DeliveryTarget
@@ -28,19 +29,9 @@ from opal.errors import (
 from opal.items.item import Item, Recipe, new_id
 from opal.items.states import ItemState
 
-TENANT, OTHER = "acme", "globex"
 RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
 NEVER = FailurePolicy(10**6, timedelta(0), lambda _failures: timedelta(0))
 PLACE = {"kind": "folder", "folder": "shop"}
-
-
-@pytest.fixture
-async def database(empty_database: Database) -> Database:
-    async with empty_database.transaction() as connection:
-        for tenant in (TENANT, OTHER):
-            await keys.ensure_tenant(connection, tenant, tenant)
-            await ledger.grant(connection, tenant, 100)
-    return empty_database
 
 
 async def target(

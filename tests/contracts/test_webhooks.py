@@ -9,70 +9,30 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, select, text
+from tests.contracts.tenants import OTHER, TENANT
+from tests.contracts.webhook_rows import SEALER, claim, endpoint, listed, new_items, told
 
-from opal.database import deliveries, items, jobs, keys, ledger, webhooks
+from opal.database import deliveries, items, jobs, webhooks
 from opal.database.deliveries import Delivery, Due, Failed
 from opal.database.engine import Database, utc_now
 from opal.database.receivers import FailurePolicy
 from opal.database.tables import metadata
 from opal.database.tables import webhook_deliveries as delivery_table
 from opal.database.tables import webhooks as webhook_table
-from opal.database.webhook_events import store_test
-from opal.database.webhook_secrets import seal_readable
 from opal.database.webhooks import Webhook
 from opal.errors import (
     LeaseLost,
-    SecretUnreadable,
     TooManyWebhooks,
     UnknownDelivery,
     UnknownWebhook,
     WebhookDisabled,
 )
-from opal.items.item import Item, Recipe
-from opal.items.states import ItemState, JobStatus
-from opal.messages.webhook_event import EventType, JobNews, WebhookEvent
-from opal.sealing import Sealer
+from opal.items.item import Item
+from opal.items.states import ItemState
+from opal.messages.webhook_event import EventType
 
-TENANT, OTHER = "acme", "globex"
-SEALER = Sealer(["A" * 43 + "="])
-ALL = tuple(EventType)
-URL = "https://shop.example/hook"
 NEVER = FailurePolicy(10**6, timedelta(0), lambda _failures: timedelta(0))
 _S = ItemState
-
-
-@pytest.fixture
-async def database(empty_database: Database) -> Database:
-    async with empty_database.transaction() as connection:
-        for tenant in (TENANT, OTHER):
-            await keys.ensure_tenant(connection, tenant, tenant)
-            await ledger.grant(connection, tenant, 100)
-    return empty_database
-
-
-async def endpoint(
-    database: Database, events: tuple[EventType, ...] = ALL, tenant: str = TENANT, most: int = 10
-) -> Webhook:
-    async with database.transaction() as connection:
-        made, secret = await webhooks.create_webhook(connection, SEALER, tenant, URL, events, most=most)
-    assert secret.startswith("whsec_")
-    return made
-
-
-async def new_items(database: Database, count: int = 1, state: ItemState = _S.PROCESSING) -> list[Item]:
-    """Items of one job, all in ``state``."""
-    recipe = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
-    way = (_S.CREATED, _S.UPLOADED, _S.PROCESSING, _S.COMPLETED)
-    async with database.transaction() as connection:
-        new = [jobs.NewItem(f"{number}.jpg", "SKU") for number in range(count)]
-        _, made = await jobs.create_job(connection, TENANT, recipe, new, name="mugs", correlation_id="c-1")
-        moved = []
-        for each in made:
-            item = each
-            for step in way[1 : way.index(state) + 1]:
-                item = await items.move(connection, item, step, by="test")
-            moved.append(item)
-    return moved
 
 
 async def move(database: Database, item: Item, target: ItemState) -> Item:
@@ -83,16 +43,6 @@ async def move(database: Database, item: Item, target: ItemState) -> Item:
 async def fail(database: Database, item: Item) -> None:
     async with database.transaction() as connection:
         await items.fail_item(connection, item, code="image_corrupt", message="Damaged.", by="test")
-
-
-async def listed(database: Database, webhook: Webhook) -> list[Delivery]:
-    async with database.read() as connection:
-        return await deliveries.list_deliveries(connection, webhook.id, 1000)
-
-
-async def claim(database: Database, webhook: Webhook, limit: int = 10, claim_s: float = 60.0) -> list[Due]:
-    async with database.transaction() as connection:
-        return await deliveries.claim(connection, webhook.id, limit, now=utc_now(), claim_s=claim_s)
 
 
 async def types(database: Database, webhook: Webhook) -> list[str]:
@@ -212,13 +162,6 @@ async def test_unknown_foreign_and_malformed_ids_are_the_same(database: Database
                 await deliveries.replay(connection, hook.id, delivery_id)
 
 
-async def told(database: Database, count: int = 1) -> Webhook:
-    """An endpoint with ``count`` deliveries."""
-    hook = await endpoint(database, (EventType.ITEM_COMPLETED,))
-    await new_items(database, count, _S.COMPLETED)
-    return hook
-
-
 async def test_a_delivery_is_one_senders_until_its_claim_ends(database: Database) -> None:
     hook = await told(database, 10)
     taken = await asyncio.gather(*(claim(database, hook, 3) for _ in range(6)))
@@ -326,87 +269,6 @@ async def test_a_replay_begins_the_schedule_again(database: Database) -> None:
     assert (replayed.state, replayed.attempts, replayed.event_id) == ("waiting", 0, before.event_id)
     [again] = await claim(database, hook)
     assert (again.event_id, again.body) == (due.event_id, due.body)
-
-
-async def test_the_old_secret_signs_beside_the_new_one_for_a_while(database: Database) -> None:
-    hook = await told(database, 2)
-    [first] = await claim(database, hook, 1)
-    async with database.transaction() as connection:
-        until, secret = await webhooks.rotate_secret(
-            connection, SEALER, TENANT, hook.id, old_for=timedelta(hours=1)
-        )
-        due = await deliveries.claim(connection, hook.id, 1, now=utc_now(), claim_s=-7200)
-        [old] = first.secrets.open(SEALER, utc_now())
-        assert due[0].secrets.open(SEALER, utc_now()) == (secret, old)
-        assert due[0].secrets.open(SEALER, until) == (secret,)
-
-
-async def test_secrets_lie_sealed_and_readable_ones_are_found(database: Database) -> None:
-    """Readable: of before migration 0009; made, or rotated, by an older web-api that runs beside this one."""
-    old, made, rotated, sealed = [await told(database) for _ in range(4)]
-    past, plain, ends = "whsec_AAAA", "whsec_BBBB", utc_now() + timedelta(hours=1)
-    async with database.transaction() as connection:
-        for hook, values in (
-            (old, {"sealed": None, "secret": plain, "old_secret": past, "old_secret_until": ends}),
-            (made, {"sealed": None, "secret": plain}),
-            (rotated, {"secret": plain, "old_secret": "", "old_secret_until": ends}),
-        ):
-            await connection.execute(
-                webhook_table.update().where(webhook_table.c.id == hook.id).values(**values)
-            )
-    expected = {old.id: (plain, past), made.id: (plain,), rotated.id: (plain,)}
-    for found in (3, 0):
-        for hook in (old, made, rotated):
-            [due] = await claim(database, hook, 1, claim_s=-1)
-            assert due.secrets.open(SEALER, utc_now()) == expected[hook.id]
-            assert due.secrets.open(SEALER, ends) == (plain,)
-            assert "whsec" not in repr(due)
-        async with database.transaction() as connection:
-            assert await seal_readable(connection, SEALER) == found
-    async with database.read() as connection:
-        rows = (await connection.execute(select(webhook_table))).all()
-    assert len({row.sealed for row in rows}) == 4
-    assert "whsec" not in str(rows)
-    [due] = await claim(database, sealed, 1)
-    with pytest.raises(SecretUnreadable):
-        due.secrets.open(Sealer(["B" * 42 + "A="]), utc_now())
-    # A key that is lost is made up for by a new secret.
-    async with database.transaction() as connection:
-        other = Sealer(["C" * 42 + "A="])
-        _, secret = await webhooks.rotate_secret(
-            connection, other, TENANT, sealed.id, old_for=timedelta(hours=1)
-        )
-        [due] = await deliveries.claim(
-            connection, sealed.id, 1, now=utc_now() + timedelta(minutes=2), claim_s=60
-        )
-    assert due.secrets.open(other, utc_now()) == (secret,)
-
-
-async def test_a_test_is_one_endpoints_claimed_and_counts_for_nothing(database: Database) -> None:
-    hook, other = await endpoint(database), await endpoint(database)
-    news = JobNews(
-        job_id="job_1", name="", status=JobStatus.FINISHED, total=1, counts={}, review=0, correlation_id="c"
-    )
-    event = WebhookEvent(type=EventType.JOB_FINISHED, timestamp=utc_now(), test=True, data=news)
-    async with database.transaction() as connection:
-        with pytest.raises(UnknownWebhook):
-            await store_test(connection, OTHER, hook.id, event, claim_s=60)
-        due = await store_test(connection, TENANT, hook.id, event, claim_s=60)
-    assert json.loads(due.body)["test"] is True
-    assert await claim(database, hook) == await listed(database, other) == []
-    policy = FailurePolicy(1, timedelta(0), lambda _failures: timedelta(hours=1))
-    async with database.transaction() as connection:
-        failed = Failed(410, "It answered 410 Gone.", utc_now(), gone=True)
-        assert await deliveries.record_failure(connection, due, failed, policy) is None
-        seen = await webhooks.tenant_webhook(connection, TENANT, hook.id)
-    assert (seen.state, seen.failures) == ("active", 0)
-    [delivery] = await listed(database, hook)
-    assert (delivery.test, delivery.state, delivery.attempts) == (True, "failed", 1)
-    # One that nobody ended is tried once when its claim is over.
-    async with database.transaction() as connection:
-        await store_test(connection, TENANT, hook.id, event, claim_s=-1)
-    [again] = await claim(database, hook)
-    assert again.test
 
 
 async def test_deleting_an_endpoint_never_breaks_a_move(database: Database) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import structlog
-from click.testing import Result
 from standardwebhooks import Webhook as Verifier
 from tests.services.http_services import WebApi, photo, running_web_api
 from tests.services.webhook_receiver import OK, answer, listening
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from opal.cli.api_client import ApiClient, RequestRefused
 from opal.cli.deliver_job import Progress, deliver

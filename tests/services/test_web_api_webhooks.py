@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 from tests.services.http_services import WebApi, photo, running_web_api
@@ -15,19 +16,31 @@ from tests.services.webhook_receiver import OK, Receiver, answer, listening
 
 from opal.outgoing_settings import OutgoingSettings, WebhookSettings
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 UNKNOWN = "webhook_" + "0" * 24
 UNKNOWN_DELIVERY = "delivery_" + "0" * 24
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebApi]:
     anywhere = OutgoingSettings(private_addresses="allow")
     quick = WebhookSettings(poll_s=0.05, max_per_tenant=3, timeout_s=2)
-    async with running_web_api(tmp_path, outgoing=anywhere, webhook=quick) as running:
+    folder = tmp_path_factory.mktemp("webhooks")
+    async with running_web_api(folder, outgoing=anywhere, webhook=quick) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(service: WebApi) -> AsyncIterator[WebApi]:
+    """The service, without webhooks before and after."""
+    yield service
+    for client in (service.client, service.other):
+        for each in (await client.get("/v1/webhooks")).json()["webhooks"]:
+            await client.delete(f"/v1/webhooks/{each['id']}")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def receiver() -> AsyncIterator[Receiver]:
     async with listening() as running:
         yield running

@@ -2,135 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import select, update
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
-from tests.services.http_services import migrated
-from tests.services.webhook_receiver import OK, Received, Receiver, answer, listening
+from tests.services.webhook_hooks import SEALER, TENANT, Hooks, hooks_in, running
+from tests.services.webhook_receiver import OK, Receiver, answer, listening
 
-from opal.database import deliveries, items, jobs, keys, ledger, webhooks
-from opal.database.deliveries import Delivery
+from opal.database import deliveries, keys, ledger, webhooks
 from opal.database.engine import Database, utc_now
 from opal.database.migrate import migrate
-from opal.database.tables import webhook_deliveries
-from opal.database.tables import webhooks as webhook_table
-from opal.database.webhooks import Webhook
-from opal.items.item import Recipe
-from opal.items.states import ItemState
-from opal.messages.webhook_event import EventType, ItemNews, WebhookEvent
 from opal.outgoing.client import Outgoing
 from opal.outgoing_settings import OutgoingSettings, WebhookSettings
-from opal.sealing import Sealer
 from opal.settings import load_settings
 from opal.webhook_sender.sender import WebhookSender
-
-TENANT = "acme"
-SEALER = Sealer(["A" * 43 + "="])
-NEWS = ItemNews(
-    job_id="job_1",
-    item_id="item_1",
-    filename="mug.jpg",
-    sku="MUG-01",
-    state=ItemState.EXPORTED,
-    review=False,
-    error=None,
-    correlation_id="",
-)
-RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
-
-
-@dataclass(slots=True)
-class Hooks:
-    """A database with one tenant, and senders on it."""
-
-    database: Database
-    outgoing: Outgoing
-    secrets: dict[str, str]
-
-    def sender(self, **settings: Any) -> WebhookSender:
-        return WebhookSender(
-            self.database,
-            self.outgoing,
-            SEALER,
-            WebhookSettings(**{"timeout_s": 5.0, "poll_s": 0.05, **settings}),
-        )
-
-    async def endpoint(self, url: str) -> Webhook:
-        async with self.database.transaction() as connection:
-            made, secret = await webhooks.create_webhook(
-                connection, SEALER, TENANT, url, (EventType.ITEM_COMPLETED,), most=100
-            )
-        self.secrets[made.id] = secret
-        return made
-
-    async def complete(self, count: int = 1) -> list[str]:
-        """Complete so many items of a new job, each a delivery to every endpoint; returns their ids."""
-        async with self.database.transaction() as connection:
-            new = [jobs.NewItem(f"{number}.jpg") for number in range(count)]
-            _, made = await jobs.create_job(connection, TENANT, RECIPE, new, name="", correlation_id="c-1")
-            for each in made:
-                item = each
-                for step in (ItemState.UPLOADED, ItemState.PROCESSING, ItemState.COMPLETED):
-                    item = await items.move(connection, item, step, by="test")
-        return [item.id for item in made]
-
-    async def deliveries(self, hook: Webhook) -> list[Delivery]:
-        async with self.database.read() as connection:
-            return await deliveries.list_deliveries(connection, hook.id, 1000)
-
-    async def hook(self, hook: Webhook) -> Webhook:
-        async with self.database.read() as connection:
-            return await webhooks.tenant_webhook(connection, TENANT, hook.id)
-
-    async def let_time_pass(self, days: float = 4) -> None:
-        """Everything that waits is due, and every failure as long ago."""
-        past = utc_now() - timedelta(days=days)
-        async with self.database.transaction() as connection:
-            await connection.execute(update(webhook_deliveries).values(next_at=past, claimed_until=None))
-            await connection.execute(update(webhook_table).values(not_before=past))
-            failing = webhook_table.c.failing_since.is_not(None)
-            await connection.execute(update(webhook_table).where(failing).values(failing_since=past))
-
-    def verified(self, hook: Webhook, request: Received) -> Any:
-        return Verifier(self.secrets[hook.id]).verify(request.body, request.headers)
 
 
 @pytest.fixture
 async def hooks(tmp_path: Path) -> AsyncIterator[Hooks]:
-    settings = load_settings(data_dir=tmp_path)
-    await migrated(settings)
-    database = Database(settings.database_url, settings.database)
-    async with database.transaction() as connection:
-        await keys.ensure_tenant(connection, TENANT, "Acme")
-        await ledger.grant(connection, TENANT, 1000)
-    outgoing = Outgoing(OutgoingSettings(private_addresses="allow"))
-    yield Hooks(database, outgoing, {})
-    await outgoing.close()
-    await database.close()
+    async with hooks_in(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with listening() as running:
         yield running
-
-
-@asynccontextmanager
-async def running(sender: WebhookSender) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    loop = asyncio.create_task(sender.run(stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await loop
 
 
 async def test_a_receiver_can_verify_what_it_got(hooks: Hooks, receiver: Receiver) -> None:
@@ -162,18 +61,6 @@ async def test_two_endpoints_get_the_same_event_under_secrets_of_their_own(
     hooks.verified(second, by_path["/hook/2"])
     with pytest.raises(WebhookVerificationError):
         hooks.verified(first, by_path["/hook/2"])
-
-
-async def test_a_rotated_secret_leaves_no_gap(hooks: Hooks, receiver: Receiver) -> None:
-    hook = await hooks.endpoint(receiver.url)
-    old = hooks.secrets[hook.id]
-    async with hooks.database.transaction() as connection:
-        _, new = await webhooks.rotate_secret(connection, SEALER, TENANT, hook.id, old_for=timedelta(hours=1))
-    await hooks.complete()
-    await hooks.sender().deliver_due()
-    [request] = receiver.received
-    for secret in (old, new):
-        Verifier(secret).verify(request.body, request.headers)
 
 
 @pytest.mark.parametrize(
@@ -262,49 +149,6 @@ async def test_gone_disables_at_once_and_enabling_sends_what_waited(hooks: Hooks
     while await sender.deliver_due():
         pass
     assert sorted(each.state for each in await hooks.deliveries(hook)) == ["delivered", "delivered", "failed"]
-
-
-async def test_a_test_is_sent_at_once_once_and_counts_for_nothing(hooks: Hooks, receiver: Receiver) -> None:
-    hook = await hooks.endpoint(receiver.url)
-    sender = hooks.sender(timeout_s=0.5)
-    event = WebhookEvent(type=EventType.ITEM_EXPORTED, timestamp=utc_now(), test=True, data=NEWS)
-    arrived = await sender.send_test(TENANT, hook.id, event)
-    assert (arrived.state, arrived.last_status, arrived.test) == ("delivered", 204, True)
-    told = hooks.verified(hook, receiver.received[0])
-    assert (told["type"], told["test"], told["data"]["sku"]) == ("item.exported", True, "MUG-01")
-    for said, status, reason in (
-        (answer(410), 410, "It answered 410 Gone."),
-        (answer(302, "Location: http://127.0.0.1:1/"), 302, "It answered 302; redirects are not followed."),
-        (None, None, "No answer within 0.5 s."),
-    ):
-        receiver.say = said
-        failed = await sender.send_test(TENANT, hook.id, event)
-        assert (failed.state, failed.attempts) == ("failed", 1)
-        assert (failed.last_status, failed.last_error) == (status, reason)
-    seen = await hooks.hook(hook)
-    assert (seen.state, seen.failures) == ("active", 0)
-    # Each is an event of its own, and nothing of it is left to send.
-    assert len({request.headers["webhook-id"] for request in receiver.received}) == 4
-    await hooks.let_time_pass()
-    assert await sender.deliver_due() == 0
-    # With another key nothing can be signed, and nothing is sent.
-    stranger = WebhookSender(hooks.database, hooks.outgoing, Sealer(["B" * 42 + "A="]), WebhookSettings())
-    unsigned = await stranger.send_test(TENANT, hook.id, event)
-    assert "sealed with a key" in str(unsigned.last_error)
-    assert len(receiver.received) == 4
-
-
-async def test_readable_secrets_are_sealed_when_the_sender_starts(hooks: Hooks, receiver: Receiver) -> None:
-    hook = await hooks.endpoint(receiver.url)
-    hooks.secrets[hook.id] = plain = "whsec_" + "A" * 43 + "="
-    async with hooks.database.transaction() as connection:
-        await connection.execute(update(webhook_table).values(sealed=None, secret=plain))
-    async with running(hooks.sender()):
-        await hooks.complete()
-        await receiver.wait_for(1)
-    hooks.verified(hook, receiver.received[0])
-    async with hooks.database.read() as connection:
-        assert plain not in str((await connection.execute(select(webhook_table))).all())
 
 
 async def test_repeated_failure_that_lasts_disables(hooks: Hooks, receiver: Receiver) -> None:

@@ -123,26 +123,28 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.public_pace = Pace(settings.web.public_downloads)
     app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
-    for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes):
+    _add_routes(app, parts)
+    describe_webhooks(app)
+    app.include_router(index_page(settings.blob_public_url))
+    return app
+
+
+def _add_routes(app: FastAPI, parts: Parts) -> None:
+    """Every resource; those of remove.bg last, as they answer whatever is under their prefix."""
+    for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes, job_reports):
         app.include_router(resource.router)
-    app.include_router(job_reports.router)
-    app.include_router(webhooks.router)
-    app.include_router(deliveries.router)
-    app.include_router(delivery_targets.router)
-    app.include_router(picture_deliveries.router)
+    for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
+        app.include_router(resource.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(public_links.router)
     app.include_router(public_pictures.router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
-        app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
+        app.include_router(blobs.blob_routes(parts.blobs, parts.settings.photo.max_bytes))
     app.include_router(removebg.router)
     app.include_router(removebg_improve.router)
     app.include_router(rembg.router)
     app.include_router(removebg.no_such_route())
-    describe_webhooks(app)
-    app.include_router(index_page(settings.blob_public_url))
-    return app
 
 
 @asynccontextmanager
