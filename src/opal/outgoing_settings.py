@@ -63,8 +63,8 @@ class DeliverySettings(BaseSettings):
     key: SecretStr | None = Field(
         default=None,
         description="Fernet keys that seal the secrets of targets and webhooks, comma-separated, the one for "
-        "new secrets first; unset: delivery-sealing.key in data_dir, made on first use. Several web-apis "
-        "need the same.",
+        "new secrets first; unset: delivery-sealing.key in data_dir, made on first use. Needed with "
+        "OPAL_DATABASE_URL, the same for every web-api.",
     )
     timeout_s: float = Field(default=120.0, gt=0, le=3600, description="Longest time for one file.")
     max_failures: int = Field(

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from opal.assembly import Parts, build_parts
+from opal.assembly import Parts, build_parts, build_sealer
 from opal.blobs.folder import FolderBlobs
 from opal.database.migrate import migrate
 from opal.delivery_sender.sender import DeliverySender
@@ -19,7 +19,6 @@ from opal.http.server import run_server
 from opal.http.service import build_service
 from opal.messages.webhook_event import WebhookEvent
 from opal.outgoing.client import Outgoing
-from opal.sealing import Sealer
 from opal.settings import Settings
 from opal.telemetry import configure
 from opal.web_api import (
@@ -83,7 +82,7 @@ def create_app(parts: Parts) -> FastAPI:
     settings = parts.settings
     outgoing = Outgoing(settings.outgoing)
     destinations = Destinations(settings.delivery, outgoing)
-    sealer = _sealer(settings)
+    sealer = build_sealer(settings)
     webhook_sender = WebhookSender(parts.database, outgoing, sealer, settings.webhook)
     delivery_sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
     studio = Studio(parts, outgoing)
@@ -166,10 +165,3 @@ async def _loops(
             stop.set()
     for close in closing:
         await close()
-
-
-def _sealer(settings: Settings) -> Sealer:
-    """By the keys of the settings, else by the data folder's own. Raises InvalidSettings."""
-    if settings.delivery.key is not None:
-        return Sealer([key.strip() for key in settings.delivery.key.get_secret_value().split(",")])
-    return Sealer.from_file(settings.data_dir / "delivery-sealing.key")
