@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from opal.errors import InvalidSettings
-from opal.outgoing_settings import DeliverySettings, OutgoingSettings, WebhookSettings
+from opal.outgoing_settings import ApiSettings, DeliverySettings, OutgoingSettings, WebhookSettings
 
 DOCS = "docs/settings.md"
 QUEUE_NAMES = ("jobs", "exports")
@@ -248,21 +248,6 @@ class RemoveBgSettings(BaseSettings):
     )
     improve_folder: Path | None = Field(
         default=None, description="Where POST /v1.0/improve keeps pictures; unset: it is switched off."
-    )
-
-
-class ApiSettings(BaseSettings):
-    """Whose API `opal webhooks` and `opal deliver` speak to, and as whom."""
-
-    model_config = _group("API_")
-
-    url: str | None = Field(
-        default=None,
-        pattern=r"^https?://[^\x00-\x20?#]+$",
-        description="web-api's address; unset: this machine's, at OPAL_WEB_PORT.",
-    )
-    key: SecretStr | None = Field(
-        default=None, description="A key of the tenant's; unset: the one that `opal up` keeps in data_dir."
     )
 
 

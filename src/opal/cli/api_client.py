@@ -171,7 +171,7 @@ class ApiClient:
         given = {name: value for name, value in query.items() if value is not None}
         try:
             answer = await self._http.request(method, path, params=given, json=body)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise ApiUnreachable(f"{self._http.base_url} did not answer ({type(error).__name__}).") from error
         return _json(answer)
 

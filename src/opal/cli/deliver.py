@@ -1,8 +1,9 @@
 """`opal deliver`: a tenant's delivery targets over the API, and finished jobs delivered to them."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -68,11 +69,9 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make a target. Its secrets come from a file or a pipe, so that no history or process list has them."""
-    where = "stdin" if str(destination) == "-" else str(destination)
-    text = typer.get_text_stream("stdin").read() if where == "stdin" else destination.read_text("utf-8")
     body = {
         "name": name,
-        "destination": parse_json_object(text, where, InvalidDeliveryTarget),
+        "destination": _read(destination),
         "presets": preset or [],
         "formats": format or [],
         "reports": not no_reports,
@@ -82,6 +81,16 @@ def create(
         print_json(made)
     else:
         typer.echo(made["id"])
+
+
+def _read(destination: Path) -> dict[str, Any]:
+    """The object in the file, or in stdin. Raises ``InvalidDeliveryTarget``."""
+    where = "stdin" if str(destination) == "-" else str(destination)
+    try:
+        text = sys.stdin.read() if where == "stdin" else destination.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidDeliveryTarget(f"{where} is not text in UTF-8.") from error
+    return parse_json_object(text, where, InvalidDeliveryTarget)
 
 
 @targets.command("test")

@@ -117,7 +117,9 @@ def deliveries(
 def replay(
     webhook: WebhookArgument,
     delivery: Annotated[list[str] | None, typer.Argument(help="Ids of deliveries.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="All whose tries are used up.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All whose tries are used up, but for tests.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Send deliveries again under the same `webhook-id`, arrived or not."""
@@ -129,7 +131,8 @@ def replay(
         path = f"/v1/webhooks/{webhook}/deliveries"
         ids = named
         if failed:
-            ids = [each["id"] for each in await api.entries(path, "deliveries", _MOST, state="failed")]
+            every = await api.entries(path, "deliveries", _MOST, state="failed")
+            ids = [each["id"] for each in every if not each["test"]]
         return [await api.post(f"{path}/{each}/replay") for each in ids]
 
     replayed = with_api(work)

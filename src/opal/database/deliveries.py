@@ -73,6 +73,10 @@ class Due:
     attempts: int
     claimed_until: datetime
 
+    def __repr__(self) -> str:
+        # Neither secret nor URL, wherever it is printed.
+        return f"Due({self.id!r}, {self.webhook_id!r}, {self.event_id!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:

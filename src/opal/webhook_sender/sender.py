@@ -86,9 +86,9 @@ class WebhookSender:
 
     async def _look(self) -> None:
         try:
+            await self._begin()
             if utc_now() >= self._tidy_at:
                 await self._tidy()
-            await self._begin()
         except OpalError as error:
             _log.warning("webhooks wait", action="webhook.waits", code=error.code, reason=error.message)
         except Exception:
