@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from enum import StrEnum
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -65,6 +66,8 @@ def _flag(option: Any) -> str:
 def _value(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "|".join(get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return "|".join(kind)
     return {int: "N", Path: "PATH"}.get(kind, "TEXT")
 
 

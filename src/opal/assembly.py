@@ -13,10 +13,12 @@ from opal.blobs.interface import Blobs
 from opal.blobs.signing import UrlSigner
 from opal.database.engine import Database
 from opal.database.migrate import migrate
+from opal.errors import InvalidSettings
 from opal.marketplaces.presets import use_presets_of
 from opal.outbox_relay import OutboxRelay
 from opal.queues.interface import Queues
 from opal.queues.local import LocalQueues
+from opal.sealing import Sealer
 from opal.settings import Settings, runtime_dir
 from opal.sweeper import Sweeper
 
@@ -118,3 +120,14 @@ def build_blobs(settings: Settings, identity: "AzureIdentity | None") -> Blobs:
             from opal.blobs.azure_blob import AzureBlobs  # noqa: PLC0415
 
             return AzureBlobs(settings.blob, identity)
+
+
+def build_sealer(settings: Settings) -> Sealer:
+    """What seals secrets: the keys of the settings, else the data folder's own. Raises InvalidSettings."""
+    if settings.delivery.key is not None:
+        return Sealer([key.strip() for key in settings.delivery.key.get_secret_value().split(",")])
+    path = settings.data_dir / "delivery-sealing.key"
+    if settings.database.url is not None and not path.exists():
+        # Made here it might end with this container, and with it every secret in a database that stays.
+        raise InvalidSettings("OPAL_DELIVERY_KEY: needed where OPAL_DATABASE_URL is set (docs/delivery.md)")
+    return Sealer.from_file(path)

@@ -1,4 +1,4 @@
-"""Settings of what Opal sends to others: which addresses, webhooks, deliveries.
+"""Settings of what Opal sends to others: which addresses, webhooks, deliveries, its own commands' requests.
 
 Part of `settings.py`, which reads them.
 """
@@ -62,8 +62,9 @@ class DeliverySettings(BaseSettings):
     )
     key: SecretStr | None = Field(
         default=None,
-        description="Fernet keys that seal targets' secrets, comma-separated, the one for new secrets first; "
-        "unset: delivery-sealing.key in data_dir, made on first use. Several web-apis need the same.",
+        description="Fernet keys that seal the secrets of targets and webhooks, comma-separated, the one for "
+        "new secrets first; unset: delivery-sealing.key in data_dir, made on first use. Needed with "
+        "OPAL_DATABASE_URL, the same for every web-api.",
     )
     timeout_s: float = Field(default=120.0, gt=0, le=3600, description="Longest time for one file.")
     max_failures: int = Field(
@@ -78,3 +79,18 @@ class DeliverySettings(BaseSettings):
     concurrency: int = Field(default=4, ge=1, le=64, description="Targets that are delivered to at a time.")
     per_target: int = Field(default=2, ge=1, le=16, description="Files on their way to one target at a time.")
     poll_s: float = Field(default=1.0, ge=0.05, le=60, description="How often due deliveries are looked for.")
+
+
+class ApiSettings(BaseSettings):
+    """Whose API `opal webhooks` and `opal deliver` speak to, and as whom."""
+
+    model_config = _group("API_")
+
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\x00-\x20?#]+$",
+        description="web-api's address; unset: this machine's, at OPAL_WEB_PORT.",
+    )
+    key: SecretStr | None = Field(
+        default=None, description="A key of the tenant's; unset: the one that `opal up` keeps in data_dir."
+    )

@@ -1,7 +1,7 @@
 """Seals secrets that must be read again, so that a copy of the database alone gives none of them away.
 
-Fernet of the package cryptography: AES-128-CBC with HMAC-SHA256. Used for the credentials of delivery
-targets; API keys need no reading back and are hashed instead (``database/keys.py``).
+Fernet of the package cryptography: AES-128-CBC with HMAC-SHA256. Used for the credentials of delivery targets
+and webhooks' signing secrets; API keys need no reading back and are hashed instead (``database/keys.py``).
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from opal.errors import InvalidSettings, TargetSecretUnreadable
+from opal.errors import InvalidSettings, SecretUnreadable
 
 
 class Sealer:
@@ -38,13 +38,13 @@ class Sealer:
         return self._fernet.encrypt(plain).decode("ascii")
 
     def open(self, owner_id: str, sealed: str) -> dict[str, str]:
-        """What ``seal`` was given. Raises ``TargetSecretUnreadable`` for another key or another owner."""
+        """What ``seal`` was given. Raises ``SecretUnreadable`` for another key or another owner."""
         try:
             opened = json.loads(self._fernet.decrypt(sealed))
         except InvalidToken as error:
-            raise TargetSecretUnreadable from error
+            raise SecretUnreadable from error
         if opened["owner"] != owner_id:
-            raise TargetSecretUnreadable
+            raise SecretUnreadable
         return {str(name): str(value) for name, value in opened["secret"].items()}
 
 

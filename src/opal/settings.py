@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from opal.errors import InvalidSettings
-from opal.outgoing_settings import DeliverySettings, OutgoingSettings, WebhookSettings
+from opal.outgoing_settings import ApiSettings, DeliverySettings, OutgoingSettings, WebhookSettings
 
 DOCS = "docs/settings.md"
 QUEUE_NAMES = ("jobs", "exports")
@@ -314,6 +314,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     removebg: RemoveBgSettings = Field(default_factory=RemoveBgSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -326,6 +327,11 @@ class Settings(BaseSettings):
     def blob_public_url(self) -> str:
         """Where clients and the placement endpoint reach the folder's signed URLs."""
         return (self.blob.public_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+
+    @property
+    def api_url(self) -> str:
+        """Where commands reach web-api, without a slash at its end."""
+        return (self.api.url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
 
     @property
     def public_links_url(self) -> str:
@@ -348,6 +354,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "delivery": DeliverySettings,
     "signing": SigningSettings,
     "removebg": RemoveBgSettings,
+    "api": ApiSettings,
     "sweeper": SweeperSettings,
     "telemetry": TelemetrySettings,
 }

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 from tests.azurite.server import Azurite, azurite
+from tests.contracts.tenants import OTHER, TENANT
 
+from opal.database import keys, ledger
 from opal.database.engine import Database
 from opal.database.migrate import migrate
 from opal.database.tables import metadata
@@ -32,3 +34,13 @@ async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Asyn
             await connection.execute(delete(table))
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    """With two tenants that have credits."""
+    async with empty_database.transaction() as connection:
+        for tenant in (TENANT, OTHER):
+            await keys.ensure_tenant(connection, tenant, tenant)
+            await ledger.grant(connection, tenant, 100)
+    return empty_database

@@ -7,10 +7,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.services.delivery_places import KINDS, TENANT, Given, given_place
+from tests.services.delivery_places import (
+    BUCKET,
+    KINDS,
+    TENANT,
+    Given,
+    given_place,
+    s3_object,
+    s3_server,
+)
+from tests.services.webhook_receiver import answer, listening
 
 from opal.destinations.interface import Content, Destination, content_of
 from opal.destinations.opening import Destinations
+from opal.destinations.places import place_of
 from opal.errors import StoredPictureUnusable
 from opal.outgoing.client import Outgoing
 from opal.outgoing_settings import DeliverySettings, OutgoingSettings
@@ -128,3 +138,40 @@ async def test_what_is_cut_off_is_not_there_and_can_be_put_again(given: Given, t
         await destination.put("large.tif", whole)
     assert (given.read("large.tif") or (b"",))[0] == WHOLE
     assert leftovers(tmp_path) == []
+
+
+async def test_a_bucket_before_the_host_and_a_session_token(tmp_path: Path) -> None:
+    url = s3_server()
+    port = url.rpartition(":")[2]
+    asked: list[str] = []
+
+    async def resolve(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    stored = {"kind": "s3", "bucket": BUCKET, "endpoint": f"http://s3.localhost:{port}"}
+    place = place_of({**stored, "addressing": "virtual-host", "access_key_id": "AKIAEXAMPLE"})
+    content = content_of(b"one", "image/jpeg")
+    outgoing = Outgoing(OutgoingSettings(private_addresses="allow"), resolve=resolve)
+    destinations = Destinations(DeliverySettings(), outgoing)
+    destination = await destinations.open(TENANT, place, {"secret_access_key": "example"})
+    for path, each in (("MUG-01/a (1).jpg", content), ("large.tif", large())):
+        assert await destination.holds(path, each) is None
+        assert await destination.put(path, each) == await destination.holds(path, each)
+    assert s3_object(url, "MUG-01/a (1).jpg") == (b"one", "image/jpeg")
+    assert set(asked) == {f"{BUCKET}.s3.localhost"}
+    # What the server does not look at: that the token is sent, and signed.
+    async with listening() as there:
+        there.say = answer(200, 'ETag: "1"')
+        place = place_of(
+            {**stored, "endpoint": f"http://127.0.0.1:{there.port}", "access_key_id": "ASIAEXAMPLE"}
+        )
+        secret = {"secret_access_key": "example", "session_token": "temporary=="}
+        destination = await destinations.open(TENANT, place, secret)
+        await destination.put("a.jpg", content)
+        [request] = there.received
+        assert request.line == f"PUT /{BUCKET}/a.jpg HTTP/1.1"
+        assert request.headers["x-amz-security-token"] == "temporary=="
+        assert "x-amz-security-token" in request.headers["authorization"]
+    await destinations.close()
+    await outgoing.close()

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from tests.contracts.tenants import OTHER, TENANT
 
 from opal.database import delivery_targets as targets
-from opal.database import items, jobs, keys, ledger, variants
+from opal.database import items, jobs, variants
 from opal.database import picture_deliveries as deliveries
 from opal.database.delivery_plan import plan_deliveries, plan_job
 from opal.database.delivery_targets import DeliveryTarget
 from opal.database.engine import Database, utc_now
-from opal.database.picture_deliveries import DuePicture, PictureDelivery, PictureFailed, TargetPolicy
+from opal.database.picture_deliveries import DuePicture, PictureDelivery, PictureFailed
+from opal.database.receivers import FailurePolicy
 from opal.database.tables import delivery_targets as target_table
 from opal.database.tables import picture_deliveries as delivery_table
 from opal.database.variants import VariantRow
@@ -27,19 +29,9 @@ from opal.errors import (
 from opal.items.item import Item, Recipe, new_id
 from opal.items.states import ItemState
 
-TENANT, OTHER = "acme", "globex"
 RECIPE = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
-NEVER = TargetPolicy(10**6, timedelta(0), lambda _failures: timedelta(0))
+NEVER = FailurePolicy(10**6, timedelta(0), lambda _failures: timedelta(0))
 PLACE = {"kind": "folder", "folder": "shop"}
-
-
-@pytest.fixture
-async def database(empty_database: Database) -> Database:
-    async with empty_database.transaction() as connection:
-        for tenant in (TENANT, OTHER):
-            await keys.ensure_tenant(connection, tenant, tenant)
-            await ledger.grant(connection, tenant, 100)
-    return empty_database
 
 
 async def target(
@@ -53,6 +45,8 @@ async def target(
         place=PLACE,
         template=template,
         reports=False,
+        presets=[],
+        formats=[],
         state="active",
         disabled_reason=None,
         failures=0,
@@ -67,7 +61,8 @@ async def target(
 def picture(item: Item, preset: str, ext: str = "jpg") -> VariantRow:
     path = f"{item.tenant_id}/jobs/{item.job_id}/items/{item.id}/exports/1/{preset}.{ext}"
     size = {"width": 10, "height": 10, "bytes": 4, "sha256": "0" * 64}
-    return VariantRow(preset, path, "jpeg", "image/jpeg", **size, compliance=[], fidelity=None, placed=None)  # type: ignore[arg-type]
+    form, kind = ("jpeg", "image/jpeg") if ext == "jpg" else (ext, f"image/{ext}")
+    return VariantRow(preset, path, form, kind, **size, compliance=[], fidelity=None, placed=None)  # type: ignore[arg-type]
 
 
 async def export(
@@ -87,7 +82,7 @@ async def export(
                 ItemState.EXPORTED,
             ):
                 item = await items.move(connection, item, step, by="test")
-            rows = [picture(item, preset) for preset in presets]
+            rows = [picture(item, preset, "png" if preset == "cutout-png" else "jpg") for preset in presets]
             for row in rows:
                 await variants.record_variant(connection, item, row)
             await plan_deliveries(connection, item, rows)
@@ -133,6 +128,27 @@ async def test_every_picture_and_report_goes_to_every_target_that_is_on(database
     assert await listed(database, off) == await listed(database, foreign) == []
     [first, *_] = await claim(database, reports)
     assert (first.filename, first.sku, first.picture.bytes) == ("mug.jpg", "MUG-01", 4)
+
+
+async def test_a_target_gets_the_presets_and_formats_that_it_takes(database: Database) -> None:
+    taken = {
+        await target(database, presets=["square-1x1", "cutout-png"]): ["cutout-png", "square-1x1"],
+        await target(database, formats=["jpeg"]): ["amazon-main", "square-1x1"],
+        await target(database, presets=["cutout-png"], formats=["jpeg", "webp"]): [],
+        await target(database): ["amazon-main", "cutout-png", "square-1x1"],
+    }
+    every = ("amazon-main", "cutout-png", "square-1x1")
+    made = await export(database, ("a.jpg", "A"), presets=every)
+    for here, presets in taken.items():
+        assert [each.preset for each in await listed(database, here)] == presets
+    # What it takes no more is not made due again; what it takes from now on is.
+    here, *_ = taken
+    async with database.transaction() as connection:
+        await targets.change_target(connection, TENANT, here, {"presets": ["amazon-main", "square-1x1"]})
+        await connection.execute(update(delivery_table).values(state="delivered"))
+        assert await plan_job(connection, here, made) == 2
+    states = {each.preset: each.state for each in await listed(database, here)}
+    assert states == {"amazon-main": "waiting", "cutout-png": "delivered", "square-1x1": "waiting"}
 
 
 async def test_no_product_takes_the_place_of_another(database: Database) -> None:
@@ -193,7 +209,7 @@ async def test_failures_count_until_one_arrives_and_disable_when_they_last(datab
     here = await target(database)
     await export(database, *((f"{number}.jpg", None) for number in range(5)))
     first, second, third, fourth, fifth = await claim(database, here)
-    policy = TargetPolicy(2, timedelta(hours=1), lambda failures: timedelta(minutes=failures))
+    policy = FailurePolicy(2, timedelta(hours=1), lambda failures: timedelta(minutes=failures))
     failed = PictureFailed("The disk is full.", None)
 
     async def fail(due: DuePicture, **fields: Any) -> str | None:

@@ -9,58 +9,30 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, select, text
+from tests.contracts.tenants import OTHER, TENANT
+from tests.contracts.webhook_rows import SEALER, claim, endpoint, listed, new_items, told
 
-from opal.database import deliveries, items, jobs, keys, ledger, webhooks
-from opal.database.deliveries import Delivery, Due, Failed, FailurePolicy
+from opal.database import deliveries, items, jobs, webhooks
+from opal.database.deliveries import Delivery, Due, Failed
 from opal.database.engine import Database, utc_now
+from opal.database.receivers import FailurePolicy
 from opal.database.tables import metadata
 from opal.database.tables import webhook_deliveries as delivery_table
 from opal.database.tables import webhooks as webhook_table
 from opal.database.webhooks import Webhook
-from opal.errors import LeaseLost, TooManyWebhooks, UnknownDelivery, UnknownWebhook, WebhookDisabled
-from opal.items.item import Item, Recipe
+from opal.errors import (
+    LeaseLost,
+    TooManyWebhooks,
+    UnknownDelivery,
+    UnknownWebhook,
+    WebhookDisabled,
+)
+from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.messages.webhook_event import EventType
 
-TENANT, OTHER = "acme", "globex"
-ALL = tuple(EventType)
-URL = "https://shop.example/hook"
 NEVER = FailurePolicy(10**6, timedelta(0), lambda _failures: timedelta(0))
 _S = ItemState
-
-
-@pytest.fixture
-async def database(empty_database: Database) -> Database:
-    async with empty_database.transaction() as connection:
-        for tenant in (TENANT, OTHER):
-            await keys.ensure_tenant(connection, tenant, tenant)
-            await ledger.grant(connection, tenant, 100)
-    return empty_database
-
-
-async def endpoint(
-    database: Database, events: tuple[EventType, ...] = ALL, tenant: str = TENANT, most: int = 10
-) -> Webhook:
-    async with database.transaction() as connection:
-        made, secret = await webhooks.create_webhook(connection, tenant, URL, events, most=most)
-    assert secret.startswith("whsec_")
-    return made
-
-
-async def new_items(database: Database, count: int = 1, state: ItemState = _S.PROCESSING) -> list[Item]:
-    """Items of one job, all in ``state``."""
-    recipe = Recipe(scene="white", placement={}, presets=("square-1x1",), prompt="", seed=0)
-    way = (_S.CREATED, _S.UPLOADED, _S.PROCESSING, _S.COMPLETED)
-    async with database.transaction() as connection:
-        new = [jobs.NewItem(f"{number}.jpg", "SKU") for number in range(count)]
-        _, made = await jobs.create_job(connection, TENANT, recipe, new, name="mugs", correlation_id="c-1")
-        moved = []
-        for each in made:
-            item = each
-            for step in way[1 : way.index(state) + 1]:
-                item = await items.move(connection, item, step, by="test")
-            moved.append(item)
-    return moved
 
 
 async def move(database: Database, item: Item, target: ItemState) -> Item:
@@ -71,16 +43,6 @@ async def move(database: Database, item: Item, target: ItemState) -> Item:
 async def fail(database: Database, item: Item) -> None:
     async with database.transaction() as connection:
         await items.fail_item(connection, item, code="image_corrupt", message="Damaged.", by="test")
-
-
-async def listed(database: Database, webhook: Webhook) -> list[Delivery]:
-    async with database.read() as connection:
-        return await deliveries.list_deliveries(connection, webhook.id, 1000)
-
-
-async def claim(database: Database, webhook: Webhook, limit: int = 10, claim_s: float = 60.0) -> list[Due]:
-    async with database.transaction() as connection:
-        return await deliveries.claim(connection, webhook.id, limit, now=utc_now(), claim_s=claim_s)
 
 
 async def types(database: Database, webhook: Webhook) -> list[str]:
@@ -193,18 +155,11 @@ async def test_unknown_foreign_and_malformed_ids_are_the_same(database: Database
                     await call(connection, tenant, webhook_id)
         with pytest.raises(UnknownWebhook):
             async with database.transaction() as connection:
-                await webhooks.rotate_secret(connection, tenant, webhook_id, old_for=timedelta(1))
+                await webhooks.rotate_secret(connection, SEALER, tenant, webhook_id, old_for=timedelta(1))
     async with database.transaction() as connection:
         for delivery_id in ("delivery_" + "0" * 24, "x\0y"):
             with pytest.raises(UnknownDelivery):
                 await deliveries.replay(connection, hook.id, delivery_id)
-
-
-async def told(database: Database, count: int = 1) -> Webhook:
-    """An endpoint with ``count`` deliveries."""
-    hook = await endpoint(database, (EventType.ITEM_COMPLETED,))
-    await new_items(database, count, _S.COMPLETED)
-    return hook
 
 
 async def test_a_delivery_is_one_senders_until_its_claim_ends(database: Database) -> None:
@@ -314,17 +269,6 @@ async def test_a_replay_begins_the_schedule_again(database: Database) -> None:
     assert (replayed.state, replayed.attempts, replayed.event_id) == ("waiting", 0, before.event_id)
     [again] = await claim(database, hook)
     assert (again.event_id, again.body) == (due.event_id, due.body)
-
-
-async def test_the_old_secret_signs_beside_the_new_one_for_a_while(database: Database) -> None:
-    hook = await told(database, 2)
-    [first] = await claim(database, hook, 1)
-    async with database.transaction() as connection:
-        until, secret = await webhooks.rotate_secret(connection, TENANT, hook.id, old_for=timedelta(hours=1))
-        due = await deliveries.claim(connection, hook.id, 1, now=utc_now(), claim_s=-7200)
-        assert due[0].secrets == (secret, *first.secrets)
-        [late] = await deliveries.claim(connection, hook.id, 1, now=until, claim_s=60)
-        assert late.secrets == (secret,)
 
 
 async def test_deleting_an_endpoint_never_breaks_a_move(database: Database) -> None:

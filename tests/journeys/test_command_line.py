@@ -40,6 +40,7 @@ def test_version_is_printed_by_option_and_by_command(tmp_path: Path) -> None:
         ("queues", "peek", "nonsense"),
         ("credits", "grant", "local", "0"),
         ("keys", "create", "--tenant", "../x"),
+        ("webhooks", "list"),
         ("process", "missing.jpg", "--out", "out"),
         ("process", ".", "--out", "out", "--scene", "nonsense"),
         ("process", ".", "--out", "out", "--preset", "nonsense"),

@@ -1,15 +1,18 @@
 """Real destinations of every kind on this machine, for the contracts and for the sender."""
 
+import atexit
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 from moto.server import ThreadedMotoServer
 from tests.services.azure_container import ACCOUNT, KEY, SAS, azure_container
+from tests.services.http_services import NO_CERTIFICATES
 
 from opal.destinations.places import place_of
 
@@ -45,11 +48,9 @@ def given_place(kind: str, root: Path) -> Iterator[Given]:
             root.mkdir(exist_ok=True)
             yield Given(place_of({"kind": "folder", "folder": "shop"}), {}, lambda path: _file(root, path))
         case "s3":
-            with s3_server() as url:
-                stored = {"kind": "s3", "bucket": BUCKET, "endpoint": url, "access_key_id": "AKIAEXAMPLE"}
-                yield Given(
-                    place_of(stored), {"secret_access_key": "example"}, lambda path: _object(url, path)
-                )
+            url = s3_server()
+            stored = {"kind": "s3", "bucket": BUCKET, "endpoint": url, "access_key_id": "AKIAEXAMPLE"}
+            yield Given(place_of(stored), {"secret_access_key": "example"}, lambda path: s3_object(url, path))
         case _:
             with azure_container() as container:
                 stored = {"kind": "azure", "container_url": container.url, "account": ACCOUNT}
@@ -62,21 +63,24 @@ def given_place(kind: str, root: Path) -> Iterator[Given]:
                 yield Given(place_of(stored), secret, blob)
 
 
-@contextmanager
-def s3_server() -> Iterator[str]:
-    """S3 by moto, with an empty bucket; yields its URL."""
+@cache
+def _moto() -> str:
+    """S3 by moto, started once per test process; its URL."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        httpx.post(f"{url}/moto-api/reset", trust_env=False)
-        made = httpx.put(f"{url}/{BUCKET}", headers=_SIGNED, trust_env=False)
-        assert made.status_code == 200, made.text
-        yield url
-    finally:
-        server.stop()
+    atexit.register(server.stop)
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
+def s3_server() -> str:
+    """The URL of an S3 with an empty bucket and nothing else."""
+    url = _moto()
+    _ask("POST", f"{url}/moto-api/reset")
+    made = _ask("PUT", f"{url}/{BUCKET}")
+    assert made.status_code == 200, made.text
+    return url
 
 
 def _file(root: Path, path: str) -> tuple[bytes, str | None] | None:
@@ -84,6 +88,11 @@ def _file(root: Path, path: str) -> tuple[bytes, str | None] | None:
     return (file.read_bytes(), None) if file.exists() else None
 
 
-def _object(url: str, path: str) -> tuple[bytes, str | None] | None:
-    answer = httpx.get(f"{url}/{BUCKET}/{path}", headers=_SIGNED, trust_env=False)
+def s3_object(url: str, path: str) -> tuple[bytes, str | None] | None:
+    """What lies at ``path`` of the bucket, with its type."""
+    answer = _ask("GET", f"{url}/{BUCKET}/{path}")
     return (answer.content, answer.headers["content-type"]) if answer.status_code == 200 else None
+
+
+def _ask(method: str, url: str) -> httpx.Response:
+    return httpx.request(method, url, headers=_SIGNED, trust_env=False, verify=NO_CERTIFICATES)

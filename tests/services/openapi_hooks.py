@@ -56,7 +56,7 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
 
 def _fit_presets(body: dict[str, Any]) -> None:
     """Names of nothing are rightly refused, and JPEGs of a transparent scene; both have own tests."""
-    if "items" in body:
+    if "items" in body or body.get("presets"):
         body["presets"] = ["cutout-png"]
 
 

@@ -71,6 +71,8 @@ class World:
             place=given.place.model_dump(),
             template=template,
             reports=True,
+            presets=[],
+            formats=[],
             state="active",
             disabled_reason=None,
             failures=0,

@@ -28,6 +28,7 @@ from opal.items.states import ItemState
 from opal.marketplaces.presets import resolve_presets
 from opal.messages.export_message import ExportMessage
 from opal.messages.webhook_event import EventType
+from opal.sealing import Sealer
 from opal.settings import WorkerSettings
 from opal.worker.settlement import Dead, Done, Later, Outcome
 
@@ -60,6 +61,8 @@ async def test_an_export_is_delivered_to_every_target_in_the_same_transaction(wo
         place=place,
         template="{sku}/{preset}.{ext}",
         reports=True,
+        presets=[],
+        formats=[],
         state="active",
         disabled_reason=None,
         failures=0,
@@ -105,7 +108,12 @@ async def test_webhooks_are_told_the_public_links_of_what_was_exported(world: Wo
     async with world.parts.database.transaction() as connection:
         await public_links.turn_on(connection, item.tenant_id, "all")
         await webhooks.create_webhook(
-            connection, item.tenant_id, "https://shop.example", (EventType.ITEM_EXPORTED,), most=1
+            connection,
+            Sealer(["A" * 43 + "="]),
+            item.tenant_id,
+            "https://shop.example",
+            (EventType.ITEM_EXPORTED,),
+            most=1,
         )
     assert await deliver(world, item) == Done()
     async with world.parts.database.read() as connection:

@@ -1,16 +1,20 @@
 """Delivery over HTTP: targets made, tested, changed; pictures delivered, listed, delivered again."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from tests.services.azure_container import ACCOUNT, KEY, SAS, azure_container
 from tests.services.http_services import WebApi, photo, running_web_api
 
 from opal.outgoing_settings import DeliverySettings, OutgoingSettings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 UNKNOWN = "target_" + "0" * 24
 FOLDER = {"kind": "folder", "folder": "shop"}
@@ -23,14 +27,33 @@ S3 = {
 }
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
-    root = tmp_path / "root"
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebApi]:
+    folder = tmp_path_factory.mktemp("delivery")
+    root = folder / "root"
     root.mkdir()
     delivery = DeliverySettings(folder_root=root, poll_s=0.05, max_per_tenant=3)
     anywhere = OutgoingSettings(private_addresses="allow")
-    async with running_web_api(tmp_path / "data", outgoing=anywhere, delivery=delivery) as running:
+    async with running_web_api(folder / "data", outgoing=anywhere, delivery=delivery) as running:
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(service: WebApi) -> AsyncIterator[WebApi]:
+    """The service, without targets and delivered files before and after."""
+    yield service
+    for client in (service.client, service.other):
+        for each in (await client.get("/v1/delivery-targets")).json()["targets"]:
+            await client.delete(f"/v1/delivery-targets/{each['id']}")
+    for tenants_own in root_of(service).iterdir():
+        shutil.rmtree(tenants_own)
+
+
+def root_of(api: WebApi) -> Path:
+    """Where folders lie."""
+    root = api.parts.settings.delivery.folder_root
+    assert root is not None
+    return root
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
@@ -71,14 +94,14 @@ async def tried(api: WebApi, path: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_finished_picture_is_delivered_and_told_of(api: WebApi, tmp_path: Path) -> None:
+async def test_a_finished_picture_is_delivered_and_told_of(api: WebApi) -> None:
     target = await created(api, template="{photo}/{preset}.{ext}")
     job_id = await exported(api)
     found = await settled(api, f"/v1/jobs/{job_id}/deliveries", 2)
     assert {each["path"] for each in found} == {"mug/square-1x1.jpg", "mug/square-1x1.json"}
     assert {each["content"] for each in found} == {"picture", "report"}
     assert all(each["attempts"] == 1 and each["etag"] and each["next_at"] is None for each in found)
-    folder = tmp_path / "root" / "acme" / "shop" / "mug"
+    folder = root_of(api) / "acme" / "shop" / "mug"
     assert (folder / "square-1x1.jpg").read_bytes() == b"jpeg"
     # Page by page, by the target; and again after the shop has lost it.
     path = f"/v1/delivery-targets/{target['id']}/deliveries"
@@ -94,7 +117,7 @@ async def test_a_finished_picture_is_delivered_and_told_of(api: WebApi, tmp_path
     assert (folder / "square-1x1.jpg").exists()
 
 
-async def test_a_job_can_be_delivered_to_a_target_that_came_later(api: WebApi, tmp_path: Path) -> None:
+async def test_a_job_can_be_delivered_to_a_target_that_came_later(api: WebApi) -> None:
     job_id = await exported(api)
     assert (await api.client.get(f"/v1/jobs/{job_id}/deliveries")).json()["deliveries"] == []
     target = await created(api, reports=False)
@@ -109,13 +132,11 @@ async def test_a_job_can_be_delivered_to_a_target_that_came_later(api: WebApi, t
     assert problem(await api.client.post(path)) == (409, "delivery_target_disabled")
 
 
-async def test_secrets_come_back_nowhere(
-    api: WebApi, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_secrets_come_back_nowhere(api: WebApi, capfd: pytest.CaptureFixture[str]) -> None:
     with azure_container() as there:
         azure = {"kind": "azure", "container_url": there.url, "account": ACCOUNT}
         for destination, secret in (
-            (S3, "do-not-show"),
+            ({**S3, "session_token": "nor-this"}, "do-not-show"),
             ({**azure, "sas": "?" + SAS}, "abc%2Fdef"),
             ({**azure, "account_key": KEY}, KEY),
         ):
@@ -130,15 +151,16 @@ async def test_secrets_come_back_nowhere(
             shown = f"{made}{one.text}{tested.text}{wrong.text}{listed.text}"
             assert secret not in shown
             assert listed.json()["targets"][-1] == one.json() == made
-            stored = b"".join(file.read_bytes() for file in (tmp_path / "data").glob("opal.sqlite*"))
+            stored = b"".join(file.read_bytes() for file in api.parts.settings.data_dir.glob("opal.sqlite*"))
             assert secret.encode() not in stored
             output = "".join(capfd.readouterr())
             assert secret not in output
-            assert tested.json()["ok"] is (destination is not S3), tested.text
+            assert "nor-this" not in shown + output
+            assert tested.json()["ok"] is (destination["kind"] != "s3"), tested.text
         assert list(there.blobs) == ["opal-test.txt"]
 
 
-async def test_a_target_is_tested_changed_and_deleted(api: WebApi, tmp_path: Path) -> None:
+async def test_a_target_is_tested_changed_and_deleted(api: WebApi) -> None:
     with azure_container() as there:
         azure = {"kind": "azure", "container_url": there.url, "sas": "sig=wrong", "account": ACCOUNT}
         made = await created(api, azure, name="Shop")
@@ -164,7 +186,7 @@ async def test_a_target_is_tested_changed_and_deleted(api: WebApi, tmp_path: Pat
     assert (await api.client.get(f"/v1/jobs/{job_id}/deliveries")).json()["deliveries"] == []
 
 
-async def test_foreign_and_unknown_targets_are_not_found(api: WebApi, tmp_path: Path) -> None:
+async def test_foreign_and_unknown_targets_are_not_found(api: WebApi) -> None:
     mine = await created(api)
     job_id = await exported(api)
     [delivery, _] = await settled(api, f"/v1/jobs/{job_id}/deliveries", 2)
@@ -190,13 +212,14 @@ async def test_foreign_and_unknown_targets_are_not_found(api: WebApi, tmp_path: 
     # The other tenant's folder of the same name is another folder.
     answer = await api.other.post("/v1/delivery-targets", json={"destination": FOLDER})
     await api.other.post(f"/v1/delivery-targets/{answer.json()['id']}/test")
-    assert (tmp_path / "root" / "globex" / "shop" / "opal-test.txt").exists()
-    assert not (tmp_path / "root" / "acme" / "shop" / "opal-test.txt").exists()
+    assert (root_of(api) / "globex" / "shop" / "opal-test.txt").exists()
+    assert not (root_of(api) / "acme" / "shop" / "opal-test.txt").exists()
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
+async def test_what_is_no_target_is_refused(api: WebApi) -> None:
+    azure = {"kind": "azure", "container_url": "http://127.0.0.1:1/pictures"}
+    virtual = {**S3, "addressing": "virtual-host"}
+    for body, code in (
         ({}, "invalid_request"),
         ({"destination": {"kind": "ftp"}}, "invalid_request"),
         ({"destination": {"kind": "folder", "folder": "../etc"}}, "invalid_request"),
@@ -204,21 +227,46 @@ async def test_foreign_and_unknown_targets_are_not_found(api: WebApi, tmp_path: 
         ({"destination": {"kind": "folder", "folder": "a/../../b"}}, "invalid_request"),
         ({"destination": {**S3, "bucket": "A B"}}, "invalid_request"),
         ({"destination": {**S3, "secret_access_key": "a b"}}, "invalid_delivery_target"),
+        ({"destination": {**S3, "session_token": "a\nb"}}, "invalid_delivery_target"),
         ({"destination": {**S3, "endpoint": "https://s3.example/?sig=x"}}, "invalid_request"),
+        ({"destination": {**S3, "addressing": "dns"}}, "invalid_request"),
+        ({"destination": virtual}, "invalid_delivery_target"),
+        ({"destination": {**virtual, "endpoint": "https://[::1]:9000"}}, "invalid_delivery_target"),
+        ({"destination": {**virtual, "endpoint": "https://s3.example/base"}}, "invalid_delivery_target"),
+        (
+            {"destination": {**virtual, "endpoint": "https://s3.example", "bucket": "a.b"}},
+            "invalid_delivery_target",
+        ),
         ({"destination": FOLDER, "template": "{name}.jpg"}, "invalid_delivery_target"),
         ({"destination": FOLDER, "template": "../{name}.{ext}"}, "invalid_delivery_target"),
+        ({"destination": FOLDER, "presets": ["amazon-main", "amazon-mian"]}, "unknown_preset"),
+        ({"destination": FOLDER, "formats": ["jpg"]}, "invalid_request"),
+        ({"destination": azure}, "invalid_delivery_target"),
         (
-            {"destination": {"kind": "azure", "container_url": "http://127.0.0.1:1/pictures"}},
+            {"destination": {**azure, "container_url": "http://127.0.0.1", "sas": "sig=1"}},
             "invalid_delivery_target",
         ),
-        (
-            {"destination": {"kind": "azure", "container_url": "http://127.0.0.1", "sas": "sig=1"}},
-            "invalid_delivery_target",
-        ),
-    ],
-)
-async def test_what_is_no_target_is_refused(api: WebApi, body: dict[str, Any], code: str) -> None:
-    assert problem(await api.client.post("/v1/delivery-targets", json=body)) == (422, code)
+    ):
+        refused = await api.client.post("/v1/delivery-targets", json=body)
+        assert problem(refused) == (422, code), body
+    assert (await api.client.get("/v1/delivery-targets")).json() == {"targets": []}
+
+
+async def test_a_target_names_the_presets_and_formats_that_it_takes(api: WebApi) -> None:
+    made = await created(api, presets=["square-1x1", "square-1x1"], reports=False)
+    other = await created(api, formats=["png"])
+    assert (made["presets"], made["formats"]) == (["square-1x1"], [])
+    assert (other["presets"], other["formats"]) == ([], ["png"])
+    job_id = await exported(api)
+    [delivery] = await settled(api, f"/v1/jobs/{job_id}/deliveries", 1)
+    assert (delivery["target_id"], delivery["preset"]) == (made["id"], "square-1x1")
+    path = f"/v1/delivery-targets/{made['id']}"
+    unknown = await api.client.patch(path, json={"presets": ["nonsense"]})
+    assert problem(unknown) == (422, "unknown_preset")
+    changed = (await api.client.patch(path, json={"presets": [], "formats": ["webp"]})).json()
+    assert (changed["presets"], changed["formats"], changed["reports"]) == ([], ["webp"], False)
+    due = await api.client.post(f"/v1/jobs/{job_id}/deliveries", json={"target_id": made["id"]})
+    assert due.json() == {"deliveries": 0}
 
 
 async def test_private_addresses_and_folders_are_refused_by_default(tmp_path: Path) -> None:

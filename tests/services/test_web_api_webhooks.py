@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 from tests.services.http_services import WebApi, photo, running_web_api
@@ -15,19 +16,31 @@ from tests.services.webhook_receiver import OK, Receiver, answer, listening
 
 from opal.outgoing_settings import OutgoingSettings, WebhookSettings
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 UNKNOWN = "webhook_" + "0" * 24
 UNKNOWN_DELIVERY = "delivery_" + "0" * 24
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebApi]:
     anywhere = OutgoingSettings(private_addresses="allow")
     quick = WebhookSettings(poll_s=0.05, max_per_tenant=3, timeout_s=2)
-    async with running_web_api(tmp_path, outgoing=anywhere, webhook=quick) as running:
+    folder = tmp_path_factory.mktemp("webhooks")
+    async with running_web_api(folder, outgoing=anywhere, webhook=quick) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(service: WebApi) -> AsyncIterator[WebApi]:
+    """The service, without webhooks before and after."""
+    yield service
+    for client in (service.client, service.other):
+        for each in (await client.get("/v1/webhooks")).json()["webhooks"]:
+            await client.delete(f"/v1/webhooks/{each['id']}")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def receiver() -> AsyncIterator[Receiver]:
     async with listening() as running:
         yield running
@@ -166,6 +179,34 @@ async def test_a_failed_delivery_says_why_and_when_it_is_tried_again(
     await receiver.wait_for(2, 4)
 
 
+async def test_a_test_says_how_it_went_and_is_listed(api: WebApi, receiver: Receiver) -> None:
+    made = await created(api, receiver.url, events=["job.finished"])
+    path = f"/v1/webhooks/{made['id']}"
+    for kind in ("item.exported", "item.completed", "item.failed", "job.finished"):
+        tested = await api.client.post(f"{path}/test", params={"type": kind})
+        assert (tested.status_code, tested.json()["state"]) == (200, "delivered"), tested.text
+        told = Verifier(made["secret"]).verify(receiver.received[-1].body, receiver.received[-1].headers)
+        assert (told["type"], told["test"]) == (kind, True)
+        one = await api.client.get(f"{path}/deliveries/{tested.json()['id']}")
+        assert one.json() == tested.json()
+    # One that is disabled, and still answers so.
+    receiver.say = answer(410)
+    await exported(api)
+    await settled(api, made["id"], 5)
+    off = (await api.client.post(f"{path}/test")).json()
+    assert (off["type"], off["state"], off["last_status"]) == ("item.exported", "failed", 410)
+    assert [each["test"] for each in await deliveries(api, made["id"])] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+    nonsense = await api.client.post(f"{path}/test", params={"type": "item.lost"})
+    assert problem(nonsense) == (422, "invalid_request")
+
+
 async def test_what_is_delivered_can_be_replayed(api: WebApi, receiver: Receiver) -> None:
     made = await created(api, receiver.url, events=["item.exported"])
     await exported(api)
@@ -215,14 +256,17 @@ async def test_foreign_and_unknown_webhooks_are_not_found(api: WebApi, receiver:
             ("DELETE", ""),
             ("POST", "/rotate-secret"),
             ("POST", "/enable"),
+            ("POST", "/test"),
             ("GET", "/deliveries"),
+            ("GET", f"/deliveries/{delivery['id']}"),
             ("POST", f"/deliveries/{delivery['id']}/replay"),
         ):
             got = await client.request(method, f"/v1/webhooks/{webhook_id}{path}")
             assert problem(got) == (404, "unknown_webhook"), (method, path)
     for delivery_id in (UNKNOWN_DELIVERY, "nonsense"):
-        got = await api.client.post(f"/v1/webhooks/{mine['id']}/deliveries/{delivery_id}/replay")
-        assert problem(got) == (404, "unknown_delivery")
+        path = f"/v1/webhooks/{mine['id']}/deliveries/{delivery_id}"
+        for got in (await api.client.post(f"{path}/replay"), await api.client.get(path)):
+            assert problem(got) == (404, "unknown_delivery")
     assert (await api.other.get("/v1/webhooks")).json() == {"webhooks": []}
     named = await api.client.post("/v1/webhooks", json={"url": receiver.url, "tenant_id": "globex"})
     assert problem(named) == (403, "tenant_mismatch")
@@ -235,22 +279,21 @@ async def test_another_tenants_work_is_not_told(api: WebApi, receiver: Receiver)
     assert (await api.other.get(f"/v1/webhooks/{foreign['id']}/deliveries")).json()["deliveries"] == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_what_is_no_webhook_is_a_fault_of_the_request(api: WebApi) -> None:
+    good = {"url": "https://shop.example/"}
+    for body in (
         {},
         {"url": ""},
         {"url": "ftp://shop.example/"},
         {"url": "https://shop.example/a b"},
         {"url": "https://shop.example/\x00"},
         {"url": "https://shop.example/" + "a" * 3000},
-        {"url": "https://shop.example/", "events": []},
-        {"url": "https://shop.example/", "events": ["item.lost"]},
-        {"url": "https://shop.example/", "secret": "whsec_AAAA"},
-    ],
-)
-async def test_what_is_no_webhook_is_a_fault_of_the_request(api: WebApi, body: dict[str, Any]) -> None:
-    assert problem(await api.client.post("/v1/webhooks", json=body)) == (422, "invalid_request")
+        {**good, "events": []},
+        {**good, "events": ["item.lost"]},
+        {**good, "secret": "whsec_AAAA"},
+    ):
+        refused = await api.client.post("/v1/webhooks", json=body)
+        assert problem(refused) == (422, "invalid_request"), body
 
 
 async def test_a_tenant_may_have_so_many(api: WebApi, receiver: Receiver) -> None:
@@ -260,25 +303,22 @@ async def test_a_tenant_may_have_so_many(api: WebApi, receiver: Receiver) -> Non
     assert problem(full) == (409, "too_many_webhooks")
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://shop.example/hook",
-        "https://shop.example:22/",
-        "https://user:word@shop.example/",
-        "https://127.0.0.1/",
-        "https://localhost/",
-        "https://2130706433/",
-        "https://[::1]/",
-        "https://[::ffff:10.0.0.1]/",
-        "https://169.254.169.254/latest/meta-data",
-        "https://168.63.129.16/",
-        "https://10.1.2.3/hook",
-        "https://host.invalid/",
-    ],
-)
-async def test_what_may_not_be_called_is_refused(tmp_path: Path, url: str) -> None:
+async def test_what_may_not_be_called_is_refused(tmp_path: Path) -> None:
     async with running_web_api(tmp_path) as strict:
-        refused = await strict.client.post("/v1/webhooks", json={"url": url})
-        assert problem(refused) == (422, "address_refused")
+        for url in (
+            "http://shop.example/hook",
+            "https://shop.example:22/",
+            "https://user:word@shop.example/",
+            "https://127.0.0.1/",
+            "https://localhost/",
+            "https://2130706433/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://168.63.129.16/",
+            "https://10.1.2.3/hook",
+            "https://host.invalid/",
+        ):
+            refused = await strict.client.post("/v1/webhooks", json={"url": url})
+            assert problem(refused) == (422, "address_refused"), url
         assert (await strict.client.get("/v1/webhooks")).json() == {"webhooks": []}

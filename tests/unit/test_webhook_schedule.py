@@ -4,23 +4,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from opal.webhook_sender.schedule import SCHEDULE_S, pause_after, retry_after, wait_after
+from opal.outgoing.patience import pause_after, wait_after
+from opal.webhook_sender.schedule import SCHEDULE_S, retry_after
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 
 
 def test_ten_tries_within_the_specifications_time() -> None:
-    waits = [wait_after(attempts, 0.0) for attempts in range(1, 10)]
+    waits = [wait_after(SCHEDULE_S, attempts, 0.0) for attempts in range(1, 10)]
     assert None not in waits
     assert sum((wait for wait in waits if wait), timedelta()) == timedelta(hours=75, minutes=35, seconds=5)
-    assert wait_after(10, 0.0) is None
-    assert wait_after(11, 0.0) is None
+    assert wait_after(SCHEDULE_S, 10, 0.0) is None
+    assert wait_after(SCHEDULE_S, 11, 0.0) is None
 
 
 def test_jitter_only_ever_adds_a_tenth() -> None:
     for attempts, seconds in enumerate(SCHEDULE_S, 1):
-        assert wait_after(attempts, 0.5) == timedelta(seconds=seconds * 1.05)
-        assert wait_after(attempts, 1.0) == timedelta(seconds=seconds * 1.1)
+        assert wait_after(SCHEDULE_S, attempts, 0.5) == timedelta(seconds=seconds * 1.05)
+        assert wait_after(SCHEDULE_S, attempts, 1.0) == timedelta(seconds=seconds * 1.1)
 
 
 def test_an_endpoint_is_left_alone_no_longer_than_a_delivery_waits_anyway() -> None:

@@ -1,8 +1,11 @@
-"""A client of the public HTTP API, as a customer would write one. Used by `opal demo`."""
+"""A client of the public HTTP API, as a customer would write one.
+
+Used by `opal demo`, and through ``api_session.py`` by `opal webhooks` and `opal deliver`.
+"""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,12 +15,14 @@ import httpx
 from httpx_sse import aconnect_sse
 
 from opal.errors import OpalError
+from opal.outgoing.authorities import authorities
 
 TERMINAL = frozenset({"exported", "failed", "cancelled"})
 
 _TIMEOUT_S = 60.0
 _STREAM_TRIES = 3
 _POLL_S = 1.0
+_PAGE = 200
 
 
 class RequestRefused(OpalError):
@@ -30,6 +35,17 @@ class RequestRefused(OpalError):
         super().__init__(message)
         # The answer's own stable code is the one to show.
         self.code = code  # type: ignore[misc]
+
+
+class ApiUnreachable(OpalError):
+    """web-api did not answer.
+
+    See that it runs (`opal up`, `opal web-api`) and check `OPAL_API_URL`.
+    """
+
+    code: ClassVar[str] = "api_unreachable"
+    title: ClassVar[str] = "API unreachable"
+    expected: ClassVar[bool] = True
 
 
 class DownloadDamaged(OpalError):
@@ -55,10 +71,14 @@ class ApiClient:
 
     def __init__(self, base_url: str, key: str) -> None:
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers={"X-API-Key": key}, timeout=_TIMEOUT_S, trust_env=False
+            base_url=base_url,
+            headers={"X-API-Key": key},
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+            verify=authorities(),
         )
         # Signed URLs carry their own permission; a key sent along would be a key given away.
-        self._bare = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False)
+        self._bare = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, verify=authorities())
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,6 +88,29 @@ class ApiClient:
     ) -> None:
         await self._http.aclose()
         await self._bare.aclose()
+
+    async def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
+        """GET ``path``; what is None is left out. Raises ``RequestRefused`` and ``ApiUnreachable``."""
+        return await self._call("GET", path, query, None)
+
+    async def post(self, path: str, body: object = None, **query: str | int | None) -> dict[str, Any]:
+        """POST ``body``, if any, as JSON. Raises ``RequestRefused`` and ``ApiUnreachable``."""
+        return await self._call("POST", path, query, body)
+
+    async def entries(
+        self, path: str, name: str, limit: int, **query: str | int | None
+    ) -> list[dict[str, Any]]:
+        """The first ``limit`` of a list called ``name`` that comes in pages."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while len(found) < limit:
+            size = min(_PAGE, limit - len(found))
+            page = await self.get(path, limit=size, cursor=cursor, **query)
+            found += page[name]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        return found
 
     async def create_job(
         self, name: str, scene: str, presets: Sequence[str], filenames: Sequence[str], *, idempotency_key: str
@@ -121,6 +164,16 @@ class ApiClient:
                 await asyncio.sleep(_POLL_S)
         async for change in self._poll(job_id):
             yield change
+
+    async def _call(
+        self, method: str, path: str, query: Mapping[str, str | int | None], body: object
+    ) -> dict[str, Any]:
+        given = {name: value for name, value in query.items() if value is not None}
+        try:
+            answer = await self._http.request(method, path, params=given, json=body)
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise ApiUnreachable(f"{self._http.base_url} did not answer ({type(error).__name__}).") from error
+        return _json(answer)
 
     async def _poll(self, job_id: str) -> AsyncIterator[Change]:
         seen: dict[str, str] = {}
@@ -181,5 +234,10 @@ def _check(response: httpx.Response) -> None:
 
 def _json(response: httpx.Response) -> dict[str, Any]:
     _check(response)
-    answer: dict[str, Any] = response.json()
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise RequestRefused("not_an_api", f"{response.request.url.host} answers as no web-api does.")
     return answer

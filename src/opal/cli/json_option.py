@@ -1,4 +1,4 @@
-"""JSON objects on the command line and in its files. Used by `placement_option.py` and `scene_option.py`."""
+"""JSON objects on the command line and in its files: placements, scenes, destinations."""
 
 import json
 from typing import Any

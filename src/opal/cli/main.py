@@ -41,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": (_OPERATE, "Bring the database to the newest schema."),
     "keys": (_OPERATE, "Create, list and revoke API keys."),
     "credits": (_OPERATE, "Grant and show credits."),
+    "webhooks": (_OPERATE, "Make, test and watch webhooks, and replay what did not arrive."),
+    "deliver": (_OPERATE, "Make and test delivery targets, and deliver finished jobs to them."),
     "queues": (_OPERATE, "Look into the queues and send dead letters again."),
 }
 

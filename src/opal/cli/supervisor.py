@@ -6,6 +6,7 @@ Used by `opal up` and `opal demo`. Children run `--supervised`, see `parentage.p
 import asyncio
 import os
 import signal
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -171,19 +172,14 @@ class Supervisor:
             self.say(name, line.decode("utf-8", "replace").rstrip())
 
     async def _probe_all(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        # Loopback and plain HTTP: no certificates are needed, and reading them takes time.
+        bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        async with (
+            httpx.AsyncClient(timeout=2.0, trust_env=False, verify=bare) as client,
+            asyncio.TaskGroup() as group,
+        ):
             for child in self._children:
-                group.create_task(self._probe(child))
-
-    async def _probe(self, child: _Child) -> None:
-        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-            while True:
-                with suppress(httpx.HTTPError):
-                    answer = await client.get(child.spec.ready_url)
-                    if answer.status_code == httpx.codes.OK:
-                        child.was_ready = True
-                        return
-                await asyncio.sleep(_READY_POLL_S)
+                group.create_task(_probe(client, child))
 
     async def wait_failed(self) -> str:
         """Wait until a child has been given up; returns the sentence that says so."""
@@ -193,6 +189,16 @@ class Supervisor:
     def _give_up(self, reason: str) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_result(reason)
+
+
+async def _probe(client: httpx.AsyncClient, child: _Child) -> None:
+    while True:
+        with suppress(httpx.HTTPError):
+            answer = await client.get(child.spec.ready_url)
+            if answer.status_code == httpx.codes.OK:
+                child.was_ready = True
+                return
+        await asyncio.sleep(_READY_POLL_S)
 
 
 def _signal_process(child: _Child, number: signal.Signals) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
+from opal.database.pages import newest_first
 from opal.database.tables import backdrops, items, jobs
 from opal.errors import BackdropInUse, BackdropNotReady, UnknownBackdrop
 from opal.items.item import backdrop_path, new_id
@@ -95,17 +96,10 @@ async def ready_backdrop(
 async def list_backdrops(
     connection: AsyncConnection, tenant_id: str, limit: int, before: tuple[datetime, str] | None = None
 ) -> Sequence[Backdrop]:
-    """The tenant's newest ``limit`` backdrops, or those older than ``before``: a time of creation and an id.
-
-    The backdrop that was created then may be gone.
-    """
+    """The tenant's newest ``limit`` backdrops, or those older than ``before``, see ``pages.py``."""
     query = select(backdrops).where(backdrops.c.tenant_id == tenant_id)
-    if before is not None:
-        created_at, backdrop_id = before
-        same_time = and_(backdrops.c.created_at == created_at, backdrops.c.id < backdrop_id)
-        query = query.where(or_(backdrops.c.created_at < created_at, same_time))
-    query = query.order_by(backdrops.c.created_at.desc(), backdrops.c.id.desc()).limit(limit)
-    return [_backdrop(row) for row in await connection.execute(query)]
+    page = newest_first(query, backdrops, limit, before)
+    return [_backdrop(row) for row in await connection.execute(page)]
 
 
 async def complete_backdrop(

@@ -5,24 +5,36 @@ comes back after its claim ended, and was taken over, changes nothing.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
+from opal.database.pages import newest_first
+from opal.database.receivers import (
+    LONGEST_REASON,
+    FailurePolicy,
+    count_failure,
+    forget_failures,
+    is_claimable,
+    is_open,
+    is_still,
+    lock_receiver,
+    stop_resting,
+)
 from opal.database.tables import webhook_deliveries as deliveries
 from opal.database.tables import webhook_events as events
 from opal.database.tables import webhooks
+from opal.database.webhook_secrets import COLUMNS, KeptSecrets, kept
 from opal.errors import UnknownDelivery, WebhookDisabled
 from opal.messages.webhook_event import EventType
 
 ID = "delivery_[0-9a-f]{24}"
 """What a delivery's id looks like, as a regular expression."""
-LONGEST_REASON = 200
 
 DeliveryState = Literal["waiting", "delivered", "failed"]
 
@@ -37,6 +49,7 @@ class Delivery:
     type: EventType
     job_id: str
     item_id: str | None
+    test: bool
     state: DeliveryState
     attempts: int
     next_at: datetime
@@ -48,21 +61,21 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed delivery with all that sending it needs; ``secrets`` sign it, the newest first."""
+    """A claimed delivery with all that sending it needs. A ``test`` is tried once and counts for nothing."""
 
     id: str
     webhook_id: str
     event_id: str
     body: str
+    test: bool
     url: str
-    secrets: tuple[str, ...]
+    secrets: KeptSecrets
     attempts: int
     claimed_until: datetime
 
     def __repr__(self) -> str:
-        return (
-            f"Due({self.id!r}, {self.webhook_id!r}, {self.event_id!r})"  # no secret, wherever it is printed
-        )
+        # Neither secret nor URL, wherever it is printed.
+        return f"Due({self.id!r}, {self.webhook_id!r}, {self.event_id!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +92,14 @@ class Failed:
     gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FailurePolicy:
-    """When an endpoint is disabled, and how long it is left alone after so many failures in a row."""
-
-    max_failures: int
-    disable_after: timedelta
-    pause: Callable[[int], timedelta]
-
-
 async def due_webhooks(
     connection: AsyncConnection, now: datetime, limit: int, without: Collection[str] = ()
 ) -> list[tuple[str, int]]:
     """Endpoints that have something due, in no order that favours any, with their failures in a row."""
     query = (
         select(webhooks.c.id, webhooks.c.failures)
-        .where(_callable(now), webhooks.c.id.not_in(without))
-        .where(exists().where(deliveries.c.webhook_id == webhooks.c.id, _claimable(now)))
+        .where(is_open(webhooks, now), webhooks.c.id.not_in(without))
+        .where(exists().where(deliveries.c.webhook_id == webhooks.c.id, is_claimable(deliveries, now)))
         .order_by(func.random())
         .limit(limit)
     )
@@ -112,8 +116,8 @@ async def claim(
     until = now + timedelta(seconds=claim_s)
     free = (
         select(deliveries.c.id)
-        .where(deliveries.c.webhook_id == webhook_id, _claimable(now))
-        .where(exists().where(webhooks.c.id == webhook_id, _callable(now)))
+        .where(deliveries.c.webhook_id == webhook_id, is_claimable(deliveries, now))
+        .where(exists().where(webhooks.c.id == webhook_id, is_open(webhooks, now)))
         .order_by(deliveries.c.next_at, deliveries.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -122,6 +126,11 @@ async def claim(
     if not ids:
         return []
     await connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(claimed_until=until))
+    return await read_due(connection, ids)
+
+
+async def read_due(connection: AsyncConnection, ids: Collection[str]) -> list[Due]:
+    """Deliveries that the caller has claimed in this transaction, the longest due first."""
     query = (
         select(
             deliveries.c.id,
@@ -130,28 +139,24 @@ async def claim(
             deliveries.c.attempts,
             deliveries.c.claimed_until,
             events.c.body,
-            *(webhooks.c[name] for name in ("url", "secret", "old_secret", "old_secret_until")),
+            events.c.test,
+            webhooks.c.url,
+            *COLUMNS,
         )
         .join(events, events.c.id == deliveries.c.event_id)
         .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
         .where(deliveries.c.id.in_(ids))
         .order_by(deliveries.c.next_at, deliveries.c.id)
     )
-    return [_due(row, now) for row in await connection.execute(query)]
+    return [_due(row) for row in await connection.execute(query)]
 
 
 async def record_success(connection: AsyncConnection, due: Due, status: int) -> bool:
     """Note that the delivery arrived; False when it is another sender's by now."""
-    # The endpoint first, as whoever deletes it does. Only where there is something to forget: a
-    # healthy endpoint's row is left alone by all its deliveries.
-    await connection.execute(
-        update(webhooks)
-        .where(webhooks.c.id == due.webhook_id, webhooks.c.failures > 0)
-        .values(failures=0, failing_since=None, not_before=None)
-    )
+    await forget_failures(connection, webhooks, due.webhook_id)
     settled = await connection.execute(
         update(deliveries)
-        .where(_still(due))
+        .where(is_still(deliveries, due))
         .values(
             state="delivered",
             attempts=due.attempts + 1,
@@ -167,19 +172,19 @@ async def record_success(connection: AsyncConnection, due: Due, status: int) -> 
 async def record_failure(
     connection: AsyncConnection, due: Due, failed: Failed, policy: FailurePolicy
 ) -> str | None:
-    """Note a failed try, and count it for the endpoint; returns why that is disabled now, or None."""
-    # The endpoint first, as whoever deletes it does.
-    locked = select(webhooks.c.state, webhooks.c.failures, webhooks.c.failing_since)
-    query = locked.where(webhooks.c.id == due.webhook_id).with_for_update(key_share=True)
-    webhook = (await connection.execute(query)).one_or_none()
+    """Note a failed try, and count it for the endpoint; returns why that is disabled now, or None.
+
+    A test has no further try, and is not counted.
+    """
+    webhook = await lock_receiver(connection, webhooks, due.webhook_id)
     if webhook is None:
         return None
     now = utc_now()
     settled = await connection.execute(
         update(deliveries)
-        .where(_still(due))
+        .where(is_still(deliveries, due))
         .values(
-            state="waiting" if failed.next_at is not None else "failed",
+            state="failed" if due.test or failed.next_at is None else "waiting",
             attempts=due.attempts + 1,
             next_at=failed.next_at or now,
             claimed_until=None,
@@ -188,27 +193,12 @@ async def record_failure(
             last_error=failed.reason[:LONGEST_REASON],
         )
     )
-    if settled.rowcount != 1 or webhook.state != "active":
+    if settled.rowcount != 1 or due.test:
         return None
-    failures = webhook.failures + 1
-    since = webhook.failing_since or now
-    disabled = None
-    if failed.gone:
-        disabled = "It answered 410 Gone."
-    elif failures >= policy.max_failures and now - since >= policy.disable_after:
-        disabled = f"{failures} tries in a row failed, the last one: {failed.reason}"[:LONGEST_REASON]
-    await connection.execute(
-        update(webhooks)
-        .where(webhooks.c.id == due.webhook_id)
-        .values(
-            failures=failures,
-            failing_since=since,
-            not_before=max(now + policy.pause(failures), failed.not_before or now),
-            state="disabled" if disabled else "active",
-            disabled_reason=disabled,
-        )
+    gone = "It answered 410 Gone." if failed.gone else None
+    return await count_failure(
+        connection, webhooks, webhook, failed.reason, policy, gone=gone, not_before=failed.not_before
     )
-    return disabled
 
 
 async def list_deliveries(
@@ -222,12 +212,16 @@ async def list_deliveries(
     query = _rows().where(deliveries.c.webhook_id == webhook_id)
     if state is not None:
         query = query.where(deliveries.c.state == state)
-    if before is not None:
-        created_at, delivery_id = before
-        same_time = and_(deliveries.c.created_at == created_at, deliveries.c.id < delivery_id)
-        query = query.where(or_(deliveries.c.created_at < created_at, same_time))
-    query = query.order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc()).limit(limit)
-    return [_delivery(row) for row in await connection.execute(query)]
+    page = newest_first(query, deliveries, limit, before)
+    return [_delivery(row) for row in await connection.execute(page)]
+
+
+async def read_delivery(connection: AsyncConnection, webhook_id: str, delivery_id: str) -> Delivery:
+    """The delivery. The caller has made sure whose endpoint it is. Raises ``UnknownDelivery``."""
+    row = (await connection.execute(_rows().where(_is(webhook_id, delivery_id)))).one_or_none()
+    if row is None:
+        raise UnknownDelivery
+    return _delivery(row)
 
 
 async def replay(connection: AsyncConnection, webhook_id: str, delivery_id: str) -> Delivery:
@@ -235,23 +229,17 @@ async def replay(connection: AsyncConnection, webhook_id: str, delivery_id: str)
 
     The caller has made sure whose endpoint it is. Raises ``UnknownDelivery`` and ``WebhookDisabled``.
     """
-    # Also keeps what a database's text type cannot hold away from it.
-    if not re.fullmatch(ID, delivery_id):
-        raise UnknownDelivery
-    query = select(webhooks.c.state).where(webhooks.c.id == webhook_id).with_for_update(key_share=True)
-    state = (await connection.execute(query)).scalar_one_or_none()
-    mine = and_(deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
-    if (await connection.execute(select(deliveries.c.id).where(mine))).one_or_none() is None:
-        raise UnknownDelivery
-    if state != "active":
+    mine = _is(webhook_id, delivery_id)
+    webhook = await lock_receiver(connection, webhooks, webhook_id)
+    await read_delivery(connection, webhook_id, delivery_id)
+    if webhook is None or webhook.state != "active":
         raise WebhookDisabled
     await connection.execute(
         update(deliveries).where(mine, deliveries.c.state != "waiting").values(state="waiting", attempts=0)
     )
     await connection.execute(update(deliveries).where(mine).values(next_at=utc_now()))
-    # Whoever asks for it believes that the endpoint is well again.
-    await connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(not_before=None))
-    return _delivery((await connection.execute(_rows().where(mine))).one())
+    await stop_resting(connection, webhooks, webhook_id)
+    return await read_delivery(connection, webhook_id, delivery_id)
 
 
 async def forget_before(connection: AsyncConnection, before: datetime) -> int:
@@ -262,27 +250,15 @@ async def forget_before(connection: AsyncConnection, before: datetime) -> int:
     return gone.rowcount
 
 
-def _callable(now: datetime) -> Any:
-    """Whether the endpoint is on, and not being left alone after a failure."""
-    return and_(
-        webhooks.c.state == "active", or_(webhooks.c.not_before.is_(None), webhooks.c.not_before <= now)
-    )
-
-
-def _claimable(now: datetime) -> Any:
-    return and_(
-        deliveries.c.state == "waiting",
-        deliveries.c.next_at <= now,
-        or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until <= now),
-    )
-
-
-def _still(due: Due) -> Any:
-    return and_(deliveries.c.id == due.id, deliveries.c.claimed_until == due.claimed_until)
+def _is(webhook_id: str, delivery_id: str) -> ColumnElement[bool]:
+    # Also keeps what a database's text type cannot hold away from it.
+    if not re.fullmatch(ID, delivery_id):
+        raise UnknownDelivery
+    return and_(deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
 
 
 def _rows() -> Select[Any]:
-    of_event = {"type", "job_id", "item_id"}
+    of_event = {"type", "job_id", "item_id", "test"}
     columns = [(events if name in of_event else deliveries).c[name] for name in Delivery.__dataclass_fields__]
     return select(*columns).join(events, events.c.id == deliveries.c.event_id)
 
@@ -292,17 +268,6 @@ def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(**{**values, "type": EventType(values["type"])})
 
 
-def _due(row: Row[Any], now: datetime) -> Due:
-    secrets = [row.secret]
-    if row.old_secret is not None and row.old_secret_until > now:
-        secrets.append(row.old_secret)
-    return Due(
-        id=row.id,
-        webhook_id=row.webhook_id,
-        event_id=row.event_id,
-        body=row.body,
-        url=row.url,
-        secrets=tuple(secrets),
-        attempts=row.attempts,
-        claimed_until=row.claimed_until,
-    )
+def _due(row: Row[Any]) -> Due:
+    values = {name: getattr(row, name) for name in Due.__dataclass_fields__ if name != "secrets"}
+    return Due(**values, secrets=kept(row.webhook_id, row))

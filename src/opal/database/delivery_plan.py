@@ -6,7 +6,7 @@ webhooks, in the order of their ids, so that no two transactions wait in a circl
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, insert, or_, select, update
@@ -39,26 +39,40 @@ class _Target:
     id: str
     template: str
     reports: bool
+    presets: list[str]
+    formats: list[str]
+
+    def of(self, pictures: Iterable[VariantRow]) -> list[VariantRow]:
+        """Those that it takes."""
+        return [
+            each
+            for each in pictures
+            if (not self.presets or each.preset in self.presets)
+            and (not self.formats or each.format in self.formats)
+        ]
+
+
+_TARGET = [targets.c[name] for name in _Target.__dataclass_fields__]
 
 
 async def plan_deliveries(connection: AsyncConnection, item: Item, pictures: Sequence[VariantRow]) -> int:
-    """A delivery of every picture to every target that is on; returns how many were written."""
-    query = select(targets.c.id, targets.c.template, targets.c.reports).order_by(targets.c.id)
+    """A delivery of every picture to every target that is on and takes it; returns how many were written."""
+    query = select(*_TARGET).order_by(targets.c.id)
     mine = query.where(targets.c.tenant_id == item.tenant_id, targets.c.state == "active")
     found = [_Target(*row) for row in await connection.execute(mine.with_for_update(key_share=True))]
     if not found:
         return 0
     product = (await _products(connection, item.job_id))[item.id]
-    return sum([await _plan(connection, each, item, product, pictures) for each in found])
+    return sum([await _plan(connection, each, item, product, each.of(pictures)) for each in found])
 
 
 async def plan_job(connection: AsyncConnection, target_id: str, items: Sequence[Item]) -> int:
-    """Make all finished pictures of a job's ``items`` due at the target, delivered before or not.
+    """Make what the target takes of a job's ``items`` due there, delivered before or not.
 
     The caller has made sure whose they are. What lies there already is found by the sender and not sent
-    again. Returns how many deliveries the job has there now.
+    again. Returns how many deliveries are due.
     """
-    query = select(targets.c.id, targets.c.template, targets.c.reports).where(targets.c.id == target_id)
+    query = select(*_TARGET).where(targets.c.id == target_id)
     row = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()
     if row is None:
         raise UnknownDeliveryTarget
@@ -66,15 +80,19 @@ async def plan_job(connection: AsyncConnection, target_id: str, items: Sequence[
         return 0
     target = _Target(*row)
     products = await _products(connection, items[0].job_id)
+    taken: set[tuple[str, str]] = set()
     for item in items:
-        pictures = await list_variants(connection, item.id)
+        pictures = target.of(await list_variants(connection, item.id))
         await _plan(connection, target, item, products[item.id], pictures)
+        taken.update((item.id, each.preset) for each in pictures)
     mine = and_(deliveries.c.target_id == target_id, deliveries.c.job_id == items[0].job_id)
-    rows = await connection.execute(select(deliveries.c.id, deliveries.c.path_key).where(mine))
-    ids = {row.id: row.path_key for row in rows}
-    for delivery_id, path_key in ids.items():
-        await make_due(connection, target_id, delivery_id, path_key)
-    return len(ids)
+    columns = [deliveries.c[name] for name in ("id", "item_id", "preset", "path_key")]
+    rows = (await connection.execute(select(*columns).where(mine))).all()
+    # Of a preset that the target took once and takes no more there may be deliveries too.
+    due = [row for row in rows if (row.item_id, row.preset) in taken]
+    for row in due:
+        await make_due(connection, target_id, row.id, row.path_key)
+    return len(due)
 
 
 async def make_due(connection: AsyncConnection, target_id: str, delivery_id: str, path_key: str) -> None:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from opal.database.engine import utc_now
+from opal.database.receivers import ReceiverState, require_room, turn_on
 from opal.database.tables import delivery_targets as targets
-from opal.database.tables import picture_deliveries, tenants
+from opal.database.tables import picture_deliveries
 from opal.errors import TooManyDeliveryTargets, UnknownDeliveryTarget
 
 ID = "target_[0-9a-f]{24}"
@@ -29,7 +29,11 @@ class DeliveryTarget:
     place: dict[str, Any]
     template: str
     reports: bool
-    state: Literal["active", "disabled"]
+    presets: list[str]
+    """Of which pictures go there, by their presets' names; empty: of all."""
+    formats: list[str]
+    """And by their formats; empty: all."""
+    state: ReceiverState
     disabled_reason: str | None
     failures: int
     failing_since: datetime | None
@@ -44,13 +48,7 @@ async def create_target(
     connection: AsyncConnection, target: DeliveryTarget, sealed: str | None, *, most: int
 ) -> None:
     """Keep a new target. Raises ``TooManyDeliveryTargets`` when the tenant has ``most`` already."""
-    # Creations of one tenant take turns, or two would both be the last one allowed.
-    await connection.execute(
-        select(tenants.c.id).where(tenants.c.id == target.tenant_id).with_for_update(key_share=True)
-    )
-    have = select(func.count()).select_from(targets).where(targets.c.tenant_id == target.tenant_id)
-    if int((await connection.execute(have)).scalar_one()) >= most:
-        raise TooManyDeliveryTargets
+    await require_room(connection, targets, target.tenant_id, most, TooManyDeliveryTargets)
     values = {name: getattr(target, name) for name in DeliveryTarget.__dataclass_fields__}
     await connection.execute(insert(targets).values(**values, sealed=sealed))
 
@@ -87,12 +85,7 @@ async def change_target(
     present = await _one(connection, _of(tenant_id, target_id).with_for_update(key_share=True))
     values = dict(changes)
     if enabled is True:
-        values |= {"state": "active", "disabled_reason": None, "failures": 0, "failing_since": None}
-        values["not_before"] = None
-        waiting = update(picture_deliveries).where(picture_deliveries.c.target_id == target_id)
-        await connection.execute(
-            waiting.where(picture_deliveries.c.state == "waiting").values(next_at=utc_now())
-        )
+        await turn_on(connection, targets, target_id, deliveries=picture_deliveries, by="target_id")
     elif enabled is False and present.state == "active":
         values |= {"state": "disabled", "disabled_reason": _TURNED_OFF}
     if values:

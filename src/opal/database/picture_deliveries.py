@@ -5,16 +5,28 @@ A claim is a time until which the delivery is one sender's, and its fencing toke
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, and_, case, exists, func, or_, select, update
+from sqlalchemy import Row, Select, and_, case, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.delivery_plan import make_due
 from opal.database.engine import utc_now
+from opal.database.pages import newest_first
+from opal.database.receivers import (
+    LONGEST_REASON,
+    FailurePolicy,
+    count_failure,
+    forget_failures,
+    is_claimable,
+    is_open,
+    is_still,
+    lock_receiver,
+    stop_resting,
+)
 from opal.database.tables import delivery_targets as targets
 from opal.database.tables import items, variants
 from opal.database.tables import picture_deliveries as deliveries
@@ -23,7 +35,6 @@ from opal.errors import DeliveryTargetDisabled, UnknownDelivery
 
 ID = "delivery_[0-9a-f]{24}"
 """What a delivery's id looks like, as a regular expression."""
-LONGEST_REASON = 200
 
 PictureDeliveryState = Literal["waiting", "delivered", "failed", "superseded"]
 DeliveryContent = Literal["picture", "report"]
@@ -89,15 +100,6 @@ class PictureFailed:
     ours: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TargetPolicy:
-    """When a target is disabled, and how long it is left alone after so many failures in a row."""
-
-    max_failures: int
-    disable_after: timedelta
-    pause: Callable[[int], timedelta]
-
-
 async def due_targets(
     connection: AsyncConnection, now: datetime, limit: int, without: Collection[str] = ()
 ) -> list[DueTarget]:
@@ -105,8 +107,8 @@ async def due_targets(
     columns = [targets.c[name] for name in DueTarget.__dataclass_fields__]
     query = (
         select(*columns)
-        .where(_open(now), targets.c.id.not_in(without))
-        .where(exists().where(deliveries.c.target_id == targets.c.id, _claimable(now)))
+        .where(is_open(targets, now), targets.c.id.not_in(without))
+        .where(exists().where(deliveries.c.target_id == targets.c.id, is_claimable(deliveries, now)))
         .order_by(func.random())
         .limit(limit)
     )
@@ -130,8 +132,8 @@ async def claim_pictures(
     )
     free = (
         select(deliveries.c.id)
-        .where(deliveries.c.target_id == target_id, _claimable(now), ~on_its_way)
-        .where(exists().where(targets.c.id == target_id, _open(now)))
+        .where(deliveries.c.target_id == target_id, is_claimable(deliveries, now), ~on_its_way)
+        .where(exists().where(targets.c.id == target_id, is_open(targets, now)))
         .order_by(deliveries.c.next_at, deliveries.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=deliveries)
@@ -155,47 +157,23 @@ async def claim_pictures(
 
 async def record_arrival(connection: AsyncConnection, due: DuePicture, etag: str) -> bool:
     """Note that the file lies there; False when the delivery is another sender's by now."""
-    # The target first, as whoever deletes it does, and only where there is something to forget.
-    await connection.execute(
-        update(targets)
-        .where(targets.c.id == due.target_id, targets.c.failures > 0)
-        .values(failures=0, failing_since=None, not_before=None)
-    )
+    await forget_failures(connection, targets, due.target_id)
     return await _settle(connection, due, "delivered", last_error=None, etag=etag[:LONGEST_REASON])
 
 
 async def record_failed_try(
-    connection: AsyncConnection, due: DuePicture, failed: PictureFailed, policy: TargetPolicy
+    connection: AsyncConnection, due: DuePicture, failed: PictureFailed, policy: FailurePolicy
 ) -> str | None:
     """Note a failed try, and count it for the target; returns why that is disabled now, or None."""
-    locked = select(targets.c.state, targets.c.failures, targets.c.failing_since)
-    query = locked.where(targets.c.id == due.target_id).with_for_update(key_share=True)
-    target = (await connection.execute(query)).one_or_none()
+    target = await lock_receiver(connection, targets, due.target_id)
     if target is None:
         return None
-    now = utc_now()
     state = "waiting" if failed.next_at is not None else "failed"
     reason = failed.reason[:LONGEST_REASON]
-    mine = await _settle(connection, due, state, last_error=reason, next_at=failed.next_at or now)
-    if not mine or failed.ours or target.state != "active":
+    mine = await _settle(connection, due, state, last_error=reason, next_at=failed.next_at or utc_now())
+    if not mine or failed.ours:
         return None
-    failures = target.failures + 1
-    since = target.failing_since or now
-    disabled = None
-    if failures >= policy.max_failures and now - since >= policy.disable_after:
-        disabled = f"{failures} tries in a row failed, the last one: {failed.reason}"[:LONGEST_REASON]
-    await connection.execute(
-        update(targets)
-        .where(targets.c.id == due.target_id)
-        .values(
-            failures=failures,
-            failing_since=since,
-            not_before=now + policy.pause(failures),
-            state="disabled" if disabled else "active",
-            disabled_reason=disabled,
-        )
-    )
-    return disabled
+    return await count_failure(connection, targets, target, failed.reason, policy)
 
 
 async def list_picture_deliveries(
@@ -215,12 +193,8 @@ async def list_picture_deliveries(
     for column, value in (("target_id", target_id), ("job_id", job_id), ("state", state)):
         if value is not None:
             query = query.where(deliveries.c[column] == value)
-    if before is not None:
-        created_at, delivery_id = before
-        same_time = and_(deliveries.c.created_at == created_at, deliveries.c.id < delivery_id)
-        query = query.where(or_(deliveries.c.created_at < created_at, same_time))
-    query = query.order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc()).limit(limit)
-    return [PictureDelivery(**row._asdict()) for row in await connection.execute(query)]
+    page = newest_first(query, deliveries, limit, before)
+    return [PictureDelivery(**row._asdict()) for row in await connection.execute(page)]
 
 
 async def retry_picture(connection: AsyncConnection, target_id: str, delivery_id: str) -> PictureDelivery:
@@ -231,26 +205,23 @@ async def retry_picture(connection: AsyncConnection, target_id: str, delivery_id
     # Also keeps what a database's text type cannot hold away from it.
     if not re.fullmatch(ID, delivery_id):
         raise UnknownDelivery
-    query = select(targets.c.state).where(targets.c.id == target_id).with_for_update(key_share=True)
-    state = (await connection.execute(query)).scalar_one_or_none()
+    target = await lock_receiver(connection, targets, target_id)
     mine = and_(deliveries.c.id == delivery_id, deliveries.c.target_id == target_id)
     path_key = (await connection.execute(select(deliveries.c.path_key).where(mine))).scalar_one_or_none()
     if path_key is None:
         raise UnknownDelivery
-    if state != "active":
+    if target is None or target.state != "active":
         raise DeliveryTargetDisabled
     await make_due(connection, target_id, delivery_id, path_key)
-    # Whoever asks for it believes that the target is well again.
-    await connection.execute(update(targets).where(targets.c.id == target_id).values(not_before=None))
+    await stop_resting(connection, targets, target_id)
     return PictureDelivery(**(await connection.execute(_rows().where(mine))).one()._asdict())
 
 
 async def _settle(connection: AsyncConnection, due: DuePicture, state: str, **values: Any) -> bool:
     """End the claim; what was superseded meanwhile stays so. False when the claim is another's by now."""
-    still = and_(deliveries.c.id == due.id, deliveries.c.claimed_until == due.claimed_until)
     settled = await connection.execute(
         update(deliveries)
-        .where(still)
+        .where(is_still(deliveries, due))
         .values(
             state=case((deliveries.c.state == "waiting", state), else_=deliveries.c.state),
             attempts=due.attempts + 1,
@@ -260,19 +231,6 @@ async def _settle(connection: AsyncConnection, due: DuePicture, state: str, **va
         )
     )
     return settled.rowcount == 1
-
-
-def _open(now: datetime) -> Any:
-    """Whether the target is on, and not being left alone after a failure."""
-    return and_(targets.c.state == "active", or_(targets.c.not_before.is_(None), targets.c.not_before <= now))
-
-
-def _claimable(now: datetime) -> Any:
-    return and_(
-        deliveries.c.state == "waiting",
-        deliveries.c.next_at <= now,
-        or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until <= now),
-    )
 
 
 def _rows() -> Select[Any]:

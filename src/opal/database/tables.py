@@ -267,7 +267,8 @@ webhooks = Table(
     _tenant(),
     Column("url", String(2048), nullable=False),
     Column("events", Json, nullable=False),
-    # Readable, as signing needs it; nothing but the sender selects these two.
+    # The secrets, sealed (webhook_secrets.py); readable in older rows only, until web-api finds them.
+    Column("sealed", Text),
     Column("secret", String(128), nullable=False),
     Column("old_secret", String(128)),
     Column("old_secret_until", UtcDateTime),
@@ -288,6 +289,8 @@ webhook_events = Table(
     Column("type", String(32), nullable=False),
     Column("job_id", String(64), nullable=False),
     Column("item_id", String(64)),
+    # An example that somebody asked for: nothing happened.
+    Column("test", Boolean, nullable=False, default=False, server_default=false()),
     # The very bytes that are signed, so that every try and every replay sends the same.
     Column("body", Text, nullable=False),
     _created(),
@@ -328,6 +331,9 @@ delivery_targets = Table(
     Column("sealed", Text),
     Column("template", String(200), nullable=False),
     Column("reports", Boolean, nullable=False),
+    # Names of the presets and formats that go there; none: all.
+    Column("presets", Json, nullable=False, default=list, server_default=text("'[]'")),
+    Column("formats", Json, nullable=False, default=list, server_default=text("'[]'")),
     Column("state", String(16), nullable=False),
     Column("disabled_reason", String(200)),
     Column("failures", Integer, nullable=False, default=0),

@@ -1,19 +1,23 @@
 """Writes what webhooks tell, in the transaction of the move that they tell of: both are kept, or neither.
 
-Called by ``items.py`` and ``jobs.py``. Where no endpoint wants to know it costs one query and writes nothing.
-A job's row is locked last, after items and account, so that no two transactions wait in a circle.
+Called by ``items.py`` and ``jobs.py``; for tests, which tell of nothing, by the sender. Where no endpoint
+wants to know it costs one query and writes nothing. A job's row is locked last, after items and account, so
+that no two transactions wait in a circle.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from opal.database.deliveries import Due, read_due
 from opal.database.engine import utc_now
 from opal.database.tables import items, jobs, webhook_deliveries, webhook_events, webhooks
+from opal.database.webhooks import tenant_webhook
 from opal.items.item import Item, new_id
 from opal.items.states import TERMINAL, ItemState, job_status
 from opal.messages.webhook_event import (
@@ -89,6 +93,25 @@ async def announce_job_end(connection: AsyncConnection, tenant_id: str, job_id: 
     await _store(connection, tenant_id, event, listening)
 
 
+async def store_test(
+    connection: AsyncConnection, tenant_id: str, webhook_id: str, event: WebhookEvent, *, claim_s: float
+) -> Due:
+    """An event that did not happen, for this endpoint alone, on or off; claimed for ``claim_s`` seconds.
+
+    Should the caller die before it has sent it, a sender does when the claim ends. Raises ``UnknownWebhook``.
+    """
+    await tenant_webhook(connection, tenant_id, webhook_id, keep=True)
+    now = utc_now()
+    # Not derived: every test is an event of its own.
+    values = _event(new_id("evt"), tenant_id, event, now)
+    await connection.execute(insert(webhook_events).values(values))
+    delivery = _delivery(tenant_id, webhook_id, values["id"], now)
+    claimed = {**delivery, "claimed_until": now + timedelta(seconds=claim_s)}
+    await connection.execute(insert(webhook_deliveries).values(claimed))
+    [due] = await read_due(connection, [delivery["id"]])
+    return due
+
+
 async def _listening(connection: AsyncConnection, tenant_id: str, kind: EventType) -> list[str]:
     """The tenant's endpoints that want to know, kept from deletion until the transaction ends.
 
@@ -107,21 +130,12 @@ async def _store(
     connection: AsyncConnection, tenant_id: str, event: WebhookEvent, listening: Sequence[str]
 ) -> None:
     now = utc_now()
-    job_id = event.data.job_id
-    item_id = event.data.item_id if isinstance(event.data, ItemNews) else None
-    told = event_id(event.type, item_id or job_id)
+    subject = event.data.item_id if isinstance(event.data, ItemNews) else event.data.job_id
+    told = event_id(event.type, subject)
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     stored = await connection.execute(
         dialect.insert(webhook_events)
-        .values(
-            id=told,
-            tenant_id=tenant_id,
-            type=event.type,
-            job_id=job_id,
-            item_id=item_id,
-            body=event.model_dump_json(),
-            created_at=now,
-        )
+        .values(_event(told, tenant_id, event, now))
         .on_conflict_do_nothing(index_elements=["id"])
     )
     if stored.rowcount == 1:
@@ -129,7 +143,20 @@ async def _store(
         await connection.execute(insert(webhook_deliveries), rows)
 
 
-def _delivery(tenant_id: str, webhook_id: str, told: str, now: datetime) -> dict[str, object]:
+def _event(told: str, tenant_id: str, event: WebhookEvent, now: datetime) -> dict[str, Any]:
+    return {
+        "id": told,
+        "tenant_id": tenant_id,
+        "type": event.type,
+        "job_id": event.data.job_id,
+        "item_id": event.data.item_id if isinstance(event.data, ItemNews) else None,
+        "test": event.test,
+        "body": event.model_dump_json(),
+        "created_at": now,
+    }
+
+
+def _delivery(tenant_id: str, webhook_id: str, told: str, now: datetime) -> dict[str, Any]:
     return {
         "id": new_id("delivery"),
         "tenant_id": tenant_id,

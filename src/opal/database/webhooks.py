@@ -1,24 +1,25 @@
 """Webhook endpoints: where a tenant wants to be told, of what, and how that has been going."""
 
-import base64
 import re
-import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
-from opal.database.tables import tenants, webhook_deliveries, webhooks
-from opal.errors import TooManyWebhooks, UnknownWebhook
+from opal.database.receivers import ReceiverState, require_room, turn_on
+from opal.database.tables import webhook_deliveries, webhooks
+from opal.database.webhook_secrets import COLUMNS, kept, new_secret, sealed_values
+from opal.errors import SecretUnreadable, TooManyWebhooks, UnknownWebhook
 from opal.items.item import new_id
 from opal.messages.webhook_event import EventType
+from opal.sealing import Sealer
 
 ID = "webhook_[0-9a-f]{24}"
 """What a webhook's id looks like, as a regular expression."""
-_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Webhook:
     tenant_id: str
     url: str
     events: tuple[EventType, ...]
-    state: Literal["active", "disabled"]
+    state: ReceiverState
     disabled_reason: str | None
     failures: int
     failing_since: datetime | None
@@ -41,20 +42,20 @@ _COLUMNS = [webhooks.c[name] for name in Webhook.__dataclass_fields__]
 
 
 async def create_webhook(
-    connection: AsyncConnection, tenant_id: str, url: str, events: tuple[EventType, ...], *, most: int
+    connection: AsyncConnection,
+    sealer: Sealer,
+    tenant_id: str,
+    url: str,
+    events: tuple[EventType, ...],
+    *,
+    most: int,
 ) -> tuple[Webhook, str]:
-    """A new endpoint; the second value is its secret, shown only here.
+    """A new endpoint; the second value is its secret, shown only here and kept sealed.
 
     Raises ``TooManyWebhooks`` when the tenant has ``most`` already.
     """
-    # Creations of one tenant take turns, or two would both be the last one allowed.
-    await connection.execute(
-        select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update(key_share=True)
-    )
-    have = select(func.count()).select_from(webhooks).where(webhooks.c.tenant_id == tenant_id)
-    if int((await connection.execute(have)).scalar_one()) >= most:
-        raise TooManyWebhooks
-    secret = _new_secret()
+    await require_room(connection, webhooks, tenant_id, most, TooManyWebhooks)
+    secret = new_secret()
     made = Webhook(new_id("webhook"), tenant_id, url, events, "active", None, 0, None, utc_now())
     await connection.execute(
         insert(webhooks).values(
@@ -62,17 +63,23 @@ async def create_webhook(
             tenant_id=tenant_id,
             url=url,
             events=list(events),
-            secret=secret,
             state=made.state,
             created_at=made.created_at,
+            **sealed_values(sealer, made.id, secret),
         )
     )
     return made, secret
 
 
-async def tenant_webhook(connection: AsyncConnection, tenant_id: str, webhook_id: str) -> Webhook:
-    """The tenant's endpoint. Raises ``UnknownWebhook`` for ids that are unknown, foreign or none at all."""
-    return await _one(connection, _of(tenant_id, webhook_id))
+async def tenant_webhook(
+    connection: AsyncConnection, tenant_id: str, webhook_id: str, *, keep: bool = False
+) -> Webhook:
+    """The tenant's endpoint; with ``keep`` nobody can delete it before the transaction ends.
+
+    Raises ``UnknownWebhook`` for ids that are unknown, foreign or none at all.
+    """
+    query = _of(tenant_id, webhook_id)
+    return await _one(connection, query.with_for_update(read=True, key_share=True) if keep else query)
 
 
 async def list_webhooks(connection: AsyncConnection, tenant_id: str) -> list[Webhook]:
@@ -91,19 +98,24 @@ async def delete_webhook(connection: AsyncConnection, tenant_id: str, webhook_id
 
 
 async def rotate_secret(
-    connection: AsyncConnection, tenant_id: str, webhook_id: str, *, old_for: timedelta
+    connection: AsyncConnection, sealer: Sealer, tenant_id: str, webhook_id: str, *, old_for: timedelta
 ) -> tuple[datetime, str]:
     """Give the endpoint a new secret; the old one signs beside it for ``old_for``.
 
     Returns until when, and the new secret, shown only here. Of the secrets before the old one none signs any
-    more. Raises ``UnknownWebhook``.
+    more, nor does an old one that the ``sealer`` cannot open. Raises ``UnknownWebhook``.
     """
     await _one(connection, _of(tenant_id, webhook_id).with_for_update(key_share=True))
-    secret, until = _new_secret(), utc_now() + old_for
+    now = utc_now()
+    row = (await connection.execute(select(*COLUMNS).where(webhooks.c.id == webhook_id))).one()
+    old = None
+    with suppress(SecretUnreadable):
+        old, *_ = kept(webhook_id, row).open(sealer, now)
+    secret, until = new_secret(), now + old_for
     await connection.execute(
         update(webhooks)
         .where(webhooks.c.id == webhook_id)
-        .values(old_secret=webhooks.c.secret, old_secret_until=until, secret=secret)
+        .values(old_secret_until=until, **sealed_values(sealer, webhook_id, secret, old))
     )
     return until, secret
 
@@ -111,19 +123,8 @@ async def rotate_secret(
 async def enable_webhook(connection: AsyncConnection, tenant_id: str, webhook_id: str) -> Webhook:
     """Turn the endpoint on, its failures forgotten; all that waits is due now. Raises ``UnknownWebhook``."""
     await _one(connection, _of(tenant_id, webhook_id).with_for_update(key_share=True))
-    await connection.execute(
-        update(webhooks)
-        .where(webhooks.c.id == webhook_id)
-        .values(state="active", disabled_reason=None, failures=0, failing_since=None, not_before=None)
-    )
-    waiting = update(webhook_deliveries).where(webhook_deliveries.c.webhook_id == webhook_id)
-    await connection.execute(waiting.where(webhook_deliveries.c.state == "waiting").values(next_at=utc_now()))
+    await turn_on(connection, webhooks, webhook_id, deliveries=webhook_deliveries, by="webhook_id")
     return await tenant_webhook(connection, tenant_id, webhook_id)
-
-
-def _new_secret() -> str:
-    """As the specification writes a symmetric secret: `whsec_` and 24 to 64 random bytes in base64."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode("ascii")
 
 
 def _of(tenant_id: str, webhook_id: str) -> Select[Any]:

@@ -14,9 +14,10 @@ import structlog
 from opal.blobs.interface import Blobs
 from opal.database import picture_deliveries as deliveries
 from opal.database.engine import Database, utc_now
-from opal.database.picture_deliveries import DuePicture, DueTarget, PictureFailed, TargetPolicy
+from opal.database.picture_deliveries import DuePicture, DueTarget, PictureFailed
+from opal.database.receivers import FailurePolicy
 from opal.delivery_sender.content import picture_content, report_content
-from opal.delivery_sender.schedule import pause_after, wait_after
+from opal.delivery_sender.schedule import SCHEDULE_S
 from opal.destinations.interface import Destination
 from opal.destinations.opening import Destinations
 from opal.destinations.places import place_of
@@ -26,9 +27,10 @@ from opal.errors import (
     DestinationFailed,
     InvalidDeliveryTarget,
     OpalError,
+    SecretUnreadable,
     StoredPictureUnusable,
-    TargetSecretUnreadable,
 )
+from opal.outgoing.patience import pause_after, wait_after
 from opal.outgoing.sender_loop import end_within, look_until
 from opal.outgoing_settings import DeliverySettings
 from opal.sealing import Sealer
@@ -66,7 +68,7 @@ class DeliverySender:
         self._settings = settings
         # Long enough to look, to send, and to note it.
         self._claim_s = settings.timeout_s + _SETTLING_S
-        self._policy = TargetPolicy(
+        self._policy = FailurePolicy(
             settings.max_failures, timedelta(seconds=settings.disable_after_s), pause_after
         )
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -144,7 +146,7 @@ class DeliverySender:
         """Deliver side by side; whether all arrived."""
         try:
             destination = await self._open(target)
-        except (*_TARGETS_FAULT, TargetSecretUnreadable) as error:
+        except (*_TARGETS_FAULT, SecretUnreadable) as error:
             failures = [_failed(due, error.message) for due in claimed]
             for due, failed in zip(claimed, failures, strict=True):
                 await self._settle(due, failed)
@@ -198,5 +200,5 @@ class DeliverySender:
 
 
 def _failed(due: DuePicture, reason: str, *, ours: bool = False) -> PictureFailed:
-    wait = wait_after(due.attempts + 1, random.random())
+    wait = wait_after(SCHEDULE_S, due.attempts + 1, random.random())
     return PictureFailed(reason, None if wait is None else utc_now() + wait, ours=ours)

@@ -83,7 +83,7 @@ def s3_destination(
         "region": place.region,
         "skip_signature": False,
         "unsigned_payload": False,
-        "virtual_hosted_style_request": False,
+        "virtual_hosted_style_request": place.addressing == "virtual-host",
         "s3_express": False,
         "request_payer": False,
     }
@@ -92,7 +92,7 @@ def s3_destination(
         return {
             "access_key_id": place.access_key_id,
             "secret_access_key": secret["secret_access_key"],
-            "token": None,
+            "token": secret.get("session_token"),
             "expires_at": None,
         }
 

@@ -34,6 +34,7 @@ class Destinations:
             place.check()
             await self._outgoing.check(place.container_url)
         else:
+            place.check()
             await self._outgoing.check(place.url)
 
     async def open(

@@ -13,6 +13,8 @@ from opal.errors import InvalidDeliveryTarget
 _URL = r"^https?://[^\x00-\x20\x7f?#]+$"
 _FOLDER = r"^[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}){0,9}$"
 _CONTAINER = re.compile(r"[a-z0-9](-?[a-z0-9]){2,62}")
+# An IPv4 or IPv6 address at the end of a host, before its port.
+_ADDRESS = re.compile(r"(\.\d{1,3}){4}(:\d+)?$|\]")
 _ACCOUNT = r"^[a-z0-9]{3,24}$"
 
 
@@ -79,15 +81,36 @@ class S3Place(BaseModel):
         default=None,
         max_length=2048,
         pattern=_URL,
-        description="Of a store other than Amazon's; the bucket is named in the path.",
+        description="Of a store other than Amazon's, without the bucket.",
+    )
+    addressing: Literal["path", "virtual-host"] = Field(
+        default="path",
+        description="Where requests name the bucket: in the URL's path, or before the endpoint's host.",
     )
     access_key_id: str = Field(pattern=r"^[!-~]{1,128}$", examples=["AKIAEXAMPLE"])
 
     @property
     def url(self) -> str:
-        """The endpoint: the given one, else Amazon's for the region."""
+        """What is called: the endpoint, Amazon's unless one is given, the bucket before its host or not."""
         china = ".cn" if self.region.startswith("cn-") else ""
-        return (self.endpoint or f"https://s3.{self.region}.amazonaws.com{china}").rstrip("/")
+        endpoint = (self.endpoint or f"https://s3.{self.region}.amazonaws.com{china}").rstrip("/")
+        if self.addressing == "path":
+            return endpoint
+        scheme, _, host = endpoint.partition("://")
+        return f"{scheme}://{self.bucket}.{host}"
+
+    def check(self) -> None:
+        """Raises ``InvalidDeliveryTarget`` where the bucket cannot be named before the endpoint's host."""
+        if self.addressing == "path":
+            return
+        scheme, _, host = self.url.partition("://")
+        if "/" in host:
+            raise InvalidDeliveryTarget("With `virtual-host` addressing an endpoint has no path.")
+        if _ADDRESS.search(host):
+            raise InvalidDeliveryTarget("No bucket can be named before an address: use `path` addressing.")
+        if scheme == "https" and "." in self.bucket:
+            # One label is all that a store's wildcard certificate stands for.
+            raise InvalidDeliveryTarget("A bucket with a dot in its name needs `path` addressing.")
 
 
 Place = Annotated[FolderPlace | AzurePlace | S3Place, Field(discriminator="kind")]

@@ -79,7 +79,7 @@ OpalError
 │   ├── OutgoingFailed
 │   ├── DestinationFailed
 │   ├── SigningFailed
-│   └── TargetSecretUnreadable
+│   └── SecretUnreadable
 ├── ModelMissing
 └── ModelCorrupt
 """
@@ -96,10 +96,10 @@ from opal.errors.dependencies import (
     ScoringBusy,
     ScoringFailed,
     ScoringUnavailable,
+    SecretUnreadable,
     SigningFailed,
     StorageFull,
     StoredPictureUnusable,
-    TargetSecretUnreadable,
 )
 from opal.errors.photos import (
     InterlacedTooLarge,
@@ -222,12 +222,12 @@ __all__ = [
     "ScoringBusy",
     "ScoringFailed",
     "ScoringUnavailable",
+    "SecretUnreadable",
     "SideTooLong",
     "SignatureInvalid",
     "SigningFailed",
     "StorageFull",
     "StoredPictureUnusable",
-    "TargetSecretUnreadable",
     "TooManyDeliveryTargets",
     "TooManyInterruptions",
     "TooManyPixels",

@@ -110,14 +110,15 @@ class DestinationFailed(DependencyError):
     title = "Delivery target failed"
 
 
-class TargetSecretUnreadable(DependencyError):
-    """The delivery target's secret was sealed with a key that this service does not have.
+class SecretUnreadable(DependencyError):
+    """The secret was sealed with a key that this service does not have.
 
-    Put the old key beside the new one in `OPAL_DELIVERY_KEY`, or give the target its destination again.
+    Put the old key beside the new one in `OPAL_DELIVERY_KEY`; or give the delivery target its destination
+    again, the webhook a new secret.
     """
 
-    code = "target_secret_unreadable"
-    title = "Target's secret unreadable"
+    code = "secret_unreadable"
+    title = "Secret unreadable"
 
 
 class SigningFailed(DependencyError):

@@ -81,6 +81,10 @@ class WebhookEvent(BaseModel):
 
     type: EventType
     timestamp: datetime = Field(description="When it happened, not when it was sent.")
+    test: bool = Field(
+        default=False,
+        description="An example that you asked for: nothing happened, and there is no such job.",
+    )
     data: ItemNews | JobNews
 
 

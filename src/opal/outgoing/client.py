@@ -17,6 +17,7 @@ import httpx
 
 from opal.errors import AddressRefused, OutgoingFailed
 from opal.outgoing.addresses import Target, parse_target, require_allowed
+from opal.outgoing.authorities import authorities
 from opal.outgoing_settings import OutgoingSettings
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -54,7 +55,7 @@ class Outgoing:
         # The bare transport: a client on top would keep cookies, and send one host's to another behind the
         # same address.
         self._transport = httpx.AsyncHTTPTransport(
-            verify=tls or _authorities(),
+            verify=tls or authorities(),
             trust_env=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
@@ -173,13 +174,6 @@ class _Call:
             headers={**self.headers, "Host": self.target.host_header, "Accept-Encoding": "identity"},
             extensions={"timeout": timeout.as_dict(), "sni_hostname": self.target.host},
         )
-
-
-def _authorities() -> ssl.SSLContext:
-    """Those that come with the HTTP client, for machines that have none, and the machine's own."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.load_default_certs()
-    return context
 
 
 def _reason(error: Exception) -> str:

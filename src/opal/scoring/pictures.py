@@ -9,6 +9,7 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from opal.errors import BlobNotFound, BlobStoreUnavailable, InvalidInput, PhotoTooLarge
+from opal.outgoing.authorities import authorities
 
 _TRIES = 3
 _NAMES = {"input_image_sas": "photo", "backdrop_image_sas": "backdrop"}
@@ -21,7 +22,9 @@ class PictureClient:
     def __init__(self, max_bytes: int, *, timeout_s: float = 30.0, first_wait_s: float = 0.5) -> None:
         self._max_bytes = max_bytes
         # A redirect could lead inside the network, and a proxy would see the signatures.
-        self._http = httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False)
+        self._http = httpx.Client(
+            timeout=timeout_s, follow_redirects=False, trust_env=False, verify=authorities()
+        )
         self._wait = wait_exponential(multiplier=first_wait_s, max=5)
 
     def fetch(self, url: str, field: str = "input_image_sas") -> bytes:

@@ -19,6 +19,7 @@ from tenacity import (
 from opal.errors import OpalError, ScoringFailed, ScoringUnavailable
 from opal.messages.cutout_contract import CutoutRequest, CutoutResponse
 from opal.messages.scoring_contract import ScoreRequest, ScoreResponse
+from opal.outgoing.authorities import authorities
 from opal.scoring_client.answer import TryAgain, read_answer
 from opal.settings import ScoringSettings
 
@@ -60,6 +61,7 @@ class ScoringClient:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(settings.timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
             # Neither a proxy nor a .netrc of the machine may redirect photos or replace the key.
+            verify=authorities(),
             trust_env=False,
         )
 

@@ -4,12 +4,12 @@ Called by the command line.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from opal.assembly import Parts, build_parts
+from opal.assembly import Parts, build_parts, build_sealer
 from opal.blobs.folder import FolderBlobs
 from opal.database.migrate import migrate
 from opal.delivery_sender.sender import DeliverySender
@@ -19,7 +19,6 @@ from opal.http.server import run_server
 from opal.http.service import build_service
 from opal.messages.webhook_event import WebhookEvent
 from opal.outgoing.client import Outgoing
-from opal.sealing import Sealer
 from opal.settings import Settings
 from opal.telemetry import configure
 from opal.web_api import (
@@ -83,8 +82,9 @@ def create_app(parts: Parts) -> FastAPI:
     settings = parts.settings
     outgoing = Outgoing(settings.outgoing)
     destinations = Destinations(settings.delivery, outgoing)
-    sealer = _sealer(settings)
-    sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
+    sealer = build_sealer(settings)
+    webhook_sender = WebhookSender(parts.database, outgoing, sealer, settings.webhook)
+    delivery_sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
     studio = Studio(parts, outgoing)
     app = build_service(
         "web-api",
@@ -97,7 +97,15 @@ def create_app(parts: Parts) -> FastAPI:
             "queues": parts.queues.check,
             "blobs": parts.blobs.check,
         },
-        lifespan=lambda _app: _loops(parts, outgoing, destinations, sender, studio),
+        lifespan=lambda _app: _loops(
+            {
+                "outbox-relay-loop": parts.relay.run,
+                "sweeper-loop": parts.sweeper.run,
+                "webhook-sender-loop": webhook_sender.run,
+                "delivery-sender-loop": delivery_sender.run,
+            },
+            (studio.close, destinations.close, outgoing.close),
+        ),
         # Blobs and the bodies of pictures made at once have limits of their own.
         unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
         documented_models=(events.ItemChange, events.JobChange, WebhookEvent),
@@ -107,64 +115,53 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.studio = studio
     app.state.destinations = destinations
     app.state.sealer = sealer
+    app.state.webhook_sender = webhook_sender
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
     app.state.previews = job_reports.Previews(parts.blobs)
     app.state.public_pace = Pace(settings.web.public_downloads)
     app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
-    for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes):
-        app.include_router(resource.router)
-    app.include_router(job_reports.router)
-    app.include_router(webhooks.router)
-    app.include_router(deliveries.router)
-    app.include_router(delivery_targets.router)
-    app.include_router(picture_deliveries.router)
-    app.include_router(scenes.thumbnail_router)
-    app.include_router(public_links.router)
-    app.include_router(public_pictures.router)
-    app.include_router(credits_router)
-    if isinstance(parts.blobs, FolderBlobs):
-        app.include_router(blobs.blob_routes(parts.blobs, settings.photo.max_bytes))
-    app.include_router(removebg.router)
-    app.include_router(removebg_improve.router)
-    app.include_router(rembg.router)
-    app.include_router(removebg.no_such_route())
+    _add_routes(app, parts)
     describe_webhooks(app)
     app.include_router(index_page(settings.blob_public_url))
     return app
 
 
+def _add_routes(app: FastAPI, parts: Parts) -> None:
+    """Every resource; those of remove.bg last, as they answer whatever is under their prefix."""
+    for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes, job_reports):
+        app.include_router(resource.router)
+    for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
+        app.include_router(resource.router)
+    app.include_router(scenes.thumbnail_router)
+    app.include_router(public_links.router)
+    app.include_router(public_pictures.router)
+    app.include_router(credits_router)
+    if isinstance(parts.blobs, FolderBlobs):
+        app.include_router(blobs.blob_routes(parts.blobs, parts.settings.photo.max_bytes))
+    app.include_router(removebg.router)
+    app.include_router(removebg_improve.router)
+    app.include_router(rembg.router)
+    app.include_router(removebg.no_such_route())
+
+
 @asynccontextmanager
 async def _loops(
-    parts: Parts,
-    outgoing: Outgoing,
-    destinations: Destinations,
-    deliveries_sender: DeliverySender,
-    studio: Studio,
+    loops: Mapping[str, Callable[[asyncio.Event], Coroutine[None, None, None]]],
+    closing: Sequence[Callable[[], Awaitable[None]]],
 ) -> AsyncIterator[None]:
     """The relay's loop for left-overs, the sweeper and the senders of webhooks and pictures live here.
 
-    web-api is the part that is always on.
+    web-api is the part that is always on. When they have ended, what they used is closed, in order.
     """
     stop = asyncio.Event()
-    sender = WebhookSender(parts.database, outgoing, parts.settings.webhook)
-    async with asyncio.TaskGroup() as loops:
-        loops.create_task(parts.relay.run(stop), name="outbox-relay-loop")
-        loops.create_task(parts.sweeper.run(stop), name="sweeper-loop")
-        loops.create_task(sender.run(stop), name="webhook-sender-loop")
-        loops.create_task(deliveries_sender.run(stop), name="delivery-sender-loop")
+    async with asyncio.TaskGroup() as group:
+        for name, run in loops.items():
+            group.create_task(run(stop), name=name)
         try:
             yield
         finally:
             stop.set()
-    await studio.close()
-    await destinations.close()
-    await outgoing.close()
-
-
-def _sealer(settings: Settings) -> Sealer:
-    """By the keys of the settings, else by the data folder's own. Raises InvalidSettings."""
-    if settings.delivery.key is not None:
-        return Sealer([key.strip() for key in settings.delivery.key.get_secret_value().split(",")])
-    return Sealer.from_file(settings.data_dir / "delivery-sealing.key")
+    for close in closing:
+        await close()

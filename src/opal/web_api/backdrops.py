@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from opal.assembly import Parts
@@ -28,7 +28,7 @@ from opal.items.file_names import safe_stem
 from opal.items.item import backdrop_path
 from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.jobs import PRINTABLE
-from opal.web_api.page_cursor import CURSOR, cursor_after, place_of
+from opal.web_api.page_cursor import PageCursor, PageLimit, page_of, place_of
 from opal.web_api.parts import WebParts
 
 router = APIRouter(route_class=TenantRoute, tags=["backdrops"])
@@ -225,15 +225,13 @@ async def complete_backdrop(
 async def list_backdrops(
     parts: WebParts,
     tenant_id: Tenant,
-    limit: Annotated[int, Query(ge=1, le=200, description="Backdrops per page.")] = 50,
-    cursor: Annotated[str | None, Query(pattern=CURSOR, description="From `next_cursor`.")] = None,
+    limit: PageLimit = 50,
+    cursor: PageCursor = None,
 ) -> BackdropPage:
     """The tenant's backdrops, newest first, also those whose picture never came."""
-    before = None if cursor is None else place_of(cursor)
     async with parts.database.read() as connection:
-        found = await backdrops.list_backdrops(connection, tenant_id, limit + 1, before)
-    page = found[:limit]
-    more = cursor_after(page[-1].created_at, page[-1].id) if len(found) > limit else None
+        found = await backdrops.list_backdrops(connection, tenant_id, limit + 1, place_of(cursor))
+    page, more = page_of(found, limit)
     return BackdropPage(backdrops=[_view(each) for each in page], next_cursor=more)
 
 

@@ -1,22 +1,26 @@
-"""``/v1/webhooks/{id}/deliveries``: what a webhook was told, how that went, and telling it again."""
+"""``/v1/webhooks/{id}/deliveries``: what a webhook was told, how that went, telling it again, and tests."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from opal.database import deliveries, webhooks
 from opal.database.deliveries import Delivery, DeliveryState
+from opal.database.engine import utc_now
 from opal.errors import Unauthorized, UnknownDelivery, UnknownWebhook, WebhookDisabled
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
-from opal.messages.webhook_event import EventType
+from opal.messages.webhook_event import EventType, WebhookEvent
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
-from opal.web_api.page_cursor import CURSOR, cursor_after, place_of
+from opal.web_api.page_cursor import PageCursor, PageLimit, page_of, place_of
 from opal.web_api.parts import WebParts
+from opal.web_api.webhook_docs import EXAMPLES
 from opal.web_api.webhooks import WEBHOOK_ID_EXAMPLE, WebhookId
+from opal.webhook_sender.sender import WebhookSender
 
 router = APIRouter(route_class=TenantRoute, tags=["webhooks"])
 
@@ -32,6 +36,9 @@ class DeliveryView(BaseModel):
     type: EventType
     job_id: str
     item_id: str | None = Field(description="Null for an event of a job.")
+    test: bool = Field(
+        description="An example that was asked for: nothing happened, and there is no such job."
+    )
     state: DeliveryState = Field(
         description="`waiting` for its first or next try, `delivered`, or `failed`: every try was made."
     )
@@ -58,6 +65,7 @@ _FAILING = Delivery(
     type=EventType.ITEM_EXPORTED,
     job_id=JOB_ID_EXAMPLE,
     item_id=ITEM_ID_EXAMPLE,
+    test=False,
     state="waiting",
     attempts=1,
     next_at=_NOON + timedelta(seconds=5),
@@ -68,21 +76,12 @@ _FAILING = Delivery(
 )
 
 
+_TESTED = replace(_FAILING, test=True, state="delivered", last_status=204, last_error=None)
+
+
 def _view(delivery: Delivery) -> DeliveryView:
-    return DeliveryView(
-        id=delivery.id,
-        event_id=delivery.event_id,
-        type=delivery.type,
-        job_id=delivery.job_id,
-        item_id=delivery.item_id,
-        state=delivery.state,
-        attempts=delivery.attempts,
-        next_at=delivery.next_at if delivery.state == "waiting" else None,
-        last_at=delivery.last_at,
-        last_status=delivery.last_status,
-        last_error=delivery.last_error,
-        created_at=delivery.created_at,
-    )
+    values = {name: getattr(delivery, name) for name in DeliveryView.model_fields}
+    return DeliveryView(**{**values, "next_at": delivery.next_at if delivery.state == "waiting" else None})
 
 
 @router.get(
@@ -99,17 +98,32 @@ async def list_deliveries(
     webhook_id: WebhookId,
     *,
     state: Annotated[DeliveryState | None, Query(description="Only those in this state.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="Deliveries per page.")] = 50,
-    cursor: Annotated[str | None, Query(pattern=CURSOR, description="From `next_cursor`.")] = None,
+    limit: PageLimit = 50,
+    cursor: PageCursor = None,
 ) -> DeliveryPage:
     """What the webhook was told in the last `OPAL_WEBHOOK_KEEP_DAYS` days, newest first."""
-    before = None if cursor is None else place_of(cursor)
     async with parts.database.read() as connection:
         await webhooks.tenant_webhook(connection, tenant_id, webhook_id)
-        found = await deliveries.list_deliveries(connection, webhook_id, limit + 1, before, state)
-    page = found[:limit]
-    more = cursor_after(page[-1].created_at, page[-1].id) if len(found) > limit else None
+        found = await deliveries.list_deliveries(connection, webhook_id, limit + 1, place_of(cursor), state)
+    page, more = page_of(found, limit)
     return DeliveryPage(deliveries=[_view(each) for each in page], next_cursor=more)
+
+
+@router.get(
+    "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}",
+    summary="Read a delivery",
+    responses={
+        **answer("The delivery.", _view(_FAILING)),
+        **problems(Unauthorized, UnknownWebhook, UnknownDelivery, *ALWAYS),
+    },
+)
+async def read_delivery(
+    parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId, delivery_id: DeliveryId
+) -> DeliveryView:
+    """How one event has been getting on with the webhook."""
+    async with parts.database.read() as connection:
+        await webhooks.tenant_webhook(connection, tenant_id, webhook_id)
+        return _view(await deliveries.read_delivery(connection, webhook_id, delivery_id))
 
 
 @router.post(
@@ -131,3 +145,28 @@ async def replay_delivery(
     async with parts.database.transaction() as connection:
         await webhooks.tenant_webhook(connection, tenant_id, webhook_id)
         return _view(await deliveries.replay(connection, webhook_id, delivery_id))
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/test",
+    summary="Test a webhook",
+    responses={
+        **answer("The test's delivery: how it went.", _view(_TESTED)),
+        **problems(Unauthorized, UnknownWebhook, *ALWAYS),
+    },
+)
+async def send_test_event(
+    request: Request,
+    tenant_id: Tenant,
+    webhook_id: WebhookId,
+    kind: Annotated[
+        EventType, Query(alias="type", description="Which event to send an example of.")
+    ] = EventType.ITEM_EXPORTED,
+) -> DeliveryView:
+    """Send an example of an event now, signed as any other, with `"test": true` in it; disabled or not.
+
+    It is tried once, listed with the other deliveries, can be replayed, and counts for nothing when it fails.
+    """
+    sender: WebhookSender = request.app.state.webhook_sender
+    event = WebhookEvent(type=kind, timestamp=utc_now(), test=True, data=EXAMPLES[kind][1])
+    return _view(await sender.send_test(tenant_id, webhook_id, event))

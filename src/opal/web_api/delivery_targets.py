@@ -1,35 +1,42 @@
 """``/v1/delivery-targets``: where a tenant wants its finished pictures put."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 
+from opal.assembly import Parts
 from opal.database import delivery_targets as targets
 from opal.database.delivery_targets import DeliveryTarget
 from opal.database.engine import utc_now
+from opal.database.receivers import ReceiverState
 from opal.destinations.interface import content_of
 from opal.destinations.opening import Destinations
-from opal.destinations.places import AzurePlace, FolderPlace, Place, S3Place, azure_secret, place_of
+from opal.destinations.places import Place, place_of
 from opal.errors import (
     AddressRefused,
     DestinationFailed,
     InvalidDeliveryTarget,
     InvalidJson,
-    TargetSecretUnreadable,
+    SecretUnreadable,
     TooManyDeliveryTargets,
     Unauthorized,
     UnknownDeliveryTarget,
+    UnknownPreset,
 )
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, problems
+from opal.images.encode import OutputFormat
 from opal.items.delivery_path import LONGEST_TEMPLATE, check_template
 from opal.items.item import new_id
+from opal.marketplaces.presets import resolve_presets
 from opal.sealing import Sealer
+from opal.web_api.new_place import NewPlace, taken_apart
 from opal.web_api.parts import WebParts
+from opal.web_api.presets import tenant_presets
 
 router = APIRouter(route_class=TenantRoute, tags=["delivery"])
 
@@ -40,36 +47,18 @@ TEST_PATH = "opal-test.txt"
 _TEST_TEXT = b"Opal can deliver here. This file may be deleted.\n"
 _DEFAULT_TEMPLATE = "{job}/{name}.{ext}"
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
-# A SAS, an account key, a secret access key: printable ASCII without spaces.
-_SECRET = Field(min_length=1, max_length=2048)
-
-
-class NewAzure(AzurePlace):
-    """A container with one credential for it; never shown again."""
-
-    sas: Annotated[SecretStr, _SECRET] | None = Field(
-        default=None, description="A SAS of the container that may create and write; reading spares repeats."
-    )
-    account_key: Annotated[SecretStr, _SECRET] | None = Field(
-        default=None, description="In place of a SAS: the storage account's key, which may do everything."
-    )
-
-
-class NewS3(S3Place):
-    """A bucket with the key that may write to it; never shown again."""
-
-    secret_access_key: SecretStr = Field(
-        min_length=1, max_length=256, description="Needs `s3:PutObject`; `s3:GetObject` spares repeats."
-    )
-
-
-NewPlace = Annotated[FolderPlace | NewAzure | NewS3, Field(discriminator="kind")]
 _TEMPLATE = Field(
     min_length=1,
     max_length=LONGEST_TEMPLATE,
     description="Each picture's path, of {job}, {item}, {sku}, {photo}, {preset}, {name} and {ext}.",
     examples=[_DEFAULT_TEMPLATE, "{sku}/{preset}.{ext}"],
 )
+_PRESETS = Field(
+    max_length=500,
+    description="Names from /v1/presets, yours among them: only their pictures go there. Empty: all.",
+    examples=[["amazon-main"]],
+)
+_FORMATS = Field(description="Only pictures of these formats go there. Empty: all.", examples=[["jpeg"]])
 _NAME = Field(max_length=200, pattern=_TEXT, description="For people.", examples=["Shop's bucket"])
 _EXAMPLE_PLACE = {"kind": "s3", "bucket": "acme-pictures", "region": "eu-central-1"} | {
     "access_key_id": "AKIAEXAMPLE"
@@ -98,6 +87,8 @@ class NewTarget(BaseModel):
     reports: bool = Field(
         default=True, strict=True, description="Put the report beside each picture, as JSON."
     )
+    presets: Annotated[list[str], _PRESETS] = []
+    formats: Annotated[list[OutputFormat], _FORMATS] = []
     tenant_id: str | None = Field(default=None, description="May be left out; else it must be the key's own.")
 
 
@@ -112,6 +103,8 @@ class TargetChange(BaseModel):
     destination: NewPlace | None = Field(default=None, description="The whole of it, its secret too.")
     template: Annotated[str, _TEMPLATE] | None = None
     reports: bool | None = Field(default=None, strict=True)
+    presets: Annotated[list[str], _PRESETS] | None = None
+    formats: Annotated[list[OutputFormat], _FORMATS] | None = None
     enabled: bool | None = Field(
         default=None,
         strict=True,
@@ -127,7 +120,9 @@ class TargetView(BaseModel):
     destination: Place
     template: str
     reports: bool
-    state: Literal["active", "disabled"] = Field(
+    presets: list[str] = Field(description="Of which pictures go there; empty: of all.")
+    formats: list[OutputFormat] = Field(description="And in which formats; empty: in all.")
+    state: ReceiverState = Field(
         description="A disabled one gets nothing: it was turned off, or failed for too long."
     )
     disabled_reason: str | None = Field(description="Null while it is active.")
@@ -156,6 +151,8 @@ _VIEW = TargetView(
     destination=place_of(_EXAMPLE_PLACE),
     template="{sku}/{preset}.{ext}",
     reports=True,
+    presets=["amazon-main"],
+    formats=[],
     state="active",
     disabled_reason=None,
     failures=0,
@@ -169,6 +166,7 @@ _WRITING = (
     UnsupportedMediaType,
     AddressRefused,
     InvalidDeliveryTarget,
+    UnknownPreset,
 )
 
 
@@ -177,28 +175,13 @@ def _view(target: DeliveryTarget) -> TargetView:
     return TargetView(**{name: getattr(target, name) for name in fields}, destination=place_of(target.place))
 
 
-async def _taken_apart(
-    request: Request, target_id: str, new: FolderPlace | NewAzure | NewS3
-) -> tuple[dict[str, Any], str | None]:
-    """The place as it is kept, and its secret sealed. Raises when it would not be delivered to."""
-    destinations: Destinations = request.app.state.destinations
-    sealer: Sealer = request.app.state.sealer
-    shown = new.model_dump(exclude={"sas", "account_key", "secret_access_key"})
-    place = place_of(shown)
-    if isinstance(new, NewAzure):
-        secret = azure_secret(_plain(new.sas), _plain(new.account_key))
-    elif isinstance(new, NewS3):
-        secret = {"secret_access_key": new.secret_access_key.get_secret_value()}
-    else:
-        secret = {}
-    if not all(value.isascii() and value.isprintable() and " " not in value for value in secret.values()):
-        raise InvalidDeliveryTarget("A key or SAS has printable ASCII characters only, and no spaces.")
-    await destinations.check(place)
-    return shown, sealer.seal(target_id, secret) if secret else None
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()
+async def _known(parts: Parts, tenant_id: str, presets: list[str]) -> list[str]:
+    """The presets' names, each once. Raises ``UnknownPreset``."""
+    if not presets:
+        return []
+    async with parts.database.read() as connection:
+        own = await tenant_presets(connection, tenant_id)
+    return [preset.name for preset in resolve_presets(presets, own)]
 
 
 @router.post(
@@ -219,8 +202,9 @@ async def create_target(
     """
     require_same_tenant(tenant_id, body.tenant_id)
     check_template(body.template)
+    presets = await _known(parts, tenant_id, body.presets)
     target_id = new_id("target")
-    place, sealed = await _taken_apart(request, target_id, body.destination)
+    place, sealed = await taken_apart(request, target_id, body.destination)
     made = DeliveryTarget(
         id=target_id,
         tenant_id=tenant_id,
@@ -228,6 +212,8 @@ async def create_target(
         place=place,
         template=body.template,
         reports=body.reports,
+        presets=presets,
+        formats=list(dict.fromkeys(body.formats)),
         state="active",
         disabled_reason=None,
         failures=0,
@@ -277,14 +263,16 @@ async def read_target(parts: WebParts, tenant_id: Tenant, target_id: TargetId) -
 async def change_target(
     request: Request, parts: WebParts, tenant_id: Tenant, target_id: TargetId, body: TargetChange
 ) -> TargetView:
-    """A new template names what is finished from now on; a new destination gets what waits too."""
+    """A new destination gets what waits too; all else is for what is finished from now on."""
     async with parts.database.read() as connection:
         await targets.tenant_target(connection, tenant_id, target_id)
-    changes = body.model_dump(include={"name", "template", "reports"}, exclude_none=True)
+    changes = body.model_dump(include={"name", "template", "reports", "formats"}, exclude_none=True)
+    if body.presets is not None:
+        changes["presets"] = await _known(parts, tenant_id, body.presets)
     if body.template is not None:
         check_template(body.template)
     if body.destination is not None:
-        changes["place"], changes["sealed"] = await _taken_apart(request, target_id, body.destination)
+        changes["place"], changes["sealed"] = await taken_apart(request, target_id, body.destination)
     async with parts.database.transaction() as connection:
         return _view(await targets.change_target(connection, tenant_id, target_id, changes, body.enabled))
 
@@ -326,6 +314,6 @@ async def test_target(
         await destinations.try_out(
             tenant_id, place_of(target.place), secret, TEST_PATH, content_of(_TEST_TEXT, "text/plain")
         )
-    except (DestinationFailed, AddressRefused, InvalidDeliveryTarget, TargetSecretUnreadable) as error:
+    except (DestinationFailed, AddressRefused, InvalidDeliveryTarget, SecretUnreadable) as error:
         return TargetTest(ok=False, path=TEST_PATH, reason=error.message)
     return TargetTest(ok=True, path=TEST_PATH, reason=None)

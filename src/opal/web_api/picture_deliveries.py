@@ -1,10 +1,12 @@
 """Deliveries of pictures, by job and by target: how each is getting on, and doing it again."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import delivery_targets as targets
 from opal.database import items, picture_deliveries
@@ -25,16 +27,13 @@ from opal.http.problem import ALWAYS, problems
 from opal.items.states import ItemState
 from opal.web_api.delivery_targets import TARGET_ID_EXAMPLE, TargetId
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
-from opal.web_api.page_cursor import CURSOR, cursor_after, place_of
+from opal.web_api.page_cursor import PageCursor, PageLimit, page_of, place_of
 from opal.web_api.parts import JobId, WebParts, find_job
 
 router = APIRouter(route_class=TenantRoute, tags=["delivery"])
 
 _ID = "delivery_1e2f3a4b5c6d7e8f9a0b1c2d"
 DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[_ID])]
-StateQuery = Annotated[PictureDeliveryState | None, Query(description="Only those in this state.")]
-LimitQuery = Annotated[int, Query(ge=1, le=200, description="Deliveries per page.")]
-CursorQuery = Annotated[str | None, Query(pattern=CURSOR, description="From `next_cursor`.")]
 
 
 class PictureDeliveryView(BaseModel):
@@ -108,9 +107,32 @@ def _view(delivery: PictureDelivery) -> PictureDeliveryView:
     )
 
 
-def _page(found: list[PictureDelivery], limit: int) -> PictureDeliveryPage:
-    page = found[:limit]
-    more = cursor_after(page[-1].created_at, page[-1].id) if len(found) > limit else None
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which part of a list."""
+
+    state: PictureDeliveryState | None
+    limit: int
+    cursor: str | None
+
+
+def _wanted(
+    state: Annotated[PictureDeliveryState | None, Query(description="Only those in this state.")] = None,
+    limit: PageLimit = 50,
+    cursor: PageCursor = None,
+) -> _Wanted:
+    return _Wanted(state, limit, cursor)
+
+
+Wanted = Annotated[_Wanted, Depends(_wanted)]
+
+
+async def _page(connection: AsyncConnection, wanted: _Wanted, **of: str) -> PictureDeliveryPage:
+    """Deliveries of what ``of`` names by its id: a job, a target, or both."""
+    found = await picture_deliveries.list_picture_deliveries(
+        connection, wanted.limit + 1, place_of(wanted.cursor), state=wanted.state, **of
+    )
+    page, more = page_of(found, wanted.limit)
     return PictureDeliveryPage(deliveries=[_view(each) for each in page], next_cursor=more)
 
 
@@ -120,25 +142,22 @@ _PAGE = answer("One page of deliveries.", PictureDeliveryPage(deliveries=[_view(
 @router.get(
     "/v1/jobs/{job_id}/deliveries",
     summary="List a job's deliveries",
-    responses={**_PAGE, **problems(Unauthorized, NotFound, *ALWAYS)},
+    responses={**_PAGE, **problems(Unauthorized, NotFound, UnknownDeliveryTarget, *ALWAYS)},
 )
 async def list_job_deliveries(
     parts: WebParts,
     tenant_id: Tenant,
     job_id: JobId,
-    *,
-    state: StateQuery = None,
-    limit: LimitQuery = 50,
-    cursor: CursorQuery = None,
+    wanted: Wanted,
+    target_id: Annotated[str | None, Query(description="Only those to this target.")] = None,
 ) -> PictureDeliveryPage:
     """Every finished picture of the job on its way to every target, newest first."""
-    before = None if cursor is None else place_of(cursor)
     async with parts.database.read() as connection:
         job = await find_job(connection, tenant_id, job_id)
-        found = await picture_deliveries.list_picture_deliveries(
-            connection, limit + 1, before, job_id=job.id, state=state
-        )
-    return _page(found, limit)
+        if target_id is None:
+            return await _page(connection, wanted, job_id=job.id)
+        target = await targets.tenant_target(connection, tenant_id, target_id)
+        return await _page(connection, wanted, job_id=job.id, target_id=target.id)
 
 
 @router.post(
@@ -181,22 +200,12 @@ async def deliver_job(parts: WebParts, tenant_id: Tenant, job_id: JobId, body: J
     responses={**_PAGE, **problems(Unauthorized, UnknownDeliveryTarget, *ALWAYS)},
 )
 async def list_target_deliveries(
-    parts: WebParts,
-    tenant_id: Tenant,
-    target_id: TargetId,
-    *,
-    state: StateQuery = None,
-    limit: LimitQuery = 50,
-    cursor: CursorQuery = None,
+    parts: WebParts, tenant_id: Tenant, target_id: TargetId, wanted: Wanted
 ) -> PictureDeliveryPage:
     """What was and is to be delivered there, newest first."""
-    before = None if cursor is None else place_of(cursor)
     async with parts.database.read() as connection:
-        await targets.tenant_target(connection, tenant_id, target_id)
-        found = await picture_deliveries.list_picture_deliveries(
-            connection, limit + 1, before, target_id=target_id, state=state
-        )
-    return _page(found, limit)
+        target = await targets.tenant_target(connection, tenant_id, target_id)
+        return await _page(connection, wanted, target_id=target.id)
 
 
 @router.post(

@@ -1,12 +1,13 @@
 """``/v1/webhooks``: where a tenant wants to be told of items and jobs."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from opal.database import webhooks
+from opal.database.receivers import ReceiverState
 from opal.database.webhooks import Webhook
 from opal.errors import AddressRefused, InvalidJson, TooManyWebhooks, Unauthorized, UnknownWebhook
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
@@ -56,7 +57,7 @@ class WebhookView(BaseModel):
     id: str = Field(examples=[WEBHOOK_ID_EXAMPLE])
     url: str
     events: list[EventType]
-    state: Literal["active", "disabled"] = Field(
+    state: ReceiverState = Field(
         description="A disabled one gets nothing: it answered 410, or failed for too long."
     )
     disabled_reason: str | None = Field(description="Null while it is active.")
@@ -145,7 +146,9 @@ async def create_webhook(
     events = tuple(dict.fromkeys(body.events))
     most = parts.settings.webhook.max_per_tenant
     async with parts.database.transaction() as connection:
-        made, secret = await webhooks.create_webhook(connection, tenant_id, body.url, events, most=most)
+        made, secret = await webhooks.create_webhook(
+            connection, request.app.state.sealer, tenant_id, body.url, events, most=most
+        )
     response.headers["Location"] = f"/v1/webhooks/{made.id}"
     return CreatedWebhook(**_view(made).model_dump(), secret=secret)
 
@@ -202,11 +205,15 @@ async def delete_webhook(parts: WebParts, tenant_id: Tenant, webhook_id: Webhook
         **problems(Unauthorized, UnknownWebhook, *ALWAYS),
     },
 )
-async def rotate_webhook_secret(parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId) -> RotatedSecret:
+async def rotate_webhook_secret(
+    request: Request, parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId
+) -> RotatedSecret:
     """Answer with a new secret. The old one signs beside it for a day, so that a receiver may change over."""
     old_for = timedelta(seconds=parts.settings.webhook.old_secret_s)
     async with parts.database.transaction() as connection:
-        until, secret = await webhooks.rotate_secret(connection, tenant_id, webhook_id, old_for=old_for)
+        until, secret = await webhooks.rotate_secret(
+            connection, request.app.state.sealer, tenant_id, webhook_id, old_for=old_for
+        )
     return RotatedSecret(secret=secret, old_secret_until=until)
 
 

@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and for how long a failing endpoint is left alone. Pure."""
+"""When a webhook's delivery is tried again. Pure; the arithmetic is in ``outgoing/patience.py``."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,30 +18,7 @@ SCHEDULE_S: Final = (
     20 * _HOUR,
     24 * _HOUR,
 )
-JITTER: Final = 0.1
-"""Up to this share of a wait is added to it: an endpoint that was away is not met by everyone at once."""
-_FIRST_PAUSE_S = 5
-_LONGEST_PAUSE_S = 5 * _MINUTE
 _LONGEST_RETRY_AFTER = timedelta(hours=1)
-
-
-def wait_after(attempts: int, chance: float) -> timedelta | None:
-    """How long after the ``attempts``-th failed try the next one is made; None: never.
-
-    ``chance``, 0 to 1, is how much of the jitter is added.
-    """
-    if attempts > len(SCHEDULE_S):
-        return None
-    return timedelta(seconds=SCHEDULE_S[attempts - 1] * (1 + JITTER * chance))
-
-
-def pause_after(failures: int) -> timedelta:
-    """How long an endpoint gets nothing after ``failures`` failed tries in a row: 5, 10, 20 s … 5 minutes.
-
-    So a thousand deliveries to an endpoint that is away are not a thousand calls, and keep their tries for
-    when it is back. Never longer than a single delivery's own wait.
-    """
-    return timedelta(seconds=min(_FIRST_PAUSE_S * 2 ** min(failures - 1, 10), _LONGEST_PAUSE_S))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> datetime | None:

@@ -13,13 +13,18 @@ import structlog
 
 from opal import __version__
 from opal.database import deliveries
-from opal.database.deliveries import Due, Failed
+from opal.database.deliveries import Delivery, Due, Failed
 from opal.database.engine import Database, utc_now
-from opal.errors import AddressRefused, OpalError, OutgoingFailed
+from opal.database.webhook_events import store_test
+from opal.database.webhook_secrets import seal_readable
+from opal.errors import AddressRefused, OpalError, OutgoingFailed, SecretUnreadable
+from opal.messages.webhook_event import WebhookEvent
 from opal.outgoing.client import Answer, Outgoing
+from opal.outgoing.patience import wait_after
 from opal.outgoing.sender_loop import end_within, look_until
 from opal.outgoing_settings import WebhookSettings
-from opal.webhook_sender.schedule import retry_after, wait_after
+from opal.sealing import Sealer
+from opal.webhook_sender.schedule import SCHEDULE_S, retry_after
 from opal.webhook_sender.settling import Outcome, Settling
 from opal.webhook_sender.signing import signed_headers
 
@@ -28,7 +33,7 @@ _MOST_BODY = 16_384
 # After so many one after the other an endpoint with a backlog gives its place to whoever waits.
 _IN_A_ROW = 25
 _GRACE_S = 1.0
-_FORGET_EVERY = timedelta(hours=1)
+_TIDY_EVERY = timedelta(hours=1)
 _GONE = 410
 
 _log = structlog.get_logger(__name__)
@@ -37,16 +42,17 @@ _log = structlog.get_logger(__name__)
 class WebhookSender:
     """One per web-api process."""
 
-    def __init__(self, db: Database, outgoing: Outgoing, settings: WebhookSettings) -> None:
+    def __init__(self, db: Database, outgoing: Outgoing, sealer: Sealer, settings: WebhookSettings) -> None:
         self._db = db
         self._outgoing = outgoing
+        self._sealer = sealer
         self._settings = settings
         self._settling = Settling(db, settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
         self._wake = asyncio.Event()
         self._closing = False
-        self._forget_at = utc_now()
+        self._tidy_at = utc_now()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for what is due every ``poll_s``, and whenever a delivery ended, until ``stop`` is set."""
@@ -61,6 +67,17 @@ class WebhookSender:
         await asyncio.gather(*self._tasks)
         return begun
 
+    async def send_test(self, tenant_id: str, webhook_id: str, event: WebhookEvent) -> Delivery:
+        """Tell an endpoint of ``event``, which did not happen: now, once, whether it is on or off.
+
+        The delivery returned says how that went. Raises ``UnknownWebhook``.
+        """
+        async with self._db.transaction() as connection:
+            due = await store_test(connection, tenant_id, webhook_id, event, claim_s=self._settling.claim_s)
+        await self._deliver(due, more=False)
+        async with self._db.read() as connection:
+            return await deliveries.read_delivery(connection, webhook_id, due.id)
+
     async def close(self) -> None:
         """Give deliveries under way a moment to end; what is cut off is made again when its claim ends."""
         self._closing = True
@@ -70,8 +87,8 @@ class WebhookSender:
     async def _look(self) -> None:
         try:
             await self._begin()
-            if utc_now() >= self._forget_at:
-                await self._forget()
+            if utc_now() >= self._tidy_at:
+                await self._tidy()
         except OpalError as error:
             _log.warning("webhooks wait", action="webhook.waits", code=error.code, reason=error.message)
         except Exception:
@@ -150,12 +167,12 @@ class WebhookSender:
     async def _try(self, due: Due) -> Outcome:
         """One call; the status of a success, or what went wrong and when to try again."""
         now = utc_now()
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": f"Opal-Webhooks/{__version__}",
-            **signed_headers(due.event_id, due.body, due.secrets, now),
-        }
         try:
+            headers = {
+                "Content-Type": "application/json",
+                "User-Agent": f"Opal-Webhooks/{__version__}",
+                **signed_headers(due.event_id, due.body, due.secrets.open(self._sealer, now), now),
+            }
             answer = await self._outgoing.send(
                 "POST",
                 due.url,
@@ -164,17 +181,22 @@ class WebhookSender:
                 timeout_s=self._settings.timeout_s,
                 max_body_bytes=_MOST_BODY,
             )
-        except (AddressRefused, OutgoingFailed) as error:
+        except (AddressRefused, OutgoingFailed, SecretUnreadable) as error:
             return _failed(due, None, error.message)
         if 200 <= answer.status < 300:
             return answer.status
         return _refused(due, answer)
 
-    async def _forget(self) -> None:
+    async def _tidy(self) -> None:
+        """Forget what is old, and seal secrets that an older web-api left readable."""
         before = utc_now() - timedelta(days=self._settings.keep_days)
         async with self._db.transaction() as connection:
             forgotten = await deliveries.forget_before(connection, before)
-        self._forget_at = utc_now() + _FORGET_EVERY
+        async with self._db.transaction() as connection:
+            sealed = await seal_readable(connection, self._sealer)
+        self._tidy_at = utc_now() + _TIDY_EVERY
+        if sealed:
+            _log.info("secrets sealed", action="webhook.sealed", webhooks=sealed)
         if forgotten:
             _log.info("old deliveries forgotten", action="webhook.forgotten", deliveries=forgotten)
 
@@ -188,7 +210,7 @@ def _refused(due: Due, answer: Answer) -> Failed:
 
 
 def _failed(due: Due, status: int | None, reason: str, not_before: datetime | None = None) -> Failed:
-    wait = wait_after(due.attempts + 1, random.random())
+    wait = wait_after(SCHEDULE_S, due.attempts + 1, random.random())
     if wait is None:
         return Failed(status, reason, None, not_before)
     next_at = utc_now() + wait

@@ -11,10 +11,11 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import deliveries
-from opal.database.deliveries import Due, Failed, FailurePolicy
+from opal.database.deliveries import Due, Failed
 from opal.database.engine import Database, utc_now
+from opal.database.receivers import FailurePolicy
+from opal.outgoing.patience import pause_after
 from opal.outgoing_settings import WebhookSettings
-from opal.webhook_sender.schedule import pause_after
 
 _SETTLING_S = 15.0
 
@@ -42,11 +43,11 @@ class _Ended:
 
 
 class Settling:
-    """One per sender."""
+    """One per sender. ``claim_s``: long enough to try a delivery once, and to note it."""
 
     def __init__(self, db: Database, settings: WebhookSettings) -> None:
         self._db = db
-        self._claim_s = settings.timeout_s + _SETTLING_S
+        self.claim_s = settings.timeout_s + _SETTLING_S
         self._policy = FailurePolicy(
             settings.max_failures, timedelta(seconds=settings.disable_after_s), pause_after
         )
@@ -66,7 +67,7 @@ class Settling:
 
     async def claim(self, connection: AsyncConnection, webhook_id: str, limit: int) -> list[Due]:
         """Up to ``limit`` of the endpoint's due deliveries, for long enough to try each once."""
-        return await deliveries.claim(connection, webhook_id, limit, now=utc_now(), claim_s=self._claim_s)
+        return await deliveries.claim(connection, webhook_id, limit, now=utc_now(), claim_s=self.claim_s)
 
     async def close(self) -> None:
         """Wait for what is being noted; call when nothing is under way any more."""

@@ -1,0 +1,3 @@
+"""The tenants of the contracts' database."""
+
+TENANT, OTHER = "acme", "globex"
