@@ -205,14 +205,17 @@ def show(gathered: dict[str, Any]) -> None:
         f"{machine['used']} of {machine['cores']} cores, Python {machine['python']},"
         f" load average {loads[0]} before, {loads[1]} after"
     )
-    print(f"\n{'clients':>7} {'server':8}{'requests':>9}{'pictures/s':>12}{'CPU s':>8}{'p50 s':>8}{'p95 s':>8}")
+    print(
+        f"\n{'clients':>7} {'server':8}{'requests':>9}{'pictures/s':>12}{'CPU s':>8}{'p50 s':>8}{'p95 s':>8}"
+    )
     for row in gathered["throughput"]:
         print(
             f"{row['clients']:7} {row['server']:8}{row['requests']:9}{row['pictures_per_s']:12.2f}"
             f"{row['cpu_s_per_picture']:8.2f}{row['p50_s']:8.2f}{row['p95_s']:8.2f}"
         )
     if gathered["memory"]:
-        print(f"\n{'MiB':8}{'requests':>9}{'first':>8}{'last':>8}{'most':>8}{'slope KiB each':>18}{'over the run':>14}")
+        print(f"\n{'MiB':8}{'requests':>9}{'first':>8}{'last':>8}{'most':>8}", end="")
+        print(f"{'slope KiB each':>18}{'over the run':>14}")
     for row in gathered["memory"]:
         slope = f"{row['kib_per_item']:+.1f} ± {row['error']:.1f}"
         print(

@@ -1,4 +1,6 @@
-"""Two servers that cut out over HTTP with the same weights: `opal up`, and `rembg s` from its own environment.
+"""Two servers that cut out over HTTP with the same weights: `opal up` and `rembg s`.
+
+rembg has an environment of its own, as it asks for other versions of the same packages.
 
 A server is started once, and idle while it is not asked.
 """
@@ -73,7 +75,7 @@ def opal_server(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def rembg_server(program: Path, weights: Path, folder: Path) -> Iterator[Server]:
-    """`rembg s` as it comes, without its page; its session class for IS-Net files takes the file `weights`."""
+    """`rembg s` as it comes, without its page; its session class for IS-Net takes the file `weights`."""
     [port] = free_ports(1)
     # It opens a browser at its start, and takes a file of one's own only from its own folder.
     environment = {"BROWSER": "true", "REMBG_HOME": str(weights.parent)}

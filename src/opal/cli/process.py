@@ -23,6 +23,7 @@ from opal.cli.shown_name import key_path, path_key
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.content_credentials.sign import PictureSigner
+from opal.cutout.compute import Compute
 from opal.cutout.engines import engine_identity, load_engine
 from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
@@ -180,7 +181,7 @@ def _begin(options: RunOptions) -> Path:
 
 def _engine(settings: Settings) -> CutoutEngine:
     ensure_weights(settings)
-    return load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
+    return load_engine(settings.scoring.engine, settings.models_dir, Compute.of(settings.scoring))
 
 
 def photos_and_folder(photos: list[Path], out: Path | None) -> tuple[list[Path], Path]:
@@ -250,7 +251,7 @@ def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Sett
         "placement": recipe.placement.model_dump(mode="json"),
         "presets": [preset.model_dump(mode="json") for preset in recipe.presets],
         "seed": recipe.seed,
-        "engine": engine_identity(settings.scoring.engine, settings.models_dir),
+        "engine": engine_identity(settings.scoring.engine, settings.models_dir, Compute.of(settings.scoring)),
         # A photo above the limit is halved or refused by them.
         "photo": {"max_pixels": recipe.limits.max_pixels, "halve": recipe.limits.halve},
     }
