@@ -187,8 +187,8 @@ class ScoringSettings(BaseSettings):
     threads: int = Field(default=0, ge=0, description="CPU threads of the network; 0: all cores.")
     precision: Literal["f32", "bf16"] = Field(
         default="f32",
-        description="How finely the network computes; bf16: twice as fast where the processor has AVX512_BF16 "
-        "or AMX, with mattes that differ a little (docs/models.md).",
+        description="How finely the network computes; bf16: twice as fast where the processor has "
+        "AVX512_BF16 or AMX, with mattes that differ a little (docs/models.md).",
     )
     concurrency: int = Field(default=1, ge=1, description="Requests that one instance works on at a time.")
     instances: int = Field(default=1, ge=1, description="Instances of the endpoint.")
