@@ -15,6 +15,7 @@ from opal.cli.photo_files import find_photos
 from opal.cli.photo_progress import advance, default_workers, photo_progress
 from opal.cli.placement_option import parse_placement
 from opal.cli.process_failures import FAILURES_NAME, Retry, RunOptions, retry_command, to_retry
+from opal.cli.process_flat import MODELS, FlatLook, process_flat, tell_flat
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
 from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, summary_rows
@@ -78,7 +79,20 @@ _RetryOption = Annotated[
         help="Do what failed in a result folder again, as it was to be done; instead of all above.",
     ),
 ]
+_FlatOption = Annotated[
+    bool,
+    typer.Option("--flat", help="As `rembg p`: a cut-out OUT/<photo>.png of each photo and nothing else."),
+]
+_ModelOption = Annotated[
+    str | None, typer.Option("-m", "--model", help="The engine: a name or an .onnx file's path.")
+]
+_MaskOption = Annotated[bool, typer.Option("-om", "--only-mask", help="With --flat: the mask alone.")]
+_ColourOption = Annotated[
+    tuple[int, int, int, int] | None,
+    typer.Option("-bgc", "--bgcolor", metavar="R G B A", help="With --flat: a colour behind the product."),
+]
 _NO_FOLDER = "Name photos and an --out folder, or a folder to --retry."
+_NOT_WITH_FLAT = ("retry", "scene", "placement", "preset", "seed")
 _NOT_WITH_RETRY = ("photos", "out", "scene", "placement", "preset", "seed")
 
 
@@ -93,6 +107,10 @@ def process(  # noqa: PLR0917 - one parameter per option
     seed: _SeedOption = 0,
     retry: _RetryOption = None,
     workers: _WorkersOption = None,
+    model: _ModelOption = None,
+    flat: _FlatOption = False,
+    only_mask: _MaskOption = False,
+    bgcolor: _ColourOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make pictures of photos and folders; run it again to do what is new or failed.
@@ -100,6 +118,16 @@ def process(  # noqa: PLR0917 - one parameter per option
     Results go to OUT: <photo>/<preset>.<ext>, report.json, report.html; failures.json if photos failed.
     Exit code 1: some photos failed.
     """
+    settings = _settings(model)
+    workers = workers or default_workers()
+    if flat:
+        for name in _NOT_WITH_FLAT:
+            if _was_given(context, name):
+                raise InvalidInput(f"With --flat there are only cut-outs; leave out {name}.")
+        _process_flat(photos or [], out, FlatLook(only_mask, bgcolor), settings, workers, as_json)
+        return
+    if only_mask or bgcolor is not None:
+        raise InvalidInput("--only-mask and --bgcolor are for --flat; else --preset and --scene say how.")
     if retry is not None:
         for name in _NOT_WITH_RETRY:
             if _was_given(context, name):
@@ -114,17 +142,37 @@ def process(  # noqa: PLR0917 - one parameter per option
         options = RunOptions(folder=here, scene=scene, placement=placement, presets=presets, seed=seed)
         runs = [Retry(options, _found(photos, out))]
     started = time.monotonic()
-    settings = load_settings()
     use_presets_of(settings.presets_folder)
     items: list[ReportItem] = []
     skipped = 0
     for each in runs:
-        made, unchanged = _make(each, out, settings, workers or default_workers())
+        made, unchanged = _make(each, out, settings, workers)
         items += made
         skipped += unchanged
     report = Report(seconds=round(time.monotonic() - started, 2), items=items)
     _tell(report, skipped, out, as_json)
     if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _settings(model: str | None) -> Settings:
+    """Those of the environment, with an engine of their own if one is named."""
+    settings = load_settings()
+    if model is None:
+        return settings
+    scoring = settings.scoring.model_copy(update={"engine": MODELS.get(model, model)})
+    return settings.model_copy(update={"scoring": scoring})
+
+
+def _process_flat(  # noqa: PLR0917 - the command's own
+    photos: list[Path], out: Path | None, look: FlatLook, settings: Settings, workers: int, as_json: bool
+) -> None:
+    if not photos:
+        raise InvalidInput(_NO_FOLDER)
+    started = time.monotonic()
+    photos, out = photos_and_folder(photos, out)
+    items = process_flat(_found(photos, out), out, look.wanted(), settings, workers)
+    if tell_flat(items, out, time.monotonic() - started, as_json=as_json):
         raise typer.Exit(EXIT_FAILED)
 
 
