@@ -136,7 +136,9 @@ def measure(options: Options) -> dict[str, Any]:
     if not photos:
         raise SystemExit(f"There are no JPEGs in {options.photos}.")
     before = os.getloadavg()
-    weights = verify_model(model_spec("isnet"), load_settings().models_dir)
+    settings = load_settings()
+    scoring = settings.scoring
+    weights = verify_model(model_spec("isnet"), settings.models_dir)
     with tempfile.TemporaryDirectory(prefix="opal-api-") as text:
         folder = Path(text)
         with opal_server(folder / "data") as opal:
@@ -157,6 +159,7 @@ def measure(options: Options) -> dict[str, Any]:
         },
         "versions": {"opal": version("opal"), "openvino": version("openvino")},
         "weights": model_spec("isnet").sha256,
+        "opal": {"precision": scoring.precision, "concurrency": scoring.concurrency},
         "photos": len(photos),
         "throughput": rows,
         "memory": held,
@@ -205,6 +208,7 @@ def show(gathered: dict[str, Any]) -> None:
         f"{machine['used']} of {machine['cores']} cores, Python {machine['python']},"
         f" load average {loads[0]} before, {loads[1]} after"
     )
+    print(f"{gathered['photos']} photos; Opal computes in {gathered['opal']['precision']}")
     print(
         f"\n{'clients':>7} {'server':8}{'requests':>9}{'pictures/s':>12}{'CPU s':>8}{'p50 s':>8}{'p95 s':>8}"
     )

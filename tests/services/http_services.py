@@ -207,7 +207,8 @@ def settings_of(data_dir: Path, url: str, **groups: Any) -> Settings:
 def client_of(url: str, key: str | None = None) -> httpx.AsyncClient:
     """A client of the service at ``url``."""
     headers = {"X-API-Key": key} if key is not None else {}
-    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30)
+    # Certificates are for https; to read them takes longer than most tests.
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30, verify=False)
 
 
 _TEMPLATE: list[Path] = []
@@ -246,11 +247,9 @@ async def running_web_api(data_dir: Path, *, granted: int = CREDITS, **groups: A
     try:
         async with (
             served(create_app(parts), bound) as server,
-            httpx.AsyncClient(
-                base_url=url, headers={"X-API-Key": key}, trust_env=False, timeout=30
-            ) as client,
-            httpx.AsyncClient(base_url=url, headers={"X-API-Key": other_key}, trust_env=False) as other,
-            httpx.AsyncClient(base_url=url, trust_env=False) as anonymous,
+            client_of(url, key) as client,
+            client_of(url, other_key) as other,
+            client_of(url) as anonymous,
         ):
             yield WebApi(url, parts, client, other, anonymous, server)
     finally:
