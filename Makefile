@@ -62,7 +62,7 @@ samples: $(VENV)-samples/.ready ## Render the samples that are not shipped into 
 	@$(VENV)-samples/bin/python samples/render.py --missing $(SAMPLES_ARGS)
 
 clean: ## Remove what these commands made (keeps the weights and opal-data/)
-	rm -rf $(VENV) $(VENV)-samples opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(VENV)-samples $(VENV)-rembg opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	find src tests samples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment; each stamp is renewed when what it was made from changes ---
