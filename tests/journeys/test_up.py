@@ -2,6 +2,7 @@
 clean end."""
 
 import base64
+import json
 import os
 import signal
 import stat
@@ -180,7 +181,8 @@ async def test_a_photo_becomes_pictures_though_its_workers_are_killed(up: Up, tm
         for variant in answer["variants"]:
             await api.download(variant["url"], tmp_path / variant["filename"], variant["sha256"])
     shown = opal("credits", "show", "local", "--json", cwd=tmp_path, changes={"OPAL_DATA_DIR": str(up.data)})
-    assert shown.stdout.count('"debit"') == 1
+    entries = [entry for entry in json.loads(shown.stdout)["entries"] if entry["item_id"] == item_id]
+    assert [entry["kind"] for entry in entries].count("debit") == 1
 
 
 def test_sigterm_ends_everything_within_five_seconds(up: Up) -> None:
