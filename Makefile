@@ -54,7 +54,7 @@ gallery: $(VENV)/.runtime ## Renew docs/gallery: every cut-out, every scene with
 	@$(BIN)/opal models pull
 	@PYTHONPATH=samples $(BIN)/python -m docs.generate.gallery $(GALLERY_ARGS)
 
-bench: $(VENV)/.bench ## Every benchmark; figures in benchmarks/results/
+bench: $(VENV)/.bench $(VENV)-rembg/.ready ## Every benchmark; figures in benchmarks/results/
 	@$(BIN)/opal models pull
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
@@ -62,7 +62,7 @@ samples: $(VENV)-samples/.ready ## Render the samples that are not shipped into 
 	@$(VENV)-samples/bin/python samples/render.py --missing $(SAMPLES_ARGS)
 
 clean: ## Remove what these commands made (keeps the weights and opal-data/)
-	rm -rf $(VENV) $(VENV)-samples opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(VENV)-samples $(VENV)-rembg opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	find src tests samples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment; each stamp is renewed when what it was made from changes ---
@@ -87,7 +87,7 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt requirements/n
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@echo "Installing the locked requirements of tests and linters"
-	@$(PIP_LOCKED) -r requirements/dev.txt
+	@$(PIP_LOCKED) --no-build-isolation -r requirements/dev.txt  # removebg comes as source
 	@$(COMPILE)
 	@touch $@
 
@@ -99,6 +99,12 @@ $(VENV)-samples/.ready: requirements/samples.txt | $(BIN)/python
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	@echo "Installing the locked requirements of the benchmarks"
-	@$(PIP_LOCKED) -r requirements/bench.txt
+	@$(PIP_LOCKED) --no-build-isolation -r requirements/bench.txt
 	@$(COMPILE)
+	@touch $@
+
+$(VENV)-rembg/.ready: requirements/rembg.txt
+	@echo "Installing rembg and its server into $(VENV)-rembg"
+	@$(BIN)/python -m venv $(VENV)-rembg
+	@$(VENV)-rembg/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
 	@touch $@

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.cutouts.cases import Case, read_truth, sample_cases  # noqa: E402
 from benchmarks.exports.task import PRESETS  # noqa: E402
+from benchmarks.peers.growth import Growth, growth  # noqa: E402
 from benchmarks.peers.memory import ProcessMemory  # noqa: E402
 
 from opal.assembly import Parts, build_parts  # noqa: E402
@@ -54,8 +55,6 @@ SIDES = (1600, 1744, 1888, 2048)
 SCENES = ("white", "studio-warm", "white", "studio-oak")
 WARM_UP = 100
 """Items after which memory may grow no more."""
-SHARE = 0.02
-"""Growth over the whole run, as a share of what is held, below which it is none."""
 POLL_S = 0.05
 JOB_ITEMS = 25
 
@@ -77,22 +76,6 @@ class Reading:
     held: float
     """Median of its resident memory."""
     peak: float
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """A line through the readings after the warm-up."""
-
-    kib_per_item: float
-    error: float
-    """Standard error of the slope, KiB per item."""
-    share: float
-    """Growth from the first to the last of these items, as a share of their mean."""
-
-    @property
-    def grows(self) -> bool:
-        """More than chance explains, and enough to matter."""
-        return self.kib_per_item > 2.0 * self.error and self.share > SHARE
 
 
 def read_options() -> Options:
@@ -248,17 +231,6 @@ def readings(process: "subprocess.Popen[str]", options: Options, exports: Path) 
     finally:
         ended.set()
         watching.join()
-
-
-def growth(values: Sequence[float]) -> Growth:
-    """Least squares through one figure per item, MiB."""
-    numbers = np.arange(len(values))
-    (slope, _), covariance = np.polyfit(numbers, values, 1, cov=True)
-    return Growth(
-        kib_per_item=round(float(slope) * 1024, 2),
-        error=round(float(np.sqrt(covariance[0, 0])) * 1024, 2),
-        share=round(float(slope) * len(values) / statistics.fmean(values), 4),
-    )
 
 
 async def measure(options: Options) -> dict[str, Any]:

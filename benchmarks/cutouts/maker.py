@@ -23,6 +23,7 @@ Make = Callable[[bytes], tuple[bytes, dict[str, Any]]]
 
 def opal_maker(engine_name: str) -> Make:
     """Opal's own way to the preset cutout-png, without the two reports it also makes."""
+    from opal.cutout.compute import Compute  # noqa: PLC0415
     from opal.cutout.engines import load_engine  # noqa: PLC0415 - each process loads one side only
     from opal.images.decode import decode_photo  # noqa: PLC0415
     from opal.images.encode import encode  # noqa: PLC0415
@@ -32,7 +33,8 @@ def opal_maker(engine_name: str) -> Make:
     from opal.placement.scene import TransparentScene  # noqa: PLC0415
     from opal.settings import load_settings  # noqa: PLC0415
 
-    engine = load_engine(engine_name, load_settings().models_dir)
+    settings = load_settings()
+    engine = load_engine(engine_name, settings.models_dir, Compute.of(settings.scoring))
     native = Placement(margin=0.0, shadow="none")
 
     def make(data: bytes) -> tuple[bytes, dict[str, Any]]:

@@ -196,6 +196,11 @@ class ScoringSettings(BaseSettings):
         default="isnet", description="Cut-out engine: a name or an .onnx file's path (docs/models.md)."
     )
     threads: int = Field(default=0, ge=0, description="CPU threads of the network; 0: all cores.")
+    precision: Literal["f32", "bf16"] = Field(
+        default="f32",
+        description="How finely the network computes; bf16: twice as fast where the processor has "
+        "AVX512_BF16 or AMX, with mattes that differ a little (docs/models.md).",
+    )
     concurrency: int = Field(default=1, ge=1, description="Requests that one instance works on at a time.")
     instances: int = Field(default=1, ge=1, description="Instances of the endpoint.")
     timeout_s: float = Field(default=170.0, gt=0, le=180, description="Longest wait for one answer.")

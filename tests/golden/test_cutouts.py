@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from opal.cutout.compute import Compute
 from opal.cutout.engines import ENGINES, load_engine
 from opal.cutout.interface import Cutout, CutoutEngine
 from opal.errors import ModelMissing, UnknownEngine
@@ -36,7 +37,7 @@ BARS = {
 @cache
 def engine() -> CutoutEngine:
     settings = load_settings()
-    return load_engine(settings.scoring.engine, settings.models_dir)
+    return load_engine(settings.scoring.engine, settings.models_dir, Compute.of(settings.scoring))
 
 
 @cache  # two tests look at some samples, and a cut-out takes seconds

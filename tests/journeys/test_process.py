@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import pyvips
 from tests.journeys.opal_process import opal
+from tests.services.removebg_world import HEIGHT, WIDTH, cut_photo, pixels_of
 from tests.unit.drawn_backdrops import picture_bytes, room_codes
 from tests.unit.tiny_onnx import mean_network
+from typer.testing import CliRunner, Result
 
+from opal.cli.process import app as process_app
+from opal.errors import InvalidInput
 from opal.images.encode import encode
 
 pytestmark = pytest.mark.xdist_group("network")
@@ -174,4 +178,46 @@ def test_a_lost_backdrop_is_one_line_and_bad_usage(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "room.png: No such file or directory. [backdrop_unusable]" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_flat_folders_are_as_rembg_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.onnx").write_bytes(mean_network(64))
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (photos / "more").mkdir(parents=True)
+    for name in ("mug.png", "more/mug.png"):
+        (photos / name).write_bytes(cut_photo())
+    (photos / "bad.jpg").write_bytes(b"no picture")
+
+    def flat(*options: str, to: str = "out") -> Result:
+        return CliRunner().invoke(process_app, ["-m", "tiny.onnx", "--flat", *options, "photos", to])
+
+    first = flat()
+    assert (first.exit_code, "bad.jpg: " in first.stderr) == (1, True), first.output
+    assert sorted(path.name for path in out.iterdir()) == ["mug-2.png", "mug.png"]
+    assert pixels_of((out / "mug.png").read_bytes()).shape == (HEIGHT, WIDTH, 4)
+
+    (photos / "bad.jpg").unlink()
+    (out / "mug.png").write_bytes(b"my own")
+    again = json.loads(flat("--json").stdout)
+    assert [item["status"] for item in again["items"]] == ["kept", "kept"]
+    assert (out / "mug.png").read_bytes() == b"my own"
+
+    assert flat("-om", "-bgc", "0", "0", "0", "255", to="masks").exit_code == 0
+    assert pixels_of((tmp_path / "masks" / "mug.png").read_bytes()).shape == (HEIGHT, WIDTH, 1)
+    assert flat("-bgc", "255", "0", "0", "255", to="red").exit_code == 0
+    assert tuple(pixels_of((tmp_path / "red" / "mug.png").read_bytes())[2, 2]) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "options", [("--flat", "--preset", "square-1x1"), ("-om",), ("--flat", "-bgc", "0", "0", "0", "256")]
+)
+def test_options_that_do_not_go_together_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mug.png").write_bytes(cut_photo())
+    done = CliRunner().invoke(process_app, [*options, "mug.png", "out"])
+    assert isinstance(done.exception, InvalidInput)
     assert not (tmp_path / "out").exists()

@@ -1,14 +1,26 @@
 """remove.bg's API over the real server: what is refused, by which code, and that it costs nothing."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
 from tests.services.http_services import WebApi
 from tests.services.removebg_world import ask, cut_photo, plain_photo, refused, removebg_api
 from tests.unit.photo_files import frames, png_header
+
+from opal.settings import RemoveBgSettings
+from opal.web_api.removebg import answered
+from opal.web_api.removebg_body import read_body
+from opal.web_api.removebg_caller import Told
+from opal.web_api.removebg_errors import TITLES
+from opal.web_api.removebg_line import WaitingLine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -149,7 +161,7 @@ async def test_other_addresses_answer_in_the_same_form(
     api: WebApi, method: str, path: str, status: int
 ) -> None:
     answer = await api.client.request(method, path)
-    assert (await refused(answer))[0] == status
+    assert await refused(answer) == (status, "not_found" if status == 404 else "method_not_allowed")
     assert (answer.headers.get("allow") is not None) is (status == 405)
 
 
@@ -167,6 +179,40 @@ async def test_other_addresses_answer_in_the_same_form(
 async def test_a_body_that_is_no_form_is_refused(api: WebApi, kind: str, body: bytes) -> None:
     answer = await api.client.post("/v1.0/removebg", content=body, headers={"Content-Type": kind})
     assert await refused(answer) in {(400, "invalid_request"), (400, "missing_source")}
+
+
+async def test_a_body_that_stays_away_is_waited_for_in_vain() -> None:
+    async def nothing() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    headers = [(b"content-type", b"application/json")]
+    stalled = Request({"type": "http", "method": "POST", "headers": headers}, nothing)
+
+    async def work(_told: Told) -> Response:
+        await read_body(stalled, WaitingLine(RemoveBgSettings()), 100, within_s=0.01)
+        raise AssertionError
+
+    assert told(await answered(work)) == (408, "request_timeout")
+
+
+async def test_what_nobody_expected_is_told_without_its_words() -> None:
+    async def work(_told: Told) -> Response:
+        raise RuntimeError("a secret")
+
+    answer = await answered(work)
+    assert told(answer) == (500, "internal_error")
+    assert b"secret" not in answer.body
+
+
+def told(answer: Response) -> tuple[int, str]:
+    [error] = json.loads(bytes(answer.body))["errors"]
+    return answer.status_code, error["code"]
+
+
+async def test_every_code_of_the_contract_has_a_test() -> None:
+    suite = "".join(file.read_text("utf-8") for file in Path(__file__).parent.glob("test_rem*bg_*.py"))
+    assert [code for code in TITLES if f'"{code}"' not in suite] == []
 
 
 async def test_openapi_names_every_field_and_every_code(api: WebApi) -> None:

@@ -3,22 +3,24 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 from tests.services.http_services import WebApi, ids, photo, running_web_api
 
 from opal.http.request_limit import LONGEST_ADDRESS
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+CLOSE = b"Connection: close\r\n\r\n"
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
-    async with running_web_api(tmp_path) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebApi]:
+    async with running_web_api(tmp_path_factory.mktemp("malformed")) as running:
         yield running
 
 
@@ -59,6 +61,31 @@ async def test_what_is_no_http_is_answered_with_a_problem(
     assert headers["connection"] == "close"
     assert problem["correlation_id"] == headers["x-correlation-id"]
     assert (await api.anonymous.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize("path", [b"/v1.0/removebg", b"/v1.0/account", b"/api/remove"])
+@pytest.mark.parametrize(
+    ("rest", "status", "code"),
+    [
+        (b" HTTP/1.1\r\n\r\n", 400, "malformed_http"),
+        (b" HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400, "malformed_http"),
+        (b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n", 400, "malformed_http"),
+        (b" HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000, 431, "request_head_too_large"),
+        (b"?a=" + b"a" * LONGEST_ADDRESS + b" HTTP/1.1\r\nHost: x\r\n" + CLOSE, 414, "address_too_long"),
+    ],
+)
+async def test_removebgs_clients_are_told_so_in_their_own_form(
+    api: WebApi, path: bytes, rest: bytes, status: int, code: str
+) -> None:
+    key = api.client.headers["X-API-Key"].encode()
+    sent = b"POST " + path + rest.replace(b"Host: x\r\n", b"Host: x\r\nX-API-Key: " + key + b"\r\n")
+    answered, headers, document = await spoken(api, sent)
+    assert (answered, headers["content-type"]) == (status, "application/json")
+    assert set(document) == {"errors"}
+    [error] = document["errors"]
+    assert error["code"] == code
+    assert error["title"]
+    assert error["detail"]
 
 
 async def test_a_broken_body_ends_its_own_connection_only(api: WebApi) -> None:

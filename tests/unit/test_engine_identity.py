@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from opal.cutout.compute import Compute
 from opal.cutout.engines import engine_identity
 from opal.cutout.models import model_spec
 from opal.cutout.quantised import NAME, QuantisedRecord, files, keep
@@ -34,6 +35,8 @@ def made(models: Path, sha256: str) -> None:
 def test_published_weights_are_known_by_the_table(tmp_path: Path) -> None:
     expected = {"name": "isnet", "version": VERSION, "sha256": model_spec("isnet").sha256}
     assert engine_identity("isnet", tmp_path) == expected
+    coarse = engine_identity("isnet", tmp_path, Compute(precision="bf16"))
+    assert coarse == {**expected, "version": f"{VERSION}-bf16"}
     with pytest.raises(UnknownEngine):
         engine_identity("moon", tmp_path)
 

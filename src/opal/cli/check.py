@@ -17,6 +17,7 @@ from opal.cli.photo_progress import advance, default_workers, photo_progress
 from opal.cli.shown_name import shown
 from opal.cli.terminal import JsonOption, command_app, one_line, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
+from opal.cutout.compute import Compute
 from opal.cutout.engines import load_engine
 from opal.errors import InvalidInput
 from opal.images.limits import Limits
@@ -83,7 +84,7 @@ def _judge(presets: Sequence[Preset], settings: Settings) -> Judge:
     scoring = settings.scoring
     return Judge(
         presets=presets,
-        engine=LateEngine(lambda: load_engine(scoring.engine, settings.models_dir, threads=scoring.threads)),
+        engine=LateEngine(lambda: load_engine(scoring.engine, settings.models_dir, Compute.of(scoring))),
         limits=Limits.of(settings.photo),
         review_below=settings.review.below,
     )

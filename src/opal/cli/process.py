@@ -15,6 +15,7 @@ from opal.cli.photo_files import find_photos
 from opal.cli.photo_progress import advance, default_workers, photo_progress
 from opal.cli.placement_option import parse_placement
 from opal.cli.process_failures import FAILURES_NAME, Retry, RunOptions, retry_command, to_retry
+from opal.cli.process_flat import MODELS, FlatLook, process_flat, tell_flat
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
 from opal.cli.report import SUMMARY_COLUMNS, Report, ReportItem, review_line, summary_rows
@@ -23,6 +24,7 @@ from opal.cli.shown_name import key_path, path_key
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.content_credentials.sign import PictureSigner
+from opal.cutout.compute import Compute
 from opal.cutout.engines import engine_identity, load_engine
 from opal.cutout.interface import CutoutEngine
 from opal.errors import InvalidInput
@@ -77,7 +79,20 @@ _RetryOption = Annotated[
         help="Do what failed in a result folder again, as it was to be done; instead of all above.",
     ),
 ]
+_FlatOption = Annotated[
+    bool,
+    typer.Option("--flat", help="As `rembg p`: a cut-out OUT/<photo>.png of each photo and nothing else."),
+]
+_ModelOption = Annotated[
+    str | None, typer.Option("-m", "--model", help="The engine: a name or an .onnx file's path.")
+]
+_MaskOption = Annotated[bool, typer.Option("-om", "--only-mask", help="With --flat: the mask alone.")]
+_ColourOption = Annotated[
+    tuple[int, int, int, int] | None,
+    typer.Option("-bgc", "--bgcolor", metavar="R G B A", help="With --flat: a colour behind the product."),
+]
 _NO_FOLDER = "Name photos and an --out folder, or a folder to --retry."
+_NOT_WITH_FLAT = ("retry", "scene", "placement", "preset", "seed")
 _NOT_WITH_RETRY = ("photos", "out", "scene", "placement", "preset", "seed")
 
 
@@ -92,6 +107,10 @@ def process(  # noqa: PLR0917 - one parameter per option
     seed: _SeedOption = 0,
     retry: _RetryOption = None,
     workers: _WorkersOption = None,
+    model: _ModelOption = None,
+    flat: _FlatOption = False,
+    only_mask: _MaskOption = False,
+    bgcolor: _ColourOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make pictures of photos and folders; run it again to do what is new or failed.
@@ -99,6 +118,16 @@ def process(  # noqa: PLR0917 - one parameter per option
     Results go to OUT: <photo>/<preset>.<ext>, report.json, report.html; failures.json if photos failed.
     Exit code 1: some photos failed.
     """
+    settings = _settings(model)
+    workers = workers or default_workers()
+    if flat:
+        for name in _NOT_WITH_FLAT:
+            if _was_given(context, name):
+                raise InvalidInput(f"With --flat there are only cut-outs; leave out {name}.")
+        _process_flat(photos or [], out, FlatLook(only_mask, bgcolor), settings, workers, as_json)
+        return
+    if only_mask or bgcolor is not None:
+        raise InvalidInput("--only-mask and --bgcolor are for --flat; else --preset and --scene say how.")
     if retry is not None:
         for name in _NOT_WITH_RETRY:
             if _was_given(context, name):
@@ -113,17 +142,37 @@ def process(  # noqa: PLR0917 - one parameter per option
         options = RunOptions(folder=here, scene=scene, placement=placement, presets=presets, seed=seed)
         runs = [Retry(options, _found(photos, out))]
     started = time.monotonic()
-    settings = load_settings()
     use_presets_of(settings.presets_folder)
     items: list[ReportItem] = []
     skipped = 0
     for each in runs:
-        made, unchanged = _make(each, out, settings, workers or default_workers())
+        made, unchanged = _make(each, out, settings, workers)
         items += made
         skipped += unchanged
     report = Report(seconds=round(time.monotonic() - started, 2), items=items)
     _tell(report, skipped, out, as_json)
     if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _settings(model: str | None) -> Settings:
+    """Those of the environment, with an engine of their own if one is named."""
+    settings = load_settings()
+    if model is None:
+        return settings
+    scoring = settings.scoring.model_copy(update={"engine": MODELS.get(model, model)})
+    return settings.model_copy(update={"scoring": scoring})
+
+
+def _process_flat(  # noqa: PLR0917 - the command's own
+    photos: list[Path], out: Path | None, look: FlatLook, settings: Settings, workers: int, as_json: bool
+) -> None:
+    if not photos:
+        raise InvalidInput(_NO_FOLDER)
+    started = time.monotonic()
+    photos, out = photos_and_folder(photos, out)
+    items = process_flat(_found(photos, out), out, look.wanted(), settings, workers)
+    if tell_flat(items, out, time.monotonic() - started, as_json=as_json):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -180,7 +229,7 @@ def _begin(options: RunOptions) -> Path:
 
 def _engine(settings: Settings) -> CutoutEngine:
     ensure_weights(settings)
-    return load_engine(settings.scoring.engine, settings.models_dir, threads=settings.scoring.threads)
+    return load_engine(settings.scoring.engine, settings.models_dir, Compute.of(settings.scoring))
 
 
 def photos_and_folder(photos: list[Path], out: Path | None) -> tuple[list[Path], Path]:
@@ -250,7 +299,7 @@ def _recipe_key(scene: str | dict[str, Any], recipe: LocalRecipe, settings: Sett
         "placement": recipe.placement.model_dump(mode="json"),
         "presets": [preset.model_dump(mode="json") for preset in recipe.presets],
         "seed": recipe.seed,
-        "engine": engine_identity(settings.scoring.engine, settings.models_dir),
+        "engine": engine_identity(settings.scoring.engine, settings.models_dir, Compute.of(settings.scoring)),
         # A photo above the limit is halved or refused by them.
         "photo": {"max_pixels": recipe.limits.max_pixels, "halve": recipe.limits.halve},
     }

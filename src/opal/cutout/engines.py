@@ -7,32 +7,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from opal.cutout.compute import Compute
 from opal.cutout.interface import CutoutEngine
 from opal.cutout.models import ModelSpec, model_spec, verify_model
 from opal.cutout.quantised import files, read_record, verify_quantised
-from opal.cutout.version import VERSION
 from opal.errors import ModelMissing, UnknownEngine
 
 DEFAULT_ENGINE = "isnet"
+AS_IT_COMES = Compute()
 
 
 # The imports are inside, so that services which only list engines do not load OpenVINO.
-def _isnet(name: str, models_dir: Path, threads: int) -> CutoutEngine:
+def _isnet(name: str, models_dir: Path, compute: Compute) -> CutoutEngine:
     from opal.cutout.isnet import load_isnet  # noqa: PLC0415
 
-    return load_isnet(model_spec(name), models_dir, threads)
+    return load_isnet(model_spec(name), models_dir, compute)
 
 
-def _quantised(_name: str, models_dir: Path, threads: int) -> CutoutEngine:
+def _quantised(_name: str, models_dir: Path, compute: Compute) -> CutoutEngine:
     from opal.cutout.isnet import load_quantised  # noqa: PLC0415
 
-    return load_quantised(models_dir, threads)
+    return load_quantised(models_dir, compute)
 
 
-def _onnx_file(name: str, models_dir: Path, threads: int) -> CutoutEngine:
+def _onnx_file(name: str, models_dir: Path, compute: Compute) -> CutoutEngine:
     from opal.cutout.onnx_file import load_onnx_file  # noqa: PLC0415
 
-    return load_onnx_file(_file(name), models_dir, threads)
+    return load_onnx_file(_file(name), models_dir, compute)
 
 
 def _file(name: str) -> Path:
@@ -42,22 +43,22 @@ def _file(name: str) -> Path:
         raise ModelMissing(f"The engine's file {name} has no place: there is no such home folder.") from error
 
 
-ENGINES: dict[str, Callable[[str, Path, int], CutoutEngine]] = {
+ENGINES: dict[str, Callable[[str, Path, Compute], CutoutEngine]] = {
     "isnet": _isnet,
     "isnet-small": _isnet,
     "isnet-int8": _quantised,
 }
 
 
-def load_engine(name: str, models_dir: Path, *, threads: int = 0) -> CutoutEngine:
-    """Load an engine, by its row or by the path of an ONNX file; `threads` of CPU, 0 for all cores.
+def load_engine(name: str, models_dir: Path, compute: Compute = AS_IT_COMES) -> CutoutEngine:
+    """Load an engine, by its row or by the path of an ONNX file.
 
     Raises UnknownEngine, ModelMissing, ModelCorrupt and EngineFileInvalid.
     """
-    return _loader(name)(name, models_dir, threads)
+    return _loader(name)(name, models_dir, compute)
 
 
-def _loader(name: str) -> Callable[[str, Path, int], CutoutEngine]:
+def _loader(name: str) -> Callable[[str, Path, Compute], CutoutEngine]:
     if names_a_file(name):
         return _onnx_file
     if name not in ENGINES:
@@ -98,13 +99,13 @@ def verify_engine(name: str, models_dir: Path) -> Path:
     return path
 
 
-def engine_identity(name: str, models_dir: Path) -> dict[str, Any]:
+def engine_identity(name: str, models_dir: Path, compute: Compute = AS_IT_COMES) -> dict[str, Any]:
     """What makes an engine's mattes the same: name, version, sha256 of the weights, a file's description.
 
     Loads no network; weights that were not made yet have no hash. Raises UnknownEngine, ModelMissing,
     ModelCorrupt and EngineFileInvalid.
     """
-    identity: dict[str, Any] = {"name": name, "version": VERSION}
+    identity: dict[str, Any] = {"name": name, "version": compute.version}
     loader = _loader(name)
     if loader is _onnx_file:
         from opal.cutout.onnx_file import file_hash, read_description  # noqa: PLC0415

@@ -17,6 +17,7 @@ import openvino.opset11 as opset
 import pyvips
 from numpy.typing import NDArray
 
+from opal.cutout.compute import Compute
 from opal.cutout.confidence import judge, judge_own
 from opal.cutout.interface import Cutout, EngineInfo
 from opal.cutout.refine import refine
@@ -126,15 +127,15 @@ class _Clock:
 class NetworkEngine:
     """One loaded network; calls from several threads take turns, each using all its CPU threads."""
 
-    def __init__(self, info: EngineInfo, model: openvino.Model, form: NetworkForm, threads: int = 0) -> None:
-        """Compile the network, which takes about a second; `threads` 0 uses all cores."""
+    def __init__(self, info: EngineInfo, model: openvino.Model, form: NetworkForm, compute: Compute) -> None:
+        """Compile the network, which takes about a second."""
         self._info, self._form = info, form
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             # Left to itself OpenVINO takes bfloat16 wherever a processor knows it. Some take twice as long
             # over it as over single precision, and the matte would differ from the next machine's.
-            "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": compute.precision,
+            "INFERENCE_NUM_THREADS": compute.threads,
             # Nothing compiled is kept on disk: what would be loaded next time were bytes that no hash pins.
             "CACHE_DIR": "",
         }

@@ -15,9 +15,9 @@ from typing import Annotated, ClassVar, Literal
 import openvino
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from opal.cutout.compute import Compute
 from opal.cutout.interface import EngineInfo
 from opal.cutout.network import NetworkEngine, NetworkForm, open_network
-from opal.cutout.version import VERSION
 from opal.errors import InvalidInput, ModelCorrupt, ModelMissing
 
 
@@ -68,7 +68,7 @@ def read_description(path: Path) -> EngineDescription:
         raise EngineFileInvalid(f"{toml} cannot be read: {error}.") from error
 
 
-def load_onnx_file(path: Path, models_dir: Path, threads: int) -> NetworkEngine:
+def load_onnx_file(path: Path, models_dir: Path, compute: Compute) -> NetworkEngine:
     """Load a network from `path`, through a copy in `models_dir` that exists only meanwhile.
 
     Raises ModelMissing, ModelCorrupt when the description pins another hash, and EngineFileInvalid.
@@ -90,8 +90,8 @@ def load_onnx_file(path: Path, models_dir: Path, threads: int) -> NetworkEngine:
                 f"1 x 3 x {form.side} x {form.side} and all its weights in this one file."
             ) from error
         _check_answer(model, form, path)
-        info = EngineInfo(name="onnx-file", version=VERSION, model=path.stem, sha256=found)
-        return NetworkEngine(info, model, form, threads)
+        info = EngineInfo(name="onnx-file", version=compute.version, model=path.stem, sha256=found)
+        return NetworkEngine(info, model, form, compute)
 
 
 def verify_onnx_file(path: Path) -> None:

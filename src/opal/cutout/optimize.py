@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from opal.cutout.compute import Compute
 from opal.cutout.interface import Cutout
 from opal.cutout.isnet import load_isnet, open_quantised
 from opal.cutout.models import model_spec, verify_model
@@ -96,8 +97,9 @@ def optimize(
             QuantiseTask(source=source, photos=tuple(calibrate), target=files(made_in)[0])
         )
         sha256 = combined_hash(made_in)
-        original = load_isnet(model_spec(SOURCE), models_dir, threads)
-        quantised = open_quantised(made_in, sha256, threads)
+        compute = Compute(threads)
+        original = load_isnet(model_spec(SOURCE), models_dir, compute)
+        quantised = open_quantised(made_in, sha256, compute)
         losses = measure_loss(original, quantised, held_out, say)
         record = QuantisedRecord(
             sha256=sha256,

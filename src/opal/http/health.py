@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from opal.http.errors import NotReady
 from opal.http.openapi import answer
-from opal.http.problem import Fault, problem_of, problems
+from opal.http.problem import problem_of, problems
+from opal.http.problem_model import Fault
 
 Check = Callable[[], Awaitable[None]]
 _CHECK_S = 3.0

@@ -6,7 +6,8 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from opal.http.problem import EXAMPLE_INSTANCE, MEDIA_TYPE, Problem
+from opal.http.problem import EXAMPLE_INSTANCE, MEDIA_TYPE
+from opal.http.problem_model import Problem
 
 TAGS: Final = (
     ("jobs", "Photos that are worked on together: create, follow, list, cancel."),

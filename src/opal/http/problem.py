@@ -9,14 +9,15 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from opal.errors import DependencyError, InvalidInput, InvalidJson, NotFound, OpalError, Unauthorized
+from opal.http.error_form import PROBLEM_TYPE, in_form
 from opal.http.errors import BodyTooLarge, MethodNotAllowed, UnsupportedMediaType, status_of
+from opal.http.problem_model import Fault, Problem
 
-MEDIA_TYPE: Final = "application/problem+json"
+MEDIA_TYPE: Final = PROBLEM_TYPE
 # A body of 2000 faulty items need not be answered with 2000 sentences.
 _MOST_FAULTS = 50
 _RETRY_AFTER_S = "5"
@@ -36,28 +37,6 @@ _BY_STATUS: dict[int, type[OpalError]] = {
     415: UnsupportedMediaType,
     422: InvalidInput,
 }
-
-
-class Fault(BaseModel):
-    """One thing that is wrong with the request."""
-
-    where: str = Field(examples=["body.items.0.filename"])
-    message: str = Field(examples=["Field required"])
-
-
-class Problem(BaseModel):
-    """An error as RFC 9457 describes it; `code` is stable, the texts are for people."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: str = Field(examples=["urn:opal:problem:not_found"])
-    title: str = Field(examples=["Not found"])
-    status: int = Field(examples=[404])
-    detail: str = Field(examples=["There is nothing here under that id."])
-    instance: str = Field(description="The path of the request.", examples=["/v1/jobs/job_0"])
-    code: str = Field(examples=["not_found"])
-    correlation_id: str = Field(examples=["0d9f6c0f2b6f4d6c8f7a"])
-    errors: list[Fault] | None = None
 
 
 def correlation_id_of(request: Request) -> str:
@@ -81,8 +60,8 @@ def problem_of(
         extra["WWW-Authenticate"] = 'ApiKey realm="opal", header="X-API-Key"'
     if error.retryable:
         extra["Retry-After"] = _RETRY_AFTER_S
-    body = problem.model_dump_json(exclude_none=True)
-    return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=extra)
+    body, media_type = in_form(problem, instance)
+    return Response(body, status_code=problem.status, media_type=media_type, headers=extra)
 
 
 def describe(

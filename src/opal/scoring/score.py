@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from opal.cutout.compute import Compute
 from opal.cutout.engines import load_engine
 from opal.cutout.interface import Cutout, CutoutEngine
 from opal.errors import BackdropUnusable, BlobNotFound, PhotoTooLarge
@@ -68,7 +69,7 @@ def init(settings: Settings | None = None) -> None:
     """Load the models; raises UnknownEngine, ModelMissing and ModelCorrupt."""
     settings = settings or load_settings()
     photo, scoring = settings.photo, settings.scoring
-    engine = load_engine(scoring.engine, settings.models_dir, threads=scoring.threads)
+    engine = load_engine(scoring.engine, settings.models_dir, Compute.of(scoring))
     _Endpoint.loaded = _Loaded(engine, Limits.of(photo), PictureClient(photo.max_bytes))
 
 

@@ -45,12 +45,12 @@ class Body:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable(within_s: float) -> Iterator[None]:
     """Turn what parsers say of a broken body into a refusal."""
     try:
         yield
     except TimeoutError as error:
-        raise Refused("request_timeout", f"The body did not arrive within {_BODY_S:.0f} s.") from error
+        raise Refused("request_timeout", f"The body did not arrive within {within_s:g} s.") from error
     except (HTTPException, MultiPartException) as error:
         said = error.detail if isinstance(error, HTTPException) else error.message
         if said == _TOO_LARGE:
@@ -60,7 +60,9 @@ def _readable() -> Iterator[None]:
         raise Refused("invalid_request", "The body cannot be read as what its Content-Type says.") from error
 
 
-async def read_body(request: Request, line: WaitingLine, max_bytes: int) -> Body:
+async def read_body(
+    request: Request, line: WaitingLine, max_bytes: int, *, within_s: float = _BODY_S
+) -> Body:
     """The request's fields and pictures; no picture has more than ``max_bytes``.
 
     Raises ``Refused``; a body of no known form has no fields.
@@ -68,8 +70,8 @@ async def read_body(request: Request, line: WaitingLine, max_bytes: int) -> Body
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # The photo, perhaps in base64, and a background.
     counted = _Counted(request, 4 * -(-max_bytes // 3) + max_bytes + _ROOM_FOR_FIELDS)
-    with _readable():
-        async with asyncio.timeout(_BODY_S):
+    with _readable(within_s):
+        async with asyncio.timeout(within_s):
             if kind == "multipart/form-data":
                 return await _from_form(counted, max_bytes)
             async with line.reading:

@@ -3,7 +3,6 @@
 Called by every module of the remove.bg routes. Opal's own errors are translated here, at the edge.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from opal import errors
 from opal.errors import OpalError
+from opal.http.error_form import removebg_errors
 
 TITLES: Final[dict[str, tuple[int, str]]] = {
     "missing_source": (400, "No image given"),
@@ -75,8 +75,8 @@ class Refused(Exception):
 
 def answer_of(error: Refused) -> Response:
     """The answer that says so."""
-    body = {"errors": [{"title": error.title, "code": error.code, "detail": error.detail}]}
-    return Response(json.dumps(body), error.status, headers=error.headers, media_type="application/json")
+    body = removebg_errors(error.title, error.code, error.detail)
+    return Response(body, error.status, headers=error.headers, media_type="application/json")
 
 
 # The nearest class in an error's own line of ancestors decides.

@@ -1,0 +1,1 @@
+"""What `cutout_api.py` asks: Opal's and rembg's HTTP servers, and clients that ask them."""
