@@ -38,7 +38,8 @@ from opal.database.events import events_after  # noqa: E402
 from opal.database.migrate import migrate  # noqa: E402
 from opal.items.events import ItemEvent  # noqa: E402
 from opal.items.states import TERMINAL, ItemState  # noqa: E402
-from opal.settings import BlobSettings, load_settings  # noqa: E402
+from opal.platform_settings import BlobSettings  # noqa: E402
+from opal.settings import load_settings  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "pipeline.json"
 SERVICES = ("web-api", "orchestrator", "export-worker")

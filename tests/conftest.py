@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from opal.database.engine import Database
 from opal.database.migrate import migrate
-from opal.settings import DatabaseSettings
+from opal.platform_settings import DatabaseSettings
 
 _ON_POSTGRES = os.environ.get("OPAL_TEST_DATABASE", "sqlite") == "postgresql"
 _WITH_SERVICES = ("services", "faults", "journeys")

@@ -11,7 +11,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.identity.aio import DefaultAzureCredential
 
-from opal.settings import AzureSettings
+from opal.platform_settings import AzureSettings
 
 AzureIdentity: TypeAlias = AsyncTokenCredential
 

@@ -10,7 +10,7 @@ from tests.azurite.server import KEY, Azurite, Identity
 
 from opal.blobs.azure_blob import AzureBlobs
 from opal.blobs.interface import CONTAINERS
-from opal.settings import BlobSettings
+from opal.platform_settings import BlobSettings
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from opal.database import keys, ledger
 from opal.database.engine import Database
 from opal.database.migrate import migrate
 from opal.database.tables import metadata
-from opal.settings import DatabaseSettings
+from opal.platform_settings import DatabaseSettings
 
 
 @pytest.fixture(scope="session")

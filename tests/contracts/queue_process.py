@@ -10,9 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from opal.platform_settings import QueueSettings
 from opal.queues.interface import Receiver
 from opal.queues.local import LocalQueues
-from opal.settings import QueueSettings
 
 
 def _say(text: str) -> None:

@@ -21,7 +21,8 @@ from opal.blobs import azure_blob
 from opal.blobs.azure_blob import AzureBlobs
 from opal.blobs.interface import Permission
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, InvalidSettings
-from opal.settings import BlobSettings, load_settings
+from opal.platform_settings import BlobSettings
+from opal.settings import load_settings
 
 pytestmark = pytest.mark.xdist_group("azurite")
 

@@ -17,9 +17,9 @@ from typing import IO
 import pytest
 
 from opal.errors import QueueUnavailable
+from opal.platform_settings import QueueSettings
 from opal.queues.interface import Outgoing, Received
 from opal.queues.local import LocalQueues
-from opal.settings import QueueSettings
 
 # A lock and a safety poll so long that only a doorbell can explain a message that comes soon.
 SETTINGS = QueueSettings(lock_s=300, poll_s=60, max_delivery_count=2000)

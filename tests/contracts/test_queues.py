@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from opal.errors import LockLost
+from opal.platform_settings import QueueSettings
 from opal.queues.interface import Outgoing, Queues, Received, Receiver
 from opal.queues.local import LocalQueues
-from opal.settings import QueueSettings
 
 
 @dataclass(frozen=True)

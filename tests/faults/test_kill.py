@@ -20,7 +20,8 @@ from opal.database import keys, ledger
 from opal.database.events import events_after
 from opal.database.migrate import migrate
 from opal.items.states import TERMINAL
-from opal.settings import BlobSettings, load_settings
+from opal.platform_settings import BlobSettings
+from opal.settings import load_settings
 
 ITEMS = 60
 KILLS = 10

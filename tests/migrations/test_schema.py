@@ -14,7 +14,7 @@ from opal.database import migrate as migrate_module
 from opal.database.engine import Database
 from opal.database.migrate import migrate, schema_version
 from opal.database.tables import metadata
-from opal.settings import DatabaseSettings
+from opal.platform_settings import DatabaseSettings
 
 
 def database_in(folder: Path) -> Database:
@@ -27,7 +27,7 @@ import asyncio, sys
 from pathlib import Path
 from opal.database.engine import Database
 from opal.database.migrate import migrate
-from opal.settings import DatabaseSettings
+from opal.platform_settings import DatabaseSettings
 
 asyncio.run(migrate(Database(f"sqlite+aiosqlite:///{sys.argv[1]}/opal.sqlite", DatabaseSettings())))
 """

@@ -29,7 +29,8 @@ from opal.http.server import HttpServer
 from opal.items.item import Item, blob_path
 from opal.items.states import ItemState
 from opal.marketplaces.compliance import RuleResult
-from opal.settings import BlobSettings, Settings, load_settings
+from opal.platform_settings import BlobSettings
+from opal.settings import Settings, load_settings
 from opal.web_api.app import create_app
 
 # The stock console prints tracebacks with all their variables, which takes seconds each.

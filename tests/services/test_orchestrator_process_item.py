@@ -26,8 +26,9 @@ from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage
 from opal.messages.scoring_contract import ScoreRequest
 from opal.orchestrator.app import build_stage
+from opal.platform_settings import BlobSettings, QueueSettings
 from opal.scoring_client.client import ScoringClient
-from opal.settings import BlobSettings, QueueSettings, ScoringSettings, WorkerSettings
+from opal.settings import ScoringSettings, WorkerSettings
 from opal.worker.item_stage import ItemStage
 from opal.worker.settlement import Dead, Done, Later
 

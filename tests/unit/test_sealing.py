@@ -10,8 +10,9 @@ from pydantic import SecretStr
 from opal.assembly import build_sealer
 from opal.errors import InvalidSettings, SecretUnreadable
 from opal.outgoing_settings import DeliverySettings
+from opal.platform_settings import DatabaseSettings
 from opal.sealing import Sealer
-from opal.settings import DatabaseSettings, load_settings
+from opal.settings import load_settings
 
 SECRET = {"secret_access_key": "wJalrXUtnFEMI"}
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))

@@ -12,9 +12,10 @@ import structlog
 
 from opal.errors import QueueUnavailable, ScoringBusy
 from opal.messages.job_message import JobMessage
+from opal.platform_settings import QueueSettings
 from opal.queues.interface import Outgoing
 from opal.queues.local import LocalQueues
-from opal.settings import QueueSettings, WorkerSettings
+from opal.settings import WorkerSettings
 from opal.worker.loop import WorkerLoop
 from opal.worker.settlement import Dead, Delivery, Done, Later, Outcome
 from opal.worker.shutdown import UNWIND_S

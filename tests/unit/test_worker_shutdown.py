@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from opal.messages.job_message import JobMessage
+from opal.platform_settings import QueueSettings
 from opal.queues.interface import Outgoing
 from opal.queues.local import LocalQueues
-from opal.settings import QueueSettings
 
 WORKER = """
 import asyncio, sys
 from pathlib import Path
 from opal.messages.job_message import JobMessage
 from opal.queues.local import LocalQueues
-from opal.settings import QueueSettings, TelemetrySettings, WorkerSettings
+from opal.platform_settings import QueueSettings
+from opal.settings import TelemetrySettings, WorkerSettings
 from opal.telemetry import configure
 from opal.worker.loop import WorkerLoop
 from opal.worker.settlement import Done

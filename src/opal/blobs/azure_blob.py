@@ -37,7 +37,7 @@ from opal.azure_identity import AzureIdentity
 from opal.blobs.interface import CONTAINERS, SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl
 from opal.blobs.names import attachment, check_name
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable
-from opal.settings import BlobSettings
+from opal.platform_settings import BlobSettings
 
 # Azure requires it of a PUT that creates a blob.
 _CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from opal.errors import DependencyError, StorageFull
-from opal.settings import DatabaseSettings
+from opal.platform_settings import DatabaseSettings
 
 Password: TypeAlias = Callable[[], Awaitable[str]]
 """Asked for each new connection: a managed identity's is a token that ends."""

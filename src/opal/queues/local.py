@@ -15,10 +15,10 @@ from typing import TypeVar
 import structlog
 
 from opal.errors import QueueUnavailable
+from opal.platform_settings import QueueSettings
 from opal.queues.doorbell import Doorbell, ring
 from opal.queues.interface import Depth, Outgoing, Peeked, Received
 from opal.queues.local_store import LocalStore
-from opal.settings import QueueSettings
 
 _log = structlog.get_logger(__name__)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from opal.errors import LockLost
+from opal.platform_settings import QueueSettings
 from opal.queues.interface import Depth, Outgoing, Peeked, Received
 from opal.queues.local_file import LocalFile
-from opal.settings import QueueSettings
 
 MAX_DELIVERY_REASON = "MaxDeliveryCountExceeded"
 

@@ -1,0 +1,109 @@
+"""Settings of what Opal stands on: database, queues, blobs, and who it is in Azure.
+
+Part of `settings.py`, which reads them.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _group(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
+
+
+class DatabaseSettings(BaseSettings):
+    """Where state is kept."""
+
+    model_config = _group("DATABASE_")
+
+    url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL, sqlite+aiosqlite or postgresql+asyncpg; unset: opal.sqlite in data_dir.",
+    )
+    managed_identity: bool = Field(
+        default=False,
+        description="PostgreSQL in Azure: sign in as the managed identity; the URL then has its name as user "
+        "and no password.",
+    )
+    busy_timeout_s: float = Field(default=15.0, gt=0, description="SQLite: how long a writer waits its turn.")
+    pool_size: int = Field(default=10, ge=1, le=100, description="PostgreSQL: connections per process.")
+    connect_timeout_s: float = Field(
+        default=10.0, gt=0, description="PostgreSQL: longest wait for a connection, a new or a pooled one."
+    )
+    statement_timeout_s: float = Field(
+        default=30.0, gt=0, description="PostgreSQL: longest statement; migrations have no limit."
+    )
+
+
+class QueueSettings(BaseSettings):
+    """How messages travel."""
+
+    model_config = _group("QUEUE_")
+
+    adapter: Literal["local"] = Field(default="local", description="Which queue implementation to use.")
+    lock_s: float = Field(
+        default=60.0, ge=0.5, le=300, description="How long a received message stays locked."
+    )
+    max_delivery_count: int = Field(
+        default=30, ge=1, le=2000, description="Deliveries before the queue itself dead-letters a message."
+    )
+    duplicate_window_s: float = Field(
+        default=600.0, ge=0, description="How long a repeated message id is dropped."
+    )
+    poll_s: float = Field(
+        default=1.0,
+        ge=0.05,
+        le=60,
+        description="local: safety poll for messages whose wake-up call was missed.",
+    )
+
+
+class BlobSettings(BaseSettings):
+    """Where pictures are kept."""
+
+    model_config = _group("BLOB_")
+
+    adapter: Literal["folder", "azure"] = Field(
+        default="folder", description="Which blob implementation to use."
+    )
+    account_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\x00-\x20?#]+$",
+        description="azure: the storage account's blob endpoint, https://ACCOUNT.blob.core.windows.net.",
+    )
+    account_key: SecretStr | None = Field(
+        default=None, description="azure: the account's key, for an emulator; unset: the managed identity."
+    )
+    timeout_s: float = Field(
+        default=60.0, gt=0, description="azure: longest wait for one operation with all its tries."
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="folder: base URL under which web-api serves signed URLs; unset: web-api's own.",
+    )
+    url_lifetime_s: int = Field(
+        default=900,
+        ge=1,
+        le=900,
+        description="How long a signed URL given to a client works, seconds; the placement endpoint's: 900.",
+    )
+
+    @model_validator(mode="after")
+    def _azure_has_an_account(self) -> Self:
+        if self.adapter == "azure" and self.account_url is None:
+            raise ValueError("OPAL_BLOB_ADAPTER=azure needs OPAL_BLOB_ACCOUNT_URL")
+        return self
+
+
+class AzureSettings(BaseSettings):
+    """Who Opal is in Azure."""
+
+    model_config = _group("AZURE_")
+
+    client_id: str | None = Field(
+        default=None,
+        description="Client id of the app's user-assigned managed identity; unset: whatever identity the "
+        "machine has (`DefaultAzureCredential`).",
+    )
