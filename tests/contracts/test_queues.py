@@ -262,6 +262,26 @@ async def test_a_message_abandoned_too_often_becomes_a_dead_letter(
     assert (dead.dead_letter_reason, dead.delivery_count) == ("MaxDeliveryCountExceeded", 3)
 
 
+async def test_late_give_backs_count_as_deliveries_of_the_same_message(
+    patient: Rig, patient_receiver: Receiver
+) -> None:
+    await patient.queues.send("jobs", [Outgoing("item_0:0", b"body", "corr", {"note": "ä"})])
+    first = await _one(patient_receiver)
+    message = first
+    for delivery in (1, 2, 3):
+        assert message.delivery_count == delivery
+        assert (message.message_id, message.body, message.correlation_id) == ("item_0:0", b"body", "corr")
+        assert (dict(message.properties), message.enqueued_at) == ({"note": "ä"}, first.enqueued_at)
+        await patient_receiver.abandon(message, timedelta(seconds=0.05))
+        if delivery < 3:
+            message = await _one(patient_receiver)
+    (dead,) = await patient.queues.peek("jobs", dead=True)
+    assert (dead.message_id, dead.dead_letter_reason) == ("item_0:0", "MaxDeliveryCountExceeded")
+    assert await patient.queues.redrive("jobs") == 1
+    again = await _one(patient_receiver)
+    assert (again.message_id, again.delivery_count, dict(again.properties)) == ("item_0:0", 1, {"note": "ä"})
+
+
 async def test_a_message_that_kills_its_receivers_becomes_a_dead_letter(rig: Rig, receiver: Receiver) -> None:
     await rig.queues.send("jobs", [_message()])
     for delivery in (1, 2, 3):
