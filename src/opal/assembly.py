@@ -54,7 +54,7 @@ def build_parts(settings: Settings) -> Parts:
     use_presets_of(settings.presets_folder)
     identity = build_identity(settings)
     database = build_database(settings, identity)
-    queues = build_queues(settings)
+    queues = build_queues(settings, identity)
     return Parts(
         settings=settings,
         database=database,
@@ -91,18 +91,36 @@ def build_database(settings: Settings, identity: "AzureIdentity | None" = None) 
     return Database(settings.database_url, settings.database, password)
 
 
-def build_queues(settings: Settings) -> Queues:
+@asynccontextmanager
+async def open_queues(settings: Settings) -> AsyncIterator[Queues]:
+    """The queues alone."""
+    identity = build_identity(settings)
+    queues = build_queues(settings, identity)
+    try:
+        yield queues
+    finally:
+        await queues.close()
+        if identity is not None:
+            await identity.close()
+
+
+def build_queues(settings: Settings, identity: "AzureIdentity | None" = None) -> Queues:
     """The queue implementation that the settings name."""
     match settings.queue.adapter:
         case "local":
             file = settings.data_dir / "queues.sqlite"
             return LocalQueues(file, runtime_dir(settings.data_dir), settings.queue)
+        case "servicebus":
+            from opal.queues.servicebus import ServiceBusQueues  # noqa: PLC0415
+
+            return ServiceBusQueues(settings.queue, identity)
 
 
 def build_identity(settings: Settings) -> "AzureIdentity | None":
     """The one credential of this process, shared by all that speak to Azure; None where none does."""
     blobs = settings.blob.adapter == "azure" and settings.blob.account_key is None
-    if not (blobs or settings.database.managed_identity):
+    queues = settings.queue.adapter == "servicebus" and settings.queue.connection_string is None
+    if not (blobs or queues or settings.database.managed_identity):
         return None
     # Imported here, as Azure's packages take half a second that no laptop should wait.
     from opal.azure_identity import azure_identity  # noqa: PLC0415

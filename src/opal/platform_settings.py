@@ -42,7 +42,9 @@ class QueueSettings(BaseSettings):
 
     model_config = _group("QUEUE_")
 
-    adapter: Literal["local"] = Field(default="local", description="Which queue implementation to use.")
+    adapter: Literal["local", "servicebus"] = Field(
+        default="local", description="Which queue implementation to use."
+    )
     lock_s: float = Field(
         default=60.0, ge=0.5, le=300, description="How long a received message stays locked."
     )
@@ -58,6 +60,32 @@ class QueueSettings(BaseSettings):
         le=60,
         description="local: safety poll for messages whose wake-up call was missed.",
     )
+    namespace: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9.:-]+$",
+        description="servicebus: host of the namespace, NAME.servicebus.windows.net.",
+    )
+    connection_string: SecretStr | None = Field(
+        default=None,
+        description="servicebus: instead of the namespace and an identity, for the emulator and tests.",
+    )
+    prefix: str = Field(
+        default="",
+        pattern=r"^[a-z0-9-]{0,40}$",
+        description="servicebus: what the queues' names begin with, where several Opals share a namespace.",
+    )
+    answer_s: float = Field(
+        default=15.0, gt=0, le=60, description="servicebus: longest wait for one answer of the service."
+    )
+    idle_s: float = Field(
+        default=300.0, ge=1, le=540, description="servicebus: age at which a silent link is opened anew."
+    )
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if self.adapter == "servicebus" and self.namespace is None and self.connection_string is None:
+            raise ValueError("OPAL_QUEUE_ADAPTER=servicebus needs OPAL_QUEUE_NAMESPACE")
+        return self
 
 
 class BlobSettings(BaseSettings):

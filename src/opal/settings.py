@@ -308,8 +308,9 @@ def runtime_dir(data_dir: Path) -> Path:
 def _faults(error: ValidationError, prefix: str) -> list[str]:
     lines = []
     for fault in error.errors():
-        name = prefix + "_".join(str(part) for part in fault["loc"]).upper()
-        # A faulty secret must not reach a log or a terminal.
-        got = "" if "KEY" in name else f" (got {fault['input']!r})"
+        name = (prefix + "_".join(str(part) for part in fault["loc"]).upper()).rstrip("_")
+        # A faulty secret must not reach a log or a terminal, nor a whole group, which may hold one.
+        secret = not fault["loc"] or "KEY" in name or "CONNECTION_STRING" in name
+        got = "" if secret else f" (got {fault['input']!r})"
         lines.append(f"{name}: {fault['msg']}{got}")
     return lines

@@ -18,6 +18,7 @@ _SECRETS = (
     # Signed URLs: everything after the question mark is a permission to read or write.
     (re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*"), r"\1?[signature removed]"),
     (re.compile(r"\bsig=[^\s&\"']+"), "sig=[removed]"),
+    (re.compile(r"(?i)\bSharedAccessKey=[^;\s\"']+"), "SharedAccessKey=[removed]"),
     (re.compile(r"\bopal_([0-9a-f]{4,})_[0-9a-f]{8,}"), r"opal_\1_[secret removed]"),
     (re.compile(r"\bwhsec_[\w+/=-]+"), "whsec_[secret removed]"),
     (re.compile(r"(?i)\bbearer\s+[\w.~+/=-]+"), "Bearer [secret removed]"),
@@ -70,6 +71,9 @@ def configure(settings: TelemetrySettings, service: str) -> None:
     # httpx writes whole URLs, signatures included, at INFO.
     for noisy in ("httpx", "httpcore", "aiosqlite", "asyncio", "pyvips"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    # It logs with a traceback what it also raises to us.
+    logging.getLogger("azure.servicebus").setLevel(logging.CRITICAL)
     for server in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic"):
         logging.getLogger(server).handlers = []
         logging.getLogger(server).propagate = True

@@ -1,4 +1,4 @@
-"""What the contracts run on: SQLite and PostgreSQL, migrated and empty, and Azurite."""
+"""What the contracts run on: SQLite and PostgreSQL, migrated and empty, Azurite, and a Service Bus."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import delete
 from tests.azurite.server import Azurite, azurite
 from tests.contracts.tenants import OTHER, TENANT
+from tests.servicebus.namespace import Namespace, another_namespace
+from tests.servicebus.server import Server, running_server
 
 from opal.database import keys, ledger
 from opal.database.engine import Database
@@ -19,6 +21,25 @@ from opal.platform_settings import DatabaseSettings
 def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     with azurite(tmp_path_factory.mktemp("azurite")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def service_bus_server() -> Iterator[Server]:
+    """Our own server; one process for all tests of a worker."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service_bus(request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    """The namespace that the environment names, else our own server's."""
+    another = another_namespace()
+    if another is None:
+        server: Server = request.getfixturevalue("service_bus_server")
+        yield server.namespace
+    else:
+        yield another
+        another.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

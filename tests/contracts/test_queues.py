@@ -1,74 +1,53 @@
-"""What every queue implementation must do. A new one joins by a row in ``IMPLEMENTATIONS``."""
+"""What every queue implementation must do; ``queue_rigs.py`` names them."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.contracts.queue_rigs import IMPLEMENTATIONS, PATIENT, SETTINGS, Factory, Rig
 
 from opal.errors import LockLost
-from opal.platform_settings import QueueSettings
-from opal.queues.interface import Outgoing, Queues, Received, Receiver
-from opal.queues.local import LocalQueues
-
-
-@dataclass(frozen=True)
-class Rig:
-    """One implementation under test, with the settings that it was made with."""
-
-    queues: Queues
-    settings: QueueSettings
-
-
-@asynccontextmanager
-async def _local(folder: Path, settings: QueueSettings) -> AsyncIterator[Queues]:
-    queues = LocalQueues(folder / "queues.sqlite", folder / "run", settings)
-    yield queues
-    await queues.close()
-
-
-Factory = Callable[[Path, QueueSettings], AbstractAsyncContextManager[Queues]]
-IMPLEMENTATIONS: dict[str, Factory] = {"local": _local}
-
-# As short as the settings allow; a test that needs a lock to end receives until it did.
-SETTINGS = QueueSettings(lock_s=0.6, max_delivery_count=3, duplicate_window_s=1.0, poll_s=0.5)
-PATIENT = SETTINGS.model_copy(update={"lock_s": 300.0, "duplicate_window_s": 600.0})
+from opal.queues.interface import Outgoing, Received, Receiver
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
 def factory(request: pytest.FixtureRequest) -> Factory:
-    return IMPLEMENTATIONS[request.param]
+    return IMPLEMENTATIONS[request.param](request)
 
 
 @pytest.fixture
 async def rig(factory: Factory, tmp_path: Path) -> AsyncIterator[Rig]:
-    async with factory(tmp_path, SETTINGS) as queues:
-        yield Rig(queues, SETTINGS)
+    async with factory(tmp_path, SETTINGS) as rig:
+        yield rig
+        await rig.close()
 
 
 @pytest.fixture
 async def patient(factory: Factory, tmp_path: Path) -> AsyncIterator[Rig]:
     """Locks and the duplicate window never end within a test."""
-    async with factory(tmp_path, PATIENT) as queues:
-        yield Rig(queues, PATIENT)
+    async with factory(tmp_path, PATIENT) as rig:
+        yield rig
+        await rig.close()
 
 
 @pytest.fixture
-async def receiver(rig: Rig) -> AsyncIterator[Receiver]:
-    receiver = rig.queues.receiver("jobs")
-    yield receiver
-    await receiver.close()
+async def receiver(rig: Rig) -> Receiver:
+    return await _ready(rig)
 
 
 @pytest.fixture
-async def patient_receiver(patient: Rig) -> AsyncIterator[Receiver]:
-    receiver = patient.queues.receiver("jobs")
-    yield receiver
-    await receiver.close()
+async def patient_receiver(patient: Rig) -> Receiver:
+    return await _ready(patient)
+
+
+async def _ready(rig: Rig) -> Receiver:
+    """A receiver after whatever connecting takes, so that no test measures that."""
+    receiver = rig.receiver("jobs")
+    await asyncio.gather(receiver.receive(1, 0.01), rig.queues.check())
+    return receiver
 
 
 def _message(number: int = 0, *, not_before: datetime | None = None) -> Outgoing:
@@ -78,6 +57,15 @@ def _message(number: int = 0, *, not_before: datetime | None = None) -> Outgoing
 async def _one(receiver: Receiver, timeout: float = 5.0) -> Received:
     (message,) = await receiver.receive(1, timeout)
     return message
+
+
+async def _all(receiver: Receiver, count: int) -> list[Received]:
+    got: list[Received] = []
+    while len(got) < count:
+        some = await receiver.receive(count - len(got), 5)
+        assert some, f"only {len(got)} of {count} came"
+        got += some
+    return got
 
 
 async def test_a_message_arrives_as_it_was_sent(patient: Rig, patient_receiver: Receiver) -> None:
@@ -104,8 +92,12 @@ async def test_receive_gives_no_more_than_asked_and_nothing_after_its_timeout(
     patient: Rig, patient_receiver: Receiver
 ) -> None:
     await patient.queues.send("jobs", [_message(n) for n in range(3)])
-    assert len(await patient_receiver.receive(2, 5)) == 2
-    assert len(await patient_receiver.receive(2, 5)) == 1
+    got: list[Received] = []
+    while len(got) < 3:
+        some = await patient_receiver.receive(2, 5)
+        # Fewer than there are is allowed: Service Bus would have to wait to see whether more come.
+        assert 1 <= len(some) <= 2
+        got += some
     started = time.monotonic()
     assert await patient_receiver.receive(2, 0.2) == []
     assert 0.19 <= time.monotonic() - started < 5
@@ -121,14 +113,13 @@ async def test_a_waiting_receiver_gets_a_message_sent_later(patient: Rig, patien
 async def test_a_locked_message_is_hidden_from_others_until_completed_for_good(
     patient: Rig, patient_receiver: Receiver
 ) -> None:
-    other = patient.queues.receiver("jobs")
+    other = patient.receiver("jobs")
     await patient.queues.send("jobs", [_message()])
     message = await _one(patient_receiver)
     assert await other.receive(1, 0.1) == []
     await patient_receiver.complete(message)
     assert (await patient.queues.depth("jobs")).active == 0
     assert await other.receive(1, 0.1) == []
-    await other.close()
 
 
 async def test_queues_are_apart(patient: Rig, patient_receiver: Receiver) -> None:
@@ -152,17 +143,17 @@ async def test_an_abandoned_message_stays_hidden_for_its_delay(
     await patient.queues.send("jobs", [_message()])
     message = await _one(patient_receiver)
     abandoned_at = time.monotonic()
-    await patient_receiver.abandon(message, timedelta(seconds=0.4))
+    await patient_receiver.abandon(message, timedelta(seconds=1.5))
     assert (await patient.queues.depth("jobs")).scheduled == 1
     again = await _one(patient_receiver)
-    assert time.monotonic() - abandoned_at >= 0.39
+    assert time.monotonic() - abandoned_at >= 1.49
     assert again.delivery_count == 2
 
 
 async def test_a_scheduled_message_comes_at_its_time_and_holds_nobody_up(
     patient: Rig, patient_receiver: Receiver
 ) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=0.5)
+    due = datetime.now(UTC) + timedelta(seconds=1.5)
     await patient.queues.send("jobs", [_message(0, not_before=due), _message(1)])
     assert (await _one(patient_receiver)).message_id == "item_1:0"
     (peeked, _locked) = await patient.queues.peek("jobs")
@@ -189,38 +180,40 @@ SETTLEMENTS: dict[str, Callable[[Receiver, Received], Awaitable[object]]] = {
 }
 
 
-@pytest.mark.parametrize("settlement", SETTLEMENTS)
-async def test_who_lost_the_lock_can_settle_no_more(rig: Rig, receiver: Receiver, settlement: str) -> None:
-    await rig.queues.send("jobs", [_message()])
-    first = await _one(receiver)
-    second = await _one(receiver)
-    with pytest.raises(LockLost):
-        await SETTLEMENTS[settlement](receiver, first)
-    await receiver.complete(second)
+async def _lost_for_every_settlement(receiver: Receiver, messages: Sequence[Received]) -> None:
+    lost = []
+    for (name, settle), message in zip(SETTLEMENTS.items(), messages, strict=True):
+        try:
+            await settle(receiver, message)
+        except LockLost:
+            lost.append(name)
+    assert lost == list(SETTLEMENTS)
 
 
-@pytest.mark.parametrize("settlement", SETTLEMENTS)
+async def test_who_lost_the_lock_can_settle_no_more(rig: Rig, receiver: Receiver) -> None:
+    await rig.queues.send("jobs", [_message(n) for n in range(4)])
+    first = await _all(receiver, 4)
+    second = await _all(receiver, 4)
+    await _lost_for_every_settlement(receiver, first)
+    for message in second:
+        await receiver.complete(message)
+
+
 async def test_a_lock_that_ended_is_lost_even_if_nobody_took_the_message(
-    rig: Rig, receiver: Receiver, settlement: str
+    rig: Rig, receiver: Receiver
 ) -> None:
-    await rig.queues.send("jobs", [_message()])
-    message = await _one(receiver)
-    elsewhere = rig.queues.receiver("exports")
-    assert await elsewhere.receive(1, rig.settings.lock_s + 0.1) == []
-    with pytest.raises(LockLost):
-        await SETTLEMENTS[settlement](receiver, message)
-    await elsewhere.close()
+    await rig.queues.send("jobs", [_message(n) for n in range(4)])
+    messages = await _all(receiver, 4)
+    assert await rig.receiver("exports").receive(1, rig.settings.lock_s + 0.1) == []
+    await _lost_for_every_settlement(receiver, messages)
 
 
-@pytest.mark.parametrize("settlement", SETTLEMENTS)
-async def test_a_settled_message_cannot_be_settled_again(
-    patient: Rig, patient_receiver: Receiver, settlement: str
-) -> None:
-    await patient.queues.send("jobs", [_message()])
-    message = await _one(patient_receiver)
-    await patient_receiver.complete(message)
-    with pytest.raises(LockLost):
-        await SETTLEMENTS[settlement](patient_receiver, message)
+async def test_a_settled_message_cannot_be_settled_again(patient: Rig, patient_receiver: Receiver) -> None:
+    await patient.queues.send("jobs", [_message(n) for n in range(4)])
+    messages = await _all(patient_receiver, 4)
+    for message in messages:
+        await patient_receiver.complete(message)
+    await _lost_for_every_settlement(patient_receiver, messages)
 
 
 async def test_a_renewed_lock_lasts_longer(rig: Rig, receiver: Receiver) -> None:
@@ -267,6 +260,26 @@ async def test_a_message_abandoned_too_often_becomes_a_dead_letter(
     assert await patient_receiver.receive(1, 0.1) == []
     (dead,) = await patient.queues.peek("jobs", dead=True)
     assert (dead.dead_letter_reason, dead.delivery_count) == ("MaxDeliveryCountExceeded", 3)
+
+
+async def test_late_give_backs_count_as_deliveries_of_the_same_message(
+    patient: Rig, patient_receiver: Receiver
+) -> None:
+    await patient.queues.send("jobs", [Outgoing("item_0:0", b"body", "corr", {"note": "ä"})])
+    first = await _one(patient_receiver)
+    message = first
+    for delivery in (1, 2, 3):
+        assert message.delivery_count == delivery
+        assert (message.message_id, message.body, message.correlation_id) == ("item_0:0", b"body", "corr")
+        assert (dict(message.properties), message.enqueued_at) == ({"note": "ä"}, first.enqueued_at)
+        await patient_receiver.abandon(message, timedelta(seconds=0.05))
+        if delivery < 3:
+            message = await _one(patient_receiver)
+    (dead,) = await patient.queues.peek("jobs", dead=True)
+    assert (dead.message_id, dead.dead_letter_reason) == ("item_0:0", "MaxDeliveryCountExceeded")
+    assert await patient.queues.redrive("jobs") == 1
+    again = await _one(patient_receiver)
+    assert (again.message_id, again.delivery_count, dict(again.properties)) == ("item_0:0", 1, {"note": "ä"})
 
 
 async def test_a_message_that_kills_its_receivers_becomes_a_dead_letter(rig: Rig, receiver: Receiver) -> None:
@@ -329,10 +342,10 @@ async def test_peek_locks_nothing(patient: Rig, patient_receiver: Receiver) -> N
 
 
 async def test_a_cancelled_receive_leaves_no_message_locked(patient: Rig) -> None:
-    """Cancel at every stage of a receive; afterwards each message is there, its delivery not counted."""
+    """Cancel at many stages of a receive; afterwards each message is there, its delivery not counted."""
     await patient.queues.send("jobs", [_message(n) for n in range(5)])
+    receiver = patient.receiver("jobs")
     for stage in range(60):
-        receiver = patient.queues.receiver("jobs")
         task = asyncio.create_task(receiver.receive(5, 5))
         for _turn in range(stage * 5):
             await asyncio.sleep(0)
@@ -342,18 +355,14 @@ async def test_a_cancelled_receive_leaves_no_message_locked(patient: Rig) -> Non
         else:
             for message in task.result():
                 await receiver.abandon(message)
-            await receiver.close()
             break
-        await receiver.close()
-    receiver = patient.queues.receiver("jobs")
-    got = await receiver.receive(5, 5)
-    assert len(got) == 5
-    assert max(message.delivery_count for message in got) <= 2
     await receiver.close()
+    got = await _all(patient.receiver("jobs"), 5)
+    assert max(message.delivery_count for message in got) <= 2
 
 
 async def test_closing_ends_a_waiting_receive(patient: Rig) -> None:
-    receiver = patient.queues.receiver("jobs")
+    receiver = patient.receiver("jobs")
     waiting = asyncio.create_task(receiver.receive(1, 60))
     await asyncio.sleep(0)
     await patient.queues.depth("jobs")

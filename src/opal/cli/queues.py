@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
-from opal.assembly import build_queues
+from opal.assembly import open_queues
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table
 from opal.database.engine import utc_now
 from opal.queues.interface import Depth, Queues
@@ -21,11 +21,8 @@ T = TypeVar("T")
 
 def _with_queues(work: Callable[[Queues], Awaitable[T]]) -> T:
     async def run() -> T:
-        queues = build_queues(load_settings())
-        try:
+        async with open_queues(load_settings()) as queues:
             return await work(queues)
-        finally:
-            await queues.close()
 
     return asyncio.run(run())
 

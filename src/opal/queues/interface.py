@@ -1,6 +1,6 @@
 """What a queue is to Opal: peek-lock, at least once, one message per item.
 
-``local.py`` gives it on SQLite for one machine; Service Bus gives it in Azure. Both pass
+``local.py`` gives it on SQLite for one machine, ``servicebus.py`` in Azure. Both pass
 ``tests/contracts/test_queues.py``.
 """
 
@@ -66,7 +66,11 @@ class Receiver(Protocol):
     """A long-lived consumer of one queue; ``receive`` from one task, settle from any, close when done."""
 
     async def receive(self, max_messages: int, timeout: float) -> Sequence[Received]:
-        """Up to ``max_messages`` messages, waiting at most ``timeout`` seconds for the first one."""
+        """Up to ``max_messages`` messages, waiting at most ``timeout`` seconds for the first one.
+
+        Fewer may come than wait. Connecting does not count towards ``timeout``. When it is cancelled, no
+        message stays locked by it for longer than seconds.
+        """
         ...
 
     async def complete(self, message: Received) -> None:
