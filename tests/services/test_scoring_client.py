@@ -33,11 +33,12 @@ def settings(url: str, **changes: Any) -> ScoringSettings:
 
 @asynccontextmanager
 async def client_of(endpoint: Endpoint, **changes: Any) -> AsyncIterator[ScoringClient]:
-    deadline_s = changes.pop("deadline_s", 30.0)
+    patience = {
+        name: changes.pop(name, usual)
+        for name, usual in {"deadline_s": 30.0, "first_wait_s": 0.01, "longest_wait_s": 0.02}.items()
+    }
     async with serving(endpoint):
-        client = ScoringClient(
-            settings(endpoint.url, **changes), deadline_s=deadline_s, first_wait_s=0.01, longest_wait_s=0.02
-        )
+        client = ScoringClient(settings(endpoint.url, **changes), **patience)
         try:
             yield client
         finally:
@@ -101,6 +102,52 @@ async def test_the_endpoints_own_verdict_is_final_and_keeps_its_code(status: int
     assert (caught.value.code, caught.value.message) == (code, "Why not.")
     assert not caught.value.retryable
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("model_status", "expected"),
+    [
+        ("429", ScoringBusy),
+        ("503", ScoringUnavailable),
+        ("500", ScoringFailed),
+        ("401", ScoringUnavailable),
+        ("413", PhotoRefused),
+        ("", ScoringFailed),
+        ("none", ScoringFailed),
+    ],
+)
+async def test_what_azure_ml_wraps_in_a_424_is_judged_by_the_models_own_status(
+    model_status: str, expected: type[OpalError]
+) -> None:
+    endpoint = Endpoint(refusing(424, {"ms-azureml-model-error-statuscode": model_status}))
+    async with client_of(endpoint) as client:
+        with pytest.raises(expected):
+            await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == (1 if model_status in ("401", "413") else 3)
+
+
+async def test_a_header_of_azure_mls_means_nothing_beside_another_status() -> None:
+    endpoint = Endpoint(refusing(503, {"ms-azureml-model-error-statuscode": "413"}), ok)
+    async with client_of(endpoint) as client:
+        await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 2
+
+
+async def test_those_who_were_turned_away_together_do_not_come_back_together() -> None:
+    arrived: list[float] = []
+
+    async def full_at_first(_request: Request) -> Response:
+        arrived.append(asyncio.get_running_loop().time())
+        return JSONResponse({"meta": META}, 200 if len(arrived) > 4 else 429)
+
+    async with client_of(
+        Endpoint(full_at_first), instances=2, first_wait_s=0.2, longest_wait_s=1.0
+    ) as client:
+        await asyncio.gather(*(client.score(REQUEST, f"c{n}") for n in range(4)))
+    first, again = sorted(arrived)[:4], sorted(arrived)[4:]
+    # At least the shortest wait, and each with a jitter of up to as much again.
+    assert again[0] - first[-1] >= 0.15
+    assert again[-1] - again[0] > 0.01
 
 
 async def test_an_own_error_that_may_pass_is_tried_again() -> None:

@@ -1,7 +1,7 @@
 """What an answer of the placement endpoint means: a result, try again, or never.
 
-Called by ``client.py``. Azure ML answers 424 for an error of the model's own, 408 when it ran out of
-time, 429 above its queue limit, 500 and 502 to 504 for trouble of the platform.
+Called by ``client.py``. Azure ML answers 424 for an error of the model's own, whose status a header tells;
+408 when it ran out of time, 429 above its queue limit, 500 and 502 to 504 for trouble of the platform.
 """
 
 from datetime import UTC, datetime
@@ -34,6 +34,9 @@ TRIED_AND_FAILED = frozenset({408, 424, 500, 504})
 MISCONFIGURED = frozenset({401, 403, 404, 405})
 """The key or the address is wrong. No fault of the photo, and asking again at once is no use."""
 
+MODEL_STATUS = "ms-azureml-model-error-statuscode"
+"""Where Azure ML says what the model's own status was, having made a 424 of it."""
+
 _TURNED_AWAY = frozenset({Unauthorized.code, NotFound.code, MethodNotAllowed.code})
 """The same in the endpoint's own words; any other code with such a status is a verdict on the request."""
 
@@ -60,7 +63,7 @@ def read_answer(answer: httpx.Response, kind: type[_Result]) -> _Result:
             where = ".".join(str(part) for part in fault["loc"]) or "body"
             message = f"The endpoint's answer cannot be read: {where}: {fault['msg']}"
             raise TryAgain(ScoringFailed(message)) from error
-    status = answer.status_code
+    status = _status(answer)
     own = _own_error(answer)
     reason = own.message if own is not None else f"The endpoint answered HTTP {status}."
     if status in AWAY:
@@ -74,6 +77,13 @@ def read_answer(answer: httpx.Response, kind: type[_Result]) -> _Result:
     if status in TRIED_AND_FAILED or own is not None:
         raise TryAgain(ScoringFailed(reason), _retry_after_s(answer))
     raise PhotoRefused(ScoringFailed.code, reason)
+
+
+def _status(answer: httpx.Response) -> int:
+    """The answer's own status, unwrapped: a full endpoint must not be held against the photo."""
+    said = answer.headers.get(MODEL_STATUS, "")
+    wrapped = answer.status_code == httpx.codes.FAILED_DEPENDENCY and said.isdecimal()
+    return int(said) if wrapped else answer.status_code
 
 
 def _own_error(answer: httpx.Response) -> ScoreErrorBody | None:
