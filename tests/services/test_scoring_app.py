@@ -20,7 +20,8 @@ from opal.messages.scoring_contract import (
     ScoreResponse,
     Transform,
 )
-from opal.scoring.app import MAX_BODY_BYTES, create_app
+from opal.scoring.app import create_app
+from opal.scoring.contract import MAX_BODY_BYTES
 from opal.scoring.model_slots import ModelSlots
 from opal.settings import ScoringSettings
 

@@ -7,10 +7,10 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from opal.errors import OpalError
+from opal.http.correlation import HEADER, accepted_correlation_id
 from opal.http.error_form import in_form
 from opal.http.errors import HeadTooLarge, MalformedRequest
 from opal.http.problem import describe
-from opal.http.request_context import HEADER, accepted_correlation_id
 
 _TOO_LARGE: Final = 431
 _BEFORE_THE_ANSWER: Final = (h11.IDLE, h11.SEND_RESPONSE)

@@ -1,7 +1,6 @@
 """The outermost layer of a service: correlation id, access log, metrics, and the last net for errors."""
 
 import re
-import secrets
 import time
 from collections.abc import MutableMapping
 from typing import Any
@@ -13,11 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opal.errors import OpalError
+from opal.http.correlation import HEADER, accepted_correlation_id
 from opal.http.problem import problem_of
 
-HEADER = "X-Correlation-Id"
-# Narrow enough to be put in a log line, a header and a message unescaped.
-_ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # A line is for reading: of an address that is refused for its length, the beginning will do.
 _LONGEST_PATH = 300
 # Of a public link the item's number is enough to find it by; with the rest anybody could fetch it.
@@ -30,13 +27,6 @@ REQUEST_SECONDS = Histogram(
 )
 
 _log = structlog.get_logger(__name__)
-
-
-def accepted_correlation_id(presented: str | None) -> str:
-    """The client's id when it is one to 128 of ``A-Za-z0-9._:-``, else a fresh one."""
-    if presented is not None and _ACCEPTED.fullmatch(presented):
-        return presented
-    return secrets.token_hex(16)
 
 
 class RequestContext:

@@ -1,61 +1,42 @@
 """The placement endpoint over HTTP: ``POST /score`` around ``score.py``. Called by the command line.
 
-In Azure the same ``init`` and ``run`` are called by the Azure ML inference server instead of this file.
+In Azure the same functions are called through ``threads.py`` by Azure ML's inference server.
 """
 
 import asyncio
-import hmac
 import ipaddress
-import json
 import logging
 import os
-from collections.abc import Mapping
-from typing import Final
+from http import HTTPStatus
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from opal.errors import (
-    InvalidInput,
-    InvalidJson,
-    InvalidSettings,
-    NotFound,
-    OpalError,
-    ScoringBusy,
-    Unauthorized,
-)
+from opal.errors import InvalidSettings, NotFound, OpalError
 from opal.http.disconnect import while_connected
 from opal.http.errors import BodyTooLarge, MethodNotAllowed
 from opal.http.request_context import RequestContext
 from opal.http.server import HttpServer
 from opal.messages.cutout_contract import CutoutRequest
-from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreRequest
+from opal.messages.scoring_contract import ScoreRequest
+from opal.scoring.contract import (
+    JSON,
+    Answer,
+    authorize,
+    breakdown,
+    largest_body,
+    read_request,
+    refusal,
+    success,
+)
 from opal.scoring.model_slots import ModelsLoading, ModelSlots
 from opal.settings import ScoringSettings, Settings
 from opal.telemetry import configure
-
-# Ids, two or three signed URLs, a scene and a prompt.
-MAX_BODY_BYTES: Final = 262_144
-
-# Azure ML answers 424 for an error of the model's own and 429 when its queue is full; ours do the same.
-_STATUS: dict[type[OpalError], int] = {
-    OpalError: 424,
-    InvalidInput: 422,
-    InvalidJson: 400,
-    BodyTooLarge: 413,
-    Unauthorized: 401,
-    NotFound: 404,
-    MethodNotAllowed: 405,
-    ScoringBusy: 429,
-    ModelsLoading: 503,
-}
-
-_log = structlog.get_logger(__name__)
 
 
 def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes: int = 0) -> Starlette:
@@ -70,28 +51,25 @@ def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes:
             f"OPAL_SCORING_KEY: needed, because {settings.host} can be reached from other machines."
         )
 
-    # Base64 is a third larger.
-    max_body_bytes = MAX_BODY_BYTES + 4 * -(-max_photo_bytes // 3)
+    most = largest_body(max_photo_bytes)
 
     async def score(request: Request) -> Response:
         try:
-            _authorize(request, key)
-            wanted = _parse(await _body(request, max_body_bytes))
-            answer = await while_connected(request, _answer(slots, wanted))
+            authorize(request.headers.get("authorization", ""), key)
+            wanted = read_request(await _body(request, most))
+            return _response(success(await while_connected(request, _answer(slots, wanted))))
         except ClientDisconnect:
             raise
         except OpalError as error:
-            return _refusal(error)
+            return _response(refusal(error))
         except Exception:
-            _log.exception("scoring failed", action="scoring.failed")
-            return _refusal(OpalError(), retryable=True)
-        return _json(answer)
+            return _response(breakdown())
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
     async def readyz(_request: Request) -> Response:
-        return JSONResponse({"status": "ready"}) if slots.ready else _refusal(ModelsLoading())
+        return JSONResponse({"status": "ready"}) if slots.ready else _response(refusal(ModelsLoading()))
 
     app = Starlette(
         routes=[
@@ -141,14 +119,6 @@ async def _answer(slots: ModelSlots, wanted: ScoreRequest | CutoutRequest) -> Ba
         return await slots.score(wanted)
 
 
-def _authorize(request: Request, key: str) -> None:
-    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
-    expected = key.encode()
-    genuine = hmac.compare_digest(presented.strip().encode("utf-8", "surrogateescape"), expected)
-    if key and not (genuine and scheme.lower() == "bearer"):
-        raise Unauthorized("A valid key is required: Authorization: Bearer <key>.")
-
-
 async def _body(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
@@ -158,51 +128,14 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _parse(body: bytes) -> ScoreRequest | CutoutRequest:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidJson from error
-    kind = CutoutRequest if isinstance(document, dict) and "task" in document else ScoreRequest
-    try:
-        return kind.model_validate(document)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"]) or "body"
-        raise InvalidInput(f"{where}: {fault['msg']}") from error
-
-
-def _refusal(
-    error: OpalError, *, retryable: bool | None = None, headers: Mapping[str, str] | None = None
-) -> Response:
-    kind = type(error)
-    status = next(_STATUS[base] for base in kind.__mro__ if base in _STATUS)
-    body = ScoreErrorBody(
-        code=error.code,
-        message=error.message,
-        retryable=error.retryable if retryable is None else retryable,
-    )
-    # Whoever waits for the models asks several times a second; that is no news.
-    if not isinstance(error, ModelsLoading):
-        _log.info("scoring refused", action="scoring.refused", code=error.code, status=status)
-    extra = dict(headers or {})
-    if body.retryable:
-        extra["Retry-After"] = "1"
-    if isinstance(error, Unauthorized):
-        extra["WWW-Authenticate"] = "Bearer"
-    return _json(ScoreError(error=body), status, extra)
-
-
 async def _wrong_address(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind = MethodNotAllowed if error.status_code == _STATUS[MethodNotAllowed] else NotFound
-    return _refusal(kind(), headers=error.headers)
+    kind = MethodNotAllowed if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else NotFound
+    return _response(refusal(kind(), headers=error.headers))
 
 
-def _json(answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        answer.model_dump_json(exclude_none=True), status, headers=headers, media_type="application/json"
-    )
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, headers=answer.headers, media_type=JSON)
 
 
 def _is_loopback(host: str) -> bool:
