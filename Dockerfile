@@ -20,7 +20,7 @@ ENV PATH=/opt/opal/python/bin:$PATH \
     NUMBA_CPU_FEATURES= \
     HOME=/tmp \
     OPAL_LOG_FORMAT=json
-RUN useradd --system --no-log-init --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin opal
+RUN useradd --no-log-init --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin opal
 
 # --- packages: each file checked against its hash; pyvips alone is no wheel, and is built by the locked setuptools ---
 

@@ -52,10 +52,11 @@ def filled(value: object) -> str:
 def settings_of(values: dict[str, str]) -> dict[type[BaseSettings], dict[str, str]]:
     """The groups that variables belong to, with the fields' values; an unknown one has none."""
     found: dict[type[BaseSettings], dict[str, str]] = {}
+    every: list[type[BaseSettings]] = [*GROUPS.values(), Settings]
     for name, value in values.items():
         groups = [
             (group, name.removeprefix(prefix).lower())
-            for group in (*GROUPS.values(), Settings)
+            for group in every
             if name.startswith(prefix := str(group.model_config["env_prefix"]))
             and name.removeprefix(prefix).lower() in group.model_fields
         ]
@@ -163,6 +164,15 @@ def test_our_containers_in_compose_can_write_nothing_but_their_tmp() -> None:
         if str(service["image"]).startswith("opal-"):
             assert service["read_only"] is True
             assert (service["tmpfs"], service["cap_drop"]) == (["/tmp"], ["ALL"])
+
+
+def test_our_containers_in_compose_have_time_to_finish_and_the_processor_they_are_made_for() -> None:
+    grace = GROUPS["worker"].model_fields["grace_s"].default
+    for service in compose().values():
+        if str(service["image"]).startswith("opal-"):
+            assert float(service["stop_grace_period"].removesuffix("s")) > grace
+            assert service["platform"] == "linux/amd64"
+    assert environment(DOCKERFILE, "base")["NUMBA_CPU_NAME"].startswith("x86-64-")
 
 
 def test_addresses_in_compose_are_services_and_ports_of_theirs() -> None:

@@ -4,12 +4,15 @@ import asyncio
 import base64
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import pyvips
 from pydantic import SecretStr
 from tests.azureml.server import inference_server
 from tests.services.http_services import photo, running_web_api
@@ -53,6 +56,30 @@ def client(server: tuple[str, Any, Path]) -> Iterator[httpx.Client]:
 def code_of(answer: httpx.Response) -> tuple[int, str, bool]:
     error = ScoreError.model_validate_json(answer.content).error
     return answer.status_code, error.code, error.retryable
+
+
+def rgba() -> bytes:
+    """A square of 32 pixels in the middle of nothing."""
+    codes = np.zeros((64, 64, 4), np.uint8)
+    codes[16:48, 16:48] = (40, 60, 90, 255)
+    data: bytes = pyvips.Image.new_from_array(codes).copy(interpretation="srgb").pngsave_buffer()
+    return data
+
+
+@asynccontextmanager
+async def slow_store() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A store that has no blob, and says so only once it is released."""
+    release = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await release.wait()
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", release
 
 
 async def test_a_photo_goes_its_way_by_signed_urls(server: tuple[str, Any, Path], tmp_path: Path) -> None:
@@ -142,21 +169,32 @@ def test_a_photo_that_cannot_be_fetched_may_be_tried_again(
     assert "hunter2" not in answer.text + server[2].read_text("utf-8")
 
 
-async def test_of_three_cut_outs_one_is_told_to_come_back_and_probes_do_not_wait(
+def test_a_bare_cut_out_is_answered_inline(client: httpx.Client) -> None:
+    # With an alpha of its own, so that the network need not look at it.
+    data = base64.b64encode(rgba()).decode()
+    answer = client.post("/score", json={"task": "cutout", "tenant_id": "acme", "image_bytes_b64": data})
+    assert answer.status_code == 200, answer.text
+    matte = read_matte(base64.b64decode(answer.json()["matte_bytes_b64"]))
+    assert (matte[0, 0], matte[32, 32]) == (0, 1)
+
+
+async def test_of_three_photos_one_is_told_to_come_back_and_probes_do_not_wait(
     server: tuple[str, Any, Path],
 ) -> None:
-    body = {"task": "cutout", "tenant_id": "acme", "image_bytes_b64": base64.b64encode(photo()).decode()}
     headers = {"Authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(base_url=server[0], headers=headers, trust_env=False, timeout=60) as client:
+    async with (
+        slow_store() as (address, release),
+        httpx.AsyncClient(base_url=server[0], headers=headers, trust_env=False, timeout=60) as client,
+    ):
+        body = {**NOWHERE, "input_image_sas": f"{address}/photo"}
         asked = [asyncio.create_task(client.post("/score", json=body)) for _ in range(3)]
-        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-        assert {code_of(task.result()) for task in done} == {(429, "scoring_busy", True)}
+        done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert [code_of(task.result()) for task in done] == [(429, "scoring_busy", True)]
         assert (await client.get("/")).text == "Healthy"
-        assert not all(task.done() for task in asked), "the probe had to wait for the photos"
-        answers = await asyncio.gather(*asked)
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 429]
-    [matte, _] = (each.json()["matte_bytes_b64"] for each in answers if each.status_code == httpx.codes.OK)
-    assert read_matte(base64.b64decode(matte)).shape == (300, 400)
+        assert not any(task.done() for task in waiting)
+        release.set()
+        answers = await asyncio.gather(*waiting)
+    assert [code_of(answer)[1] for answer in answers] == ["blob_not_found"] * 2
 
 
 async def test_it_stops_cleanly_when_told_to(server: tuple[str, subprocess.Popen[bytes], Path]) -> None:
