@@ -5,7 +5,7 @@
 #
 # Neither needs a writable disk beyond a small /tmp (`docker run --read-only --tmpfs /tmp`), and neither runs as root.
 
-# A tag, for builds at home. deploy.yml resolves it once and passes the digest: --build-arg PYTHON=python@sha256:…
+# A tag, for builds at home; what is deployed is built with its digest: --build-arg PYTHON=python@sha256:…
 ARG PYTHON=python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS base
