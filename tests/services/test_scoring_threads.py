@@ -25,7 +25,13 @@ def endpoint_of(score: Callable[[ScoreRequest], ScoreResponse], concurrency: int
     return ThreadedEndpoint(settings, score, lambda _request: MATTE)
 
 
-def ask(endpoint: ThreadedEndpoint, request: ScoreRequest | CutoutRequest = SCENE, **headers: str) -> Answer:
+def ask(
+    endpoint: ThreadedEndpoint,
+    request: ScoreRequest | CutoutRequest = SCENE,
+    *,
+    correlation_id: str = "",
+) -> Answer:
+    headers = {"X-Correlation-Id": correlation_id}
     body = request.model_dump_json().encode()
     return endpoint.answer("POST", headers, io.BytesIO(body).read)
 
@@ -37,10 +43,10 @@ def code_of(answer: Answer) -> tuple[int, str, bool]:
 
 def test_a_request_is_answered_with_its_own_correlation_id_or_a_new_one() -> None:
     endpoint = endpoint_of(lambda _request: ANSWER)
-    answer = ask(endpoint, **{"X-Correlation-Id": "order-7"})
+    answer = ask(endpoint, correlation_id="order-7")
     assert ScoreResponse.model_validate_json(answer.body) == ANSWER
     assert (answer.status, answer.headers) == (200, {"X-Correlation-Id": "order-7"})
-    assert len(ask(endpoint, **{"X-Correlation-Id": "no id"}).headers["X-Correlation-Id"]) == 32
+    assert len(ask(endpoint, correlation_id="no id").headers["X-Correlation-Id"]) == 32
 
 
 @pytest.mark.parametrize("kind", [kind for kind in walk() if kind.__init__ is OpalError.__init__])
