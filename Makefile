@@ -47,7 +47,7 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(VENV)/.runtime ## Renew the generated parts of docs/*.md
+docs: $(VENV)/.dev ## Renew the generated parts of docs/*.md
 	@$(BIN)/python -m docs.generate
 
 gallery: $(VENV)/.runtime ## Renew docs/gallery: every cut-out, every scene with every shadow (first: make samples)
