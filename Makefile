@@ -41,6 +41,7 @@ test: $(VENV)/.dev ## Every test (TESTS=tests/unit for a part of them)
 check: $(VENV)/.dev ## Linters, format, types, import order, names
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml .github/workflows
 	@$(BIN)/mypy & types=$$!; $(BIN)/pytest tests/project && project=0 || project=1; wait $$types && exit $$project
 
 format: $(VENV)/.dev ## Format the code and mend what the linter can mend

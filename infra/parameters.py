@@ -4,6 +4,7 @@ Called by `costs.py` and by tests/infra.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,20 @@ _USING = re.compile(r"^using [^\n]*$", re.MULTILINE)
 _PARAM = re.compile(r"^param (?=\w+ =)", re.MULTILINE)
 
 
+# Loading the grammar takes longer than most files.
+_parser = cache(BicepParser)
+
+
+@cache
 def parsed(path: Path) -> dict[str, Any]:
     """A Bicep file's syntax tree."""
-    tree: dict[str, Any] = BicepParser().parse(text=path.read_text("utf-8"))
+    tree: dict[str, Any] = _parser().parse(text=path.read_text("utf-8"))
     return tree
 
 
+@cache
 def parameters(environment: str) -> dict[str, Any]:
     """Each parameter's value; what is read from the environment or computed stays a syntax tree."""
     text = (FOLDER / f"{environment}.bicepparam").read_text("utf-8")
-    tree: dict[str, Any] = BicepParser().parse(text=_PARAM.sub("var ", _USING.sub("", text)))
+    tree: dict[str, Any] = _parser().parse(text=_PARAM.sub("var ", _USING.sub("", text)))
     return {name: variable["value"] for name, variable in tree["variables"].items()}

@@ -14,7 +14,9 @@ param image string
 
 @description('cpu, memory, minReplicas, maxReplicas.')
 param size object
-param command array
+
+@description('What `opal` is told, such as `web-api`.')
+param args array
 param env array
 
 @description('name and url in Key Vault of each secret, fetched by the app\'s own identity.')
@@ -62,7 +64,7 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
         {
           name: 'opal'
           image: image
-          command: command
+          args: args
           env: env
           resources: { cpu: json(size.cpu), memory: size.memory }
           probes: [

@@ -73,7 +73,7 @@ module webApi 'app.bicep' = {
     registryServer: registryServer
     image: image
     size: sizes.webApi
-    command: ['opal', 'web-api']
+    args: ['web-api']
     port: 8080
     public: true
     secrets: concat(scoringSecrets, [{ name: 'delivery-key', url: '${vaultUrl}secrets/delivery-key' }])
@@ -104,7 +104,7 @@ module billingService 'app.bicep' = {
     registryServer: registryServer
     image: image
     size: sizes.billingService
-    command: ['opal', 'billing-service']
+    args: ['billing-service']
     port: 8081
     public: true
     env: concat(everywhere, [
@@ -132,7 +132,7 @@ module orchestrator 'app.bicep' = {
     registryServer: registryServer
     image: image
     size: sizes.orchestrator
-    command: ['opal', 'orchestrator']
+    args: ['orchestrator']
     port: 8082
     secrets: scoringSecrets
     env: concat(everywhere, queuesAndBlobs, placementEndpoint, worker, [
@@ -171,7 +171,7 @@ module exportWorker 'app.bicep' = {
     registryServer: registryServer
     image: image
     size: sizes.exportWorker
-    command: ['opal', 'export-worker']
+    args: ['export-worker']
     port: 8082
     env: concat(everywhere, queuesAndBlobs, worker, [
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.exportWorker.clientId }

@@ -40,8 +40,7 @@ resource job 'Microsoft.App/jobs@2025-01-01' = {
         {
           name: 'opal'
           image: image
-          command: [
-            'opal'
+          args: [
             'migrate'
             '--app'
             'opal-web-api-${environmentName}'

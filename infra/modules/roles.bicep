@@ -23,7 +23,6 @@ var role = {
   secretsUser: '4633458b-17de-408a-b874-0445c86b69e6' // Key Vault Secrets User
   secretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7' // Key Vault Secrets Officer
   imagePuller: '7f951dda-4ed3-4680-a7ca-43fe172d538d' // AcrPull
-  imagePusher: '8311e382-0749-4cb8-b61a-304f252e45ec' // AcrPush
 }
 
 // --- pictures -------------------------------------------------------------------------------------------------------
@@ -306,18 +305,8 @@ resource learningStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-0
 ]
 
 // --- the workflow ---------------------------------------------------------------------------------------------------
-// What it needs beside Contributor on the resource group, which a person gives it once (DEPLOYMENT-CHECKLIST.md).
-
-resource deployerPushes 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
-  name: guid(registry.id, deployerPrincipalId, role.imagePusher)
-  scope: registry
-  properties: {
-    principalId: deployerPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.imagePusher)
-    description: 'the workflow pushes images'
-  }
-}
+// What it needs beside Contributor on the resource group, which a person gives it once (docs/azure.md); that lets it push images
+// already, but neither read nor write what is stored.
 
 resource deployerKeepsSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
   name: guid(vault.id, deployerPrincipalId, role.secretsOfficer)

@@ -1,6 +1,5 @@
 """What the tests of infra/ ask of its Bicep: syntax trees, and values as far as they are plain."""
 
-from functools import cache
 from typing import Any
 
 from infra.parameters import FOLDER, parsed
@@ -15,7 +14,6 @@ APPS = {
 }
 
 
-@cache
 def tree(name: str) -> dict[str, Any]:
     """The syntax tree of ``modules/<name>.bicep``; ``main`` lies above."""
     path = FOLDER / "main.bicep" if name == "main" else MODULES / f"{name}.bicep"

@@ -46,7 +46,7 @@ def _values(app: str) -> dict[str, str]:
 def test_name_and_command_are_the_services(app: str, service: str) -> None:
     given = app_parameters(app)
     assert given["name"] == f"opal-{service}-${{environmentName}}"
-    assert given["command"] == ["opal", service]
+    assert given["args"] == [service]
     assert service in COMMANDS
     assert config("identities", app)["name"] == f"opal-{service}-${{environmentName}}"
 
@@ -144,9 +144,9 @@ def test_the_code_cannot_become_the_platform() -> None:
 
 def test_the_migration_job_makes_the_role_of_each_app() -> None:
     job = config("migration", "job")["properties"]["template"]["containers"][0]
-    command = [str(word) for word in job["command"]]
-    assert command[:2] == ["opal", "migrate"]
-    given = {name: option for option, name in zip(command[2::2], command[3::2], strict=True)}
+    command, *words = job["args"]
+    assert command == "migrate"
+    given = {name: option for option, name in zip(words[::2], words[1::2], strict=True)}
     assert given == {
         f"opal-{service}-${{environmentName}}": "--reader" if service == "billing-service" else "--app"
         for service in APPS.values()

@@ -9,7 +9,8 @@ from infra.parameters import ENVIRONMENTS, parameters
 
 def test_every_price_is_used_and_says_how_sure_it_is() -> None:
     used = {line.price for name in ENVIRONMENTS for line in bill(name)}
-    assert used == set(prices())
+    # The GPU of azureml/deployment.yml, which no engine uses yet, is in the list for who wants to know.
+    assert used == set(prices()) - {"Standard_NC4as_T4_v3"}
     assert {price.evidence for price in prices().values()} <= {"verified", "second-hand", "remembered"}
     assert all(price.source and price.unit and price.amount > 0 for price in prices().values())
     assert date(2026, 1, 1) < prices_read() <= date.today()  # noqa: DTZ011 - a day, not a time

@@ -23,7 +23,6 @@ _ROLE_NAMES = {
     "secretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
     "secretsOfficer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
     "imagePuller": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
-    "imagePusher": "8311e382-0749-4cb8-b61a-304f252e45ec",
 }
 _TABLES = (
     "onStorage",
