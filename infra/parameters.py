@@ -25,13 +25,12 @@ _parser = cache(BicepParser)
 @cache
 def parsed(path: Path) -> dict[str, Any]:
     """A Bicep file's syntax tree."""
-    tree: dict[str, Any] = _parser().parse(text=path.read_text("utf-8"))
-    return tree
+    return dict(_parser().parse(text=path.read_text("utf-8")))
 
 
 @cache
 def parameters(environment: str) -> dict[str, Any]:
     """Each parameter's value; what is read from the environment or computed stays a syntax tree."""
     text = (FOLDER / f"{environment}.bicepparam").read_text("utf-8")
-    tree: dict[str, Any] = _parser().parse(text=_PARAM.sub("var ", _USING.sub("", text)))
+    tree: Any = _parser().parse(text=_PARAM.sub("var ", _USING.sub("", text)))
     return {name: variable["value"] for name, variable in tree["variables"].items()}

@@ -191,7 +191,8 @@ def _vault(stored: dict[str, Any]) -> ScriptedAz:
 
 
 def test_secrets_reach_the_vault_in_files_and_are_masked_before() -> None:
-    az, masked = _vault({}), []
+    az = _vault({})
+    masked: list[str] = []
     assert fill_vault(az, TARGET, masked.append) == ["scoring-url", "scoring-key", "delivery-key"]
     assert az.files["scoring-key"] == "the-key"
     assert az.files["scoring-url"] == "https://endpoint/score"
