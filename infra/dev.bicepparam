@@ -6,7 +6,7 @@ param location = 'westeurope'
 
 param apps = {
   webApi: { cpu: '0.5', memory: '1Gi', minReplicas: 1, maxReplicas: 2 }
-  orchestrator: { cpu: '0.25', memory: '0.5Gi', minReplicas: 0, maxReplicas: 2 }
+  orchestrator: { cpu: '0.25', memory: '0.5Gi', minReplicas: 0, maxReplicas: 1 }
   exportWorker: { cpu: '1.0', memory: '2Gi', minReplicas: 0, maxReplicas: 4 }
   billingService: { cpu: '0.25', memory: '0.5Gi', minReplicas: 1, maxReplicas: 1 }
 }

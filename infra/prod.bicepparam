@@ -6,7 +6,7 @@ param location = 'westeurope'
 
 param apps = {
   webApi: { cpu: '1.0', memory: '2Gi', minReplicas: 2, maxReplicas: 10 }
-  orchestrator: { cpu: '0.5', memory: '1Gi', minReplicas: 0, maxReplicas: 10 }
+  orchestrator: { cpu: '0.5', memory: '1Gi', minReplicas: 0, maxReplicas: 4 }
   exportWorker: { cpu: '2.0', memory: '4Gi', minReplicas: 0, maxReplicas: 30 }
   billingService: { cpu: '0.25', memory: '0.5Gi', minReplicas: 2, maxReplicas: 4 }
 }

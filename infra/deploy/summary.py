@@ -40,7 +40,7 @@ def _apps(az: AzureCli, target: Target) -> Iterator[Finding]:
             continue
         has = shown["properties"]
         ready = has.get("latestReadyRevisionName")
-        good = has.get("runningStatus") == "Running" and ready == has.get("latestRevisionName")
+        good = has.get("runningStatus") in ("Running", "Ready") and ready == has.get("latestRevisionName")
         yield Finding(name, f"{has.get('runningStatus')}, ready: {ready}", good)
 
 

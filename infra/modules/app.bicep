@@ -71,9 +71,10 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
             {
               type: 'Startup'
               httpGet: { path: '/healthz', port: port }
-              periodSeconds: 2
-              timeoutSeconds: 2
-              failureThreshold: 60
+              // Two minutes; ten failures are the most that may be asked for.
+              periodSeconds: 12
+              timeoutSeconds: 5
+              failureThreshold: 10
             }
             {
               type: 'Liveness'

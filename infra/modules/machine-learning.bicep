@@ -28,7 +28,7 @@ resource workspace 'Microsoft.MachineLearningServices/workspaces@2024-10-01' = {
     keyVault: vaultId
     applicationInsights: insightsId
     containerRegistry: registryId
-    systemDatastoresAuthMode: 'Identity'
+    systemDatastoresAuthMode: 'identity'
     publicNetworkAccess: 'Enabled'
   }
 }

@@ -107,6 +107,8 @@ def test_probes_ask_the_health_pages() -> None:
     container = config("app", "app")["properties"]["template"]["containers"][0]
     paths = {probe["type"]: probe["httpGet"]["path"] for probe in container["probes"]}
     assert paths == {"Startup": "/healthz", "Liveness": "/healthz", "Readiness": "/readyz"}
+    # Container Apps refuses more.
+    assert all(1 <= probe["failureThreshold"] <= 10 for probe in container["probes"])
 
 
 @pytest.mark.parametrize(("app", "queue"), _CONSUMERS.items())

@@ -168,6 +168,14 @@ def test_the_database_has_connections_for_every_replica(name: str) -> None:
     assert most < _USER_CONNECTIONS[has["database"]["sku"]]
 
 
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_orchestrators_together_do_not_ask_more_than_the_endpoint_takes(name: str) -> None:
+    has = parameters(name)
+    asked = has["apps"]["orchestrator"]["maxReplicas"] * has["workers"]["concurrency"]
+    # Above twice what its instances work on, Azure ML answers 429.
+    assert asked <= 2 * has["scoring"]["instances"] * has["scoring"]["concurrency"]
+
+
 def test_the_endpoint_is_named_and_keyed_as_designed() -> None:
     endpoint = config("machine-learning", "endpoint")
     assert endpoint["name"] == "opal-sd-placement-${environmentName}"
