@@ -42,13 +42,14 @@ check: $(VENV)/.dev ## Linters, format, types, import order, names
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml .github/workflows
 	@$(BIN)/mypy & types=$$!; $(BIN)/pytest tests/project && project=0 || project=1; wait $$types && exit $$project
 
 format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(VENV)/.runtime ## Renew the generated parts of docs/*.md
+docs: $(VENV)/.dev ## Renew the generated parts of docs/*.md
 	@$(BIN)/python -m docs.generate
 
 gallery: $(VENV)/.runtime ## Renew docs/gallery: every cut-out, every scene with every shadow (first: make samples)

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import commands, errors, scenes, settings, states
+from docs.generate import commands, costs, errors, scenes, settings, states
 from docs.generate.regions import fill
 
 FOLDER = Path(__file__).resolve().parents[1]
 
 PAGES: dict[str, Callable[[], dict[str, str]]] = {
     "cli.md": commands.parts,
+    "costs.md": costs.parts,
     "errors.md": errors.parts,
     "scenes.md": scenes.parts,
     "settings.md": settings.parts,

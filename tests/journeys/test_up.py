@@ -20,6 +20,8 @@ import pytest
 import pyvips
 import removebg.removebg
 import requests
+from infra.deploy.azure_cli import DeploymentFailed
+from infra.deploy.journey import Journey
 from tests.journeys.opal_process import alive, family, lines_until, opal, running
 from tests.journeys.removebg_node import ask_in_node
 from tests.services.removebg_world import HEIGHT, WIDTH, cut_photo, in_base64, pixels_of, plain_photo
@@ -153,6 +155,13 @@ def test_the_node_client_needs_another_address_only(up: Up, pictures: Pictures) 
         assert (result["detectedType"], result["rateLimit"]) == ("product", "500")
         assert float(result["creditsCharged"]) in {0.0, 1.0}
     assert error["refused"][0]["code"] == "failed_to_read_image"
+
+
+def test_the_journey_that_follows_a_deployment_succeeds(up: Up) -> None:
+    photo = pyvips.Image.thumbnail(str(PHOTOS[0]), 600).jpegsave_buffer()
+    assert Journey(up.url, up.key, longest_s=120).run(photo) > 0
+    with pytest.raises(DeploymentFailed, match=r"POST .*/v1/jobs: 401"):
+        Journey(up.url, "opal_wrong").run(b"")
 
 
 async def test_a_photo_becomes_pictures_though_its_workers_are_killed(up: Up, tmp_path: Path) -> None:

@@ -68,10 +68,16 @@ class Database:
                 connect_args=self._connect_arguments(_limits(settings)),
             )
 
-    def engine_for_migrations(self) -> AsyncEngine:
-        """A connection at a time, without time limits and without our way of beginning transactions."""
+    def engine_for_migrations(self, name: str | None = None) -> AsyncEngine:
+        """A connection at a time, without time limits and without our way of beginning transactions.
+
+        ``name`` is another database of the same server.
+        """
         arguments = {} if self.is_sqlite else self._connect_arguments({})
-        return create_async_engine(self.url, poolclass=NullPool, connect_args=arguments)
+        url = make_url(self.url)
+        return create_async_engine(
+            url.set(database=name) if name else url, poolclass=NullPool, connect_args=arguments
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -1,0 +1,84 @@
+"""Says how the environment is: four apps running, the endpoint in order, no dead letters.
+
+    python -m infra.deploy.summary
+
+Writes a table into the run's summary; exit code 1 when something is not as it should be.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.deploy.azure_cli import AzureCli, azure_cli, found
+from infra.deploy.endpoint import live_colour
+from infra.deploy.target import APPS, Target, outputs, target_of_environment
+
+QUEUES = ("jobs", "exports")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the summary."""
+
+    what: str
+    shown: str
+    good: bool
+
+
+def findings(az: AzureCli, target: Target) -> list[Finding]:
+    """Everything that is looked at, in order."""
+    return [*_apps(az, target), _endpoint(az, target), *_queues(az, target)]
+
+
+def _apps(az: AzureCli, target: Target) -> Iterator[Finding]:
+    for app in APPS:
+        name = target.name(app)
+        shown = found(az, "containerapp", "show", "--name", name, "--resource-group", target.group)
+        if shown is None:
+            yield Finding(name, "not there", False)
+            continue
+        has = shown["properties"]
+        ready = has.get("latestReadyRevisionName")
+        good = has.get("runningStatus") in ("Running", "Ready") and ready == has.get("latestRevisionName")
+        yield Finding(name, f"{has.get('runningStatus')}, ready: {ready}", good)
+
+
+def _endpoint(az: AzureCli, target: Target) -> Finding:
+    name = target.name("sd-placement")
+    shown = found(az, "ml", "online-endpoint", "show", *target.endpoint)
+    if shown is None:
+        return Finding(name, "not there", False)
+    colour = live_colour(shown.get("traffic") or {})
+    state = shown["provisioning_state"]
+    return Finding(name, f"{state}, traffic: {colour or 'none'}", state == "Succeeded" and colour is not None)
+
+
+def _queues(az: AzureCli, target: Target) -> Iterator[Finding]:
+    namespace = outputs(az, target)["servicebusName"]
+    where = ("--namespace-name", namespace, "--resource-group", target.group)
+    for queue in QUEUES:
+        counts = az("servicebus", "queue", "show", "--name", queue, *where)["countDetails"]
+        waiting, dead = counts["activeMessageCount"], counts["deadLetterMessageCount"]
+        yield Finding(f"queue {queue}", f"{waiting} waiting, {dead} dead", dead == 0)
+
+
+def written(target: Target, found_: list[Finding]) -> str:
+    """The findings as Markdown."""
+    rows = "\n".join(f"| {'✅' if each.good else '❌'} | {each.what} | {each.shown} |" for each in found_)
+    return f"## {target.environment}\n\n| | | |\n|---|---|---|\n{rows}\n"
+
+
+def main() -> int:
+    """Look, and say it in the summary and in the log."""
+    target = target_of_environment()
+    all_found = findings(azure_cli, target)
+    text = written(target, all_found)
+    with open(os.environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as summary:  # noqa: PTH123
+        summary.write(text)
+    sys.stdout.write(text)
+    return 0 if all(each.good for each in all_found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

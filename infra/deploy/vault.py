@@ -1,0 +1,67 @@
+"""Puts the placement endpoint's address and key into Key Vault, and makes the sealing key once.
+
+    python -m infra.deploy.vault
+
+No value is printed: each is masked in the log before it is used, and reaches `az` in a file.
+"""
+
+import base64
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.deploy.azure_cli import AzureCli, azure_cli, found
+from infra.deploy.target import Target, outputs, target_of_environment
+
+
+def fill_vault(az: AzureCli, target: Target, mask: Callable[[str], None]) -> list[str]:
+    """Names of the secrets that are new or changed; those that are as they should be get no new version."""
+    vault = outputs(az, target)["vaultName"]
+    endpoint = az("ml", "online-endpoint", "show", *target.endpoint)
+    key = az("ml", "online-endpoint", "get-credentials", *target.endpoint)["primaryKey"]
+    mask(key)
+    wanted = {"scoring-url": endpoint["scoring_uri"], "scoring-key": key}
+    changed = [name for name, value in wanted.items() if _put(az, vault, name, value, mask)]
+    # What it sealed can be opened with it alone, so it is never made a second time.
+    if _stored(az, vault, "delivery-key", mask) is None:
+        sealing = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        mask(sealing)
+        _put(az, vault, "delivery-key", sealing, mask)
+        changed.append("delivery-key")
+    return changed
+
+
+def _put(az: AzureCli, vault: str, name: str, value: str, mask: Callable[[str], None]) -> bool:
+    if _stored(az, vault, name, mask) == value:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        file.touch(mode=0o600)
+        file.write_text(value, "utf-8")
+        which = ("--vault-name", vault, "--name", name, "--file", str(file), "--encoding", "utf-8")
+        az("keyvault", "secret", "set", *which, "--query", "id")
+    return True
+
+
+def _stored(az: AzureCli, vault: str, name: str, mask: Callable[[str], None]) -> str | None:
+    secret = found(az, "keyvault", "secret", "show", "--vault-name", vault, "--name", name)
+    if secret is None:
+        return None
+    value: str = secret["value"]
+    mask(value)
+    return value
+
+
+def mask_in_log(value: str) -> None:
+    """Have GitHub star out ``value`` wherever it turns up in this run's log."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write(f"::add-mask::{value}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    done = fill_vault(azure_cli, target_of_environment(), mask_in_log)
+    sys.stdout.write(f"Secrets changed: {', '.join(done) or 'none'}.\n")
