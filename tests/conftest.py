@@ -48,24 +48,24 @@ def template(postgres: str) -> str:
     return url
 
 
+@pytest.fixture
+def own_postgres(postgres: str, template: str) -> Iterator[str]:
+    """The URL of a database of the test's own, migrated and empty."""
+    name = f"opal_{next(_NUMBERS)}"
+    asyncio.run(_command(postgres, f"CREATE DATABASE {name} TEMPLATE {make_url(template).database}"))
+    yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    asyncio.run(_command(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture(autouse=True)
-def database_of_the_services(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def database_of_the_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Name a database of the test's own in the environment, which every process of the test inherits."""
     if not _ON_POSTGRES or request.path.parent.name not in _WITH_SERVICES:
-        yield
         return
     if request.node.get_closest_marker("sqlite"):
         pytest.skip("of the embedded database alone")
-    request.getfixturevalue("template")
-    server, name = request.getfixturevalue("postgres"), f"opal_{next(_NUMBERS)}"
-    asyncio.run(_command(server, f"CREATE DATABASE {name} TEMPLATE template_opal"))
-    url = make_url(server).set(database=name).render_as_string(hide_password=False)
-    monkeypatch.setenv("OPAL_DATABASE_URL", url)
+    monkeypatch.setenv("OPAL_DATABASE_URL", request.getfixturevalue("own_postgres"))
     monkeypatch.setenv("OPAL_DELIVERY_KEY", Fernet.generate_key().decode())
-    yield
-    asyncio.run(_command(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 async def _command(server: str, statement: str) -> None:

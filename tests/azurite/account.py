@@ -13,13 +13,9 @@ from opal.blobs.interface import CONTAINERS
 from opal.platform_settings import BlobSettings
 
 
-@asynccontextmanager
-async def azure_blobs(
-    server: Azurite, *, keyed: bool = False, identity: Identity | None = None, **transport: Any
-) -> AsyncIterator[AzureBlobs]:
-    """The store as `assembly.py` makes it, its three containers there and empty."""
-    trusted: dict[str, Any] = {"connection_verify": str(server.certificate)}
-    async with BlobServiceClient(server.account_url, KEY, **trusted) as owner:
+async def empty_containers(server: Azurite) -> None:
+    """The three containers, there and empty."""
+    async with BlobServiceClient(server.account_url, KEY, **_trusted(server)) as owner:
         for name in CONTAINERS:
             container = owner.get_container_client(name)
             if await container.exists():
@@ -27,11 +23,23 @@ async def azure_blobs(
                     await container.delete_blob(blob)
             else:
                 await container.create_container()
+
+
+def _trusted(server: Azurite) -> dict[str, Any]:
+    return {} if server.certificate is None else {"connection_verify": str(server.certificate)}
+
+
+@asynccontextmanager
+async def azure_blobs(
+    server: Azurite, *, keyed: bool = False, identity: Identity | None = None, **transport: Any
+) -> AsyncIterator[AzureBlobs]:
+    """The store as `assembly.py` makes it, its three containers there and empty."""
+    await empty_containers(server)
     settings = BlobSettings(
         adapter="azure",
         account_url=server.account_url,
         account_key=SecretStr(KEY) if keyed else None,
     )
-    blobs = AzureBlobs(settings, None if keyed else identity or Identity(), **(transport or trusted))
+    blobs = AzureBlobs(settings, None if keyed else identity or Identity(), **(transport or _trusted(server)))
     yield blobs
     await blobs.close()

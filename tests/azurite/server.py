@@ -36,32 +36,38 @@ _STARTS_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Azurite:
-    """A running server; ``certificate`` is the file that its clients trust."""
+    """A running server; ``certificate`` is the file that its clients trust, None for plain HTTP."""
 
     port: int
-    certificate: Path
+    certificate: Path | None
 
     @property
     def account_url(self) -> str:
         """The endpoint of its one account."""
-        return f"https://127.0.0.1:{self.port}/{ACCOUNT}"
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://127.0.0.1:{self.port}/{ACCOUNT}"
 
     def trust(self) -> ssl.SSLContext:
         """A client's context that trusts this server alone."""
-        return ssl.create_default_context(cafile=str(self.certificate))
+        return ssl.create_default_context(cafile=None if self.certificate is None else str(self.certificate))
 
 
 @contextmanager
-def azurite(folder: Path) -> Iterator[Azurite]:
-    """A server with nothing in it, its certificate in ``folder``; it keeps all in memory."""
+def azurite(folder: Path, *, plain: bool = False) -> Iterator[Azurite]:
+    """A server with nothing in it, its certificate in ``folder``; it keeps all in memory.
+
+    ``plain`` is HTTP and knows account keys alone, for processes that cannot be told whom to trust.
+    """
     program = _installed() / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    certificate, key = server_certificate(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [_node(), str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--oauth", "basic"]
-    command += ["--cert", str(certificate), "--key", str(key), "--inMemoryPersistence", "--silent"]
-    command += ["--skipApiVersionCheck", "--disableTelemetry"]
+    command = [_node(), str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    command += ["--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    certificate = None
+    if not plain:
+        certificate, key = server_certificate(folder)
+        command += ["--oauth", "basic", "--cert", str(certificate), "--key", str(key)]
     log = folder / "azurite.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
