@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from opal.images.finished import FinishedPicture
 from opal.marketplaces.compliance import check
 from opal.marketplaces.measurements import Placed
-from opal.marketplaces.presets import Preset, Rule, RuleName, SafeArea, load_presets
+from opal.marketplaces.presets import Preset, SafeArea, load_presets
+from opal.marketplaces.rule import Rule, RuleName
 
 WHOLE = {
     *(

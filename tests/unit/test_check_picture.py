@@ -16,7 +16,8 @@ from opal.images.encode import OutputFormat, encode
 from opal.images.limits import Limits
 from opal.images.metadata import DigitalSourceType, PictureMetadata
 from opal.images.photo import Photo
-from opal.marketplaces.presets import Preset, Rule, load_presets
+from opal.marketplaces.presets import Preset, load_presets
+from opal.marketplaces.rule import Rule
 
 AMAZON = load_presets()["amazon-main"]
 CUTOUT = load_presets()["cutout-png"]

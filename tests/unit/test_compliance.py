@@ -10,7 +10,8 @@ from opal.images.encode import EXTENSION, OutputFormat, encode
 from opal.images.finished import read_finished
 from opal.marketplaces.compliance import RuleResult, check, limit_text
 from opal.marketplaces.measurements import Placed
-from opal.marketplaces.presets import Preset, Rule, load_presets
+from opal.marketplaces.presets import Preset, load_presets
+from opal.marketplaces.rule import Rule
 
 AMAZON = load_presets()["amazon-main"]
 CUTOUT = load_presets()["cutout-png"]

@@ -27,7 +27,8 @@ from opal.images.finished import read_finished
 from opal.images.metadata import DigitalSourceType, read_digital_source_type
 from opal.images.photo import Photo
 from opal.images.sniff import ImageFormat
-from opal.marketplaces.presets import Preset, Rule, load_presets
+from opal.marketplaces.presets import Preset, load_presets
+from opal.marketplaces.rule import Rule
 from opal.placement.placement import Placement
 from opal.placement.scene import StudioScene
 

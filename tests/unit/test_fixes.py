@@ -13,7 +13,8 @@ from opal.images.finished import FinishedPicture
 from opal.marketplaces.compliance import check
 from opal.marketplaces.fixes import UNTOLD, WORDS, AsPhotographed, Made, with_fixes
 from opal.marketplaces.measurements import MEASUREMENTS, Placed
-from opal.marketplaces.presets import Preset, Rule, load_presets
+from opal.marketplaces.presets import Preset, load_presets
+from opal.marketplaces.rule import Rule
 
 SIDE = 200
 MATTE = np.zeros((84, 70), np.float32)

@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 
 from opal.errors import InvalidPreset, UnknownPreset
-from opal.marketplaces.presets import (
-    Preset,
-    Rule,
-    load_presets,
-    read_presets,
-    resolve_presets,
-    use_presets_of,
-)
+from opal.marketplaces.presets import Preset, load_presets, read_presets, resolve_presets, use_presets_of
+from opal.marketplaces.rule import Rule
 
 GOOD = """
 channel = "shop"
@@ -106,6 +100,21 @@ def test_rules_inherit_the_files_source_unless_they_name_their_own(tmp_path: Pat
             "presets.0.chroma: Input should be '4:4:4'",
         ),
         ("minimum = 0.8", "minimum = 0.8, maximum = 0.5", "presets.0.rules.0: a rule's `minimum` is above"),
+        ("minimum = 0.8", 'equals = "wide"', "presets.0.rules.0: rule `fill_share`: a number is measured"),
+        ("minimum = 0.8", "equals = true", "presets.0.rules.0: rule `fill_share`: a number is measured"),
+        ("minimum = 0.8", 'one_of = ["a"]', "presets.0.rules.0: rule `fill_share`: a number is measured"),
+        ("minimum = 0.8", "minimum = 2.0", "`minimum` is 2, and what is measured is 0 to 1"),
+        ('rule = "fill_share"', 'rule = "format"', "presets.0.rules.0: rule `format`: a word is measured"),
+        ('rule = "fill_share"', 'rule = "ai_marking"', "rule `ai_marking`: `equals` is true or false"),
+        ('rule = "fill_share", minimum = 0.8', 'rule = "bytes", maximum = -5', "`maximum` is -5"),
+        (
+            'rule = "fill_share", minimum = 0.8',
+            'rule = "background_border", equals = "white"',
+            "'white' is never",
+        ),
+        ("minimum = 0.8", 'minimum = "0.8"', "presets.0.rules.0.minimum: Input should be a valid number"),
+        ("width = 800", "width = true", "presets.0.width: Input should be a valid integer"),
+        ("width = 800", 'width = "800"', "presets.0.width: Input should be a valid integer"),
         ("[[presets]]", "[[presets", "shop.toml: not valid TOML"),
         ('source = "https://shop.example/images"\n', "", "needs `source` and `checked`"),
     ],

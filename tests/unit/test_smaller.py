@@ -2,7 +2,8 @@
 
 import pytest
 
-from opal.marketplaces.presets import Preset, Rule, load_presets
+from opal.marketplaces.presets import Preset, load_presets
+from opal.marketplaces.rule import Rule
 from opal.marketplaces.smaller import smaller
 
 LEAST_400 = Rule(rule="shortest_side", minimum=400)

@@ -10,7 +10,7 @@ from opal import __version__
 from opal.cli.report import ReportError
 from opal.cli.shown_name import ShownText
 from opal.marketplaces.compliance import RuleResult
-from opal.marketplaces.presets import Limit
+from opal.marketplaces.rule import Limit
 
 Verdict = Literal["passed", "failed", "not judged"]
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from opal.images.finished import FinishedPicture
 from opal.marketplaces.measurements import MEASUREMENTS, Look, Measured, NotJudged, Placed
-from opal.marketplaces.presets import Level, Limit, Preset, Rule
+from opal.marketplaces.presets import Preset
+from opal.marketplaces.rule import Level, Limit, Rule
 
 
 class RuleResult(BaseModel):

@@ -1,4 +1,4 @@
-"""Tries a preset's geometry before any photo comes: can its own rules be kept at all?
+"""Tries a preset's geometry before any photo comes: can the rules that no photo changes be kept?
 
 Called by `presets.py` for every preset it reads, shipped or the user's own.
 """
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from opal.images.geometry import Box, fit, scale_for_fill, scale_for_margin
 
 if TYPE_CHECKING:  # presets.py calls this module
-    from opal.marketplaces.presets import Limit, Preset
+    from opal.marketplaces.presets import Preset
+    from opal.marketplaces.rule import Limit
 
 _SMALLEST_ON_CANVAS = 24
 """Pixels of a product's longer side below which a preset is nonsense."""
@@ -35,7 +36,7 @@ def dry_run(preset: Preset) -> str | None:
 
 
 def _outcome(preset: Preset, width: int, height: int) -> dict[str, Limit] | str:
-    """What is certain of every picture of the preset, or why there is none."""
+    """What is certain of every picture of the preset, or why there is none; the rest depends on the photo."""
     clear = preset.clear_box(width, height)
     outcome: dict[str, Limit] = {
         "width": width,
@@ -47,6 +48,12 @@ def _outcome(preset: Preset, width: int, height: int) -> dict[str, Limit] | str:
         "aspect_ratio": round(width / height, 4),
         "format": preset.format,
         "dpi": preset.dpi,
+        "has_alpha": preset.ground == "transparent",
+        "colour_space": "srgb",
+        "bits_per_channel": 8,
+        "frames": 1,
+        "extension": True,
+        "ai_marking": True,
     }
     for product in (Box(0, 0, 400, 100), Box(0, 0, 100, 400), Box(0, 0, 200, 200)):
         if preset.fill is not None:

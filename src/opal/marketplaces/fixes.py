@@ -17,7 +17,8 @@ from opal.images.matte import Matte
 from opal.images.photo import Photo
 from opal.marketplaces.compliance import RuleResult
 from opal.marketplaces.measurements import MEASUREMENTS, Look, Measured, NotJudged, Placed
-from opal.marketplaces.presets import Limit, Preset, Rule, RuleName
+from opal.marketplaces.presets import Preset
+from opal.marketplaces.rule import Limit, Rule, RuleName
 
 UNTOLD = frozenset({"upscaling", "safe_area"})
 """Rules that say nothing of a photo as it is: it was not enlarged, and nothing covers it."""

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from opal.images.contact import SOLID, product_box
 from opal.images.finished import FinishedPicture
-from opal.marketplaces.presets import Limit, Preset, RuleName
+from opal.marketplaces.presets import Preset
+from opal.marketplaces.rule import Limit, RuleName
 
 _BORDER = 2
 """Width in pixels of the frame that is looked at as the picture's border."""

@@ -13,140 +13,67 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from math import ceil, floor
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from opal.errors import InvalidPreset, UnknownPreset
 from opal.images.encode import EXTENSION, Chroma, Effort, OutputFormat
 from opal.images.geometry import Alignment, Box
 from opal.images.shadow import ShadowKind
 from opal.marketplaces.dry_run import dry_run
-
-RuleName: TypeAlias = Literal[
-    "width",
-    "height",
-    "longest_side",
-    "shortest_side",
-    "aspect_ratio",
-    "format",
-    "bytes",
-    "colour_space",
-    "bits_per_channel",
-    "has_alpha",
-    "dpi",
-    "megapixels",
-    "side_sum",
-    "frames",
-    "extension",
-    "background_border",
-    "background_outside",
-    "fill_share",
-    "product_longest_side",
-    "clearance",
-    "margin_share",
-    "safe_area",
-    "upscaling",
-    "ai_marking",
-]
-"""What can be measured on a finished file; `measurements.py` says how."""
-
-Authority: TypeAlias = Literal["official", "second-hand", "own"]
-Limit: TypeAlias = int | float | str | bool
-
-Level: TypeAlias = Literal["required", "advised"]
-"""Whether a channel refuses a picture that breaks the rule, or only recommends otherwise."""
+from opal.marketplaces.rule import SIZES, Authority, PresetModel, Rule
 
 
-_SIZES = frozenset({"width", "height", "longest_side", "shortest_side", "side_sum", "megapixels"})
-"""Rules about how many pixels a picture has."""
-
-
-class _PresetModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Rule(_PresetModel):
-    """One limit on one measurement; bounds are inclusive."""
-
-    rule: RuleName
-    minimum: float | None = None
-    maximum: float | None = None
-    equals: Limit | None = None
-    one_of: tuple[str, ...] | None = None
-    tolerance: float = Field(default=0.0, ge=0.0, description="Allowed distance to `equals`.")
-    unit: str = ""
-    level: Level = "required"
-    authority: Authority = "own"
-    source: str | None = Field(default=None, description="Web address of the rule's text.")
-    checked: date | None = Field(default=None, description="Day the source was last read.")
-
-    def allows(self, measured: Limit) -> bool:
-        """Whether a measured value keeps this rule."""
-        if self.one_of is not None and measured not in self.one_of:
-            return False
-        if isinstance(measured, str) or isinstance(self.equals, bool):
-            return self.equals is None or measured == self.equals
-        if self.equals is not None and abs(measured - float(self.equals)) > self.tolerance:
-            return False
-        low = self.minimum is None or measured >= self.minimum
-        high = self.maximum is None or measured <= self.maximum
-        return low and high
-
-    @model_validator(mode="after")
-    def _has_limit_and_source(self) -> Self:
-        limits = (self.minimum, self.maximum, self.equals, self.one_of)
-        if all(limit is None for limit in limits):
-            raise ValueError("a rule needs `minimum`, `maximum`, `equals` or `one_of`")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError("a rule's `minimum` is above its `maximum`")
-        if self.authority != "own" and (self.source is None or self.checked is None):
-            raise ValueError("a rule that is not our own needs `source` and `checked`")
-        return self
-
-
-class SafeArea(_PresetModel):
+class SafeArea(PresetModel):
     """Shares of the canvas that the product keeps free, as the channel lays its own buttons over them."""
 
-    top: float = Field(default=0.0, ge=0.0, le=0.45)
-    right: float = Field(default=0.0, ge=0.0, le=0.45)
-    bottom: float = Field(default=0.0, ge=0.0, le=0.45)
-    left: float = Field(default=0.0, ge=0.0, le=0.45)
+    top: float = Field(default=0.0, strict=True, ge=0.0, le=0.45)
+    right: float = Field(default=0.0, strict=True, ge=0.0, le=0.45)
+    bottom: float = Field(default=0.0, strict=True, ge=0.0, le=0.45)
+    left: float = Field(default=0.0, strict=True, ge=0.0, le=0.45)
 
 
-class Preset(_PresetModel):
+class Preset(PresetModel):
     """One picture to export: canvas, ground, how the product sits, format and rules."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     title: str
     description: str
     channel: str = ""
-    width: int | None = Field(default=None, ge=64, le=10_000, description="None: native size.")
-    height: int | None = Field(default=None, ge=64, le=10_000)
+    width: int | None = Field(default=None, strict=True, ge=64, le=10_000, description="None: native size.")
+    height: int | None = Field(default=None, strict=True, ge=64, le=10_000)
     format: OutputFormat
     quality: int = Field(
         default=95,
+        strict=True,
         ge=60,
         le=100,
         description="JPEG, WebP and AVIF; 95 keeps most of the product within CIEDE2000 1 of the photo.",
     )
     lowest_quality: int = Field(
-        default=70, ge=40, le=100, description="A byte budget lowers `quality` no further than this."
+        default=70,
+        strict=True,
+        ge=40,
+        le=100,
+        description="A byte budget lowers `quality` no further than this.",
     )
-    max_bytes: int | None = Field(default=None, gt=0)
-    min_bytes: int | None = Field(default=None, gt=0)
+    max_bytes: int | None = Field(default=None, strict=True, gt=0)
+    min_bytes: int | None = Field(default=None, strict=True, gt=0)
     chroma: Chroma | None = Field(
         default=None,
         description="Of JPEG and AVIF. None keeps all colour (4:4:4) where halving it would be seen, unless "
         "`max_bytes` asks for less.",
     )
-    progressive: bool = Field(default=False, description="JPEG that appears coarse to fine; smaller.")
+    progressive: bool = Field(
+        default=False, strict=True, description="JPEG that appears coarse to fine; smaller."
+    )
     effort: Effort = Field(
         default="quick",
         description="JPEG: `small` takes ten times as long for two thirds of the bytes; `max_bytes` asks for "
         "it by itself.",
     )
-    dpi: int = Field(default=72, ge=72, le=600)
+    dpi: int = Field(default=72, strict=True, ge=72, le=600)
     ground: Literal["scene", "white", "transparent", "colour"] = Field(
         description="`scene` keeps the chosen scene, the others replace it."
     )
@@ -154,11 +81,11 @@ class Preset(_PresetModel):
         default=None, pattern=r"^#[0-9a-f]{6}$", description="The ground's, where `ground` is `colour`."
     )
     shadow: ShadowKind | None = Field(default=None, description="None keeps the placement's.")
-    fill: float | None = Field(default=None, gt=0.0, le=1.0)
-    margin: float | None = Field(default=None, ge=0.0, le=0.45)
+    fill: float | None = Field(default=None, strict=True, gt=0.0, le=1.0)
+    margin: float | None = Field(default=None, strict=True, ge=0.0, le=0.45)
     alignment: Alignment | None = Field(default=None, description="None keeps the placement's.")
     safe_area: SafeArea | None = None
-    upscale_limit: float = Field(default=1.0, ge=1.0, le=4.0)
+    upscale_limit: float = Field(default=1.0, strict=True, ge=1.0, le=4.0)
     rules: tuple[Rule, ...] = ()
 
     @property
@@ -202,7 +129,7 @@ class Preset(_PresetModel):
         return self
 
 
-class _Channel(_PresetModel):
+class _Channel(PresetModel):
     """One file under `rules/`."""
 
     channel: str
@@ -213,7 +140,7 @@ class _Channel(_PresetModel):
 
 
 def _is_least_size(rule: str | None, minimum: float | None, level: str) -> bool:
-    return rule in _SIZES and minimum is not None and level == "required"
+    return rule in SIZES and minimum is not None and level == "required"
 
 
 _in_use: dict[str, Preset] = {}
@@ -343,8 +270,8 @@ def _inherit(document: dict[str, Any]) -> dict[str, Any]:
     inherited = ("source", "checked", "authority")
     defaults: dict[str, Any] = {key: document[key] for key in inherited if key in document}
     presets = document.get("presets")
-    if not isinstance(presets, list):
-        return document
+    if not isinstance(presets, list) or not all(map(_has_tables, presets)):
+        return document  # what is wrong with it is told when it is validated
     document["presets"] = [
         {
             "channel": document.get("channel", ""),
@@ -352,9 +279,16 @@ def _inherit(document: dict[str, Any]) -> dict[str, Any]:
             "rules": [*_sourced(preset.get("rules", []), defaults), *_promised(preset)],
         }
         for preset in presets
-        if isinstance(preset, dict)
     ]
     return document
+
+
+def _has_tables(preset: object) -> bool:
+    """Whether a preset is a table, and each of its rules."""
+    if not isinstance(preset, dict):
+        return False
+    rules = preset.get("rules", [])
+    return isinstance(rules, list) and all(isinstance(rule, dict) for rule in rules)
 
 
 def _sourced(rules: list[dict[str, Any]], defaults: dict[str, Any]) -> list[dict[str, Any]]:
@@ -379,12 +313,19 @@ def _promised(preset: dict[str, Any]) -> list[dict[str, Any]]:
         {"rule": "bytes", "maximum": preset.get("max_bytes"), "unit": "bytes"},
         {"rule": "clearance", "minimum": 1, "unit": "px"},
         {"rule": "safe_area", "equals": True if "safe_area" in preset else None},
+        {"rule": "fill_share", "minimum": _least_fill(preset), "level": "advised"},
         {"rule": "upscaling", "maximum": preset.get("upscale_limit", 1.0), "unit": "x"},
         {"rule": "ai_marking", "equals": True},
     ]
     limits = ("minimum", "maximum", "equals")
     said = [rule for rule in promises if any(rule.get(limit) is not None for limit in limits)]
     return [rule for rule in said if rule["rule"] not in told]
+
+
+def _least_fill(preset: dict[str, Any]) -> float | None:
+    """The size that `fill` promises, a hair below it for whole pixels; a photo with too few falls short."""
+    fill = preset.get("fill")
+    return None if isinstance(fill, bool) or not isinstance(fill, int | float) else round(fill - 0.01, 4)
 
 
 def _states_least_size(rule: dict[str, Any]) -> bool:

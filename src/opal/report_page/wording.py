@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from opal.marketplaces.presets import Limit
+from opal.marketplaces.rule import Limit
 from opal.report_page.page import Kind, PageRule, Verdict
 
 
