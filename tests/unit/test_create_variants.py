@@ -42,8 +42,8 @@ def test_every_row_of_every_preset_passes_but_those_that_want_more_pixels(
         for row in variant.compliance
         if not row.passed
     ]
-    # Google refuses enlarged pictures, so the product stays smaller than Google wants it; Walmart's are large,
-    # and even enlarged twofold it falls short of what is promised. Both are said.
+    # Google refuses enlarged pictures, so its product stays smaller than Google wants; Walmart's are so large
+    # that even enlarged twofold it falls short of what is promised. Both are said.
     assert failed == [("google-merchant", "fill_share", True), ("walmart-main", "fill_share", True)]
 
 
