@@ -14,7 +14,7 @@ from tests.services.http_services import WebApi, photo, running_web_api
 from tests.services.webhook_receiver import OK, answer, listening
 from typer.testing import CliRunner, Result
 
-from opal.cli.api_client import ApiClient, RequestRefused
+from opal.cli.api_client import ApiClient, NotAnApi, RequestRefused
 from opal.cli.deliver_job import Progress, deliver
 from opal.cli.main import app
 from opal.outgoing_settings import DeliverySettings, OutgoingSettings, WebhookSettings
@@ -184,3 +184,49 @@ async def test_without_a_key_or_an_answer_it_is_one_error(api: WebApi, tmp_path:
     ):
         done = await asyncio.to_thread(CliRunner().invoke, app, ["webhooks", "list"], env=environment)
         assert getattr(done.exception, "code", None) == code, done.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("webhooks", "deliveries", "../presets#"),
+        ("webhooks", "test", "../jobs"),
+        ("webhooks", "enable", ".."),
+        ("webhooks", "replay", "../jobs?", "x"),
+        ("deliver", "targets", "test", "../jobs#"),
+        ("deliver", "job", "../presets#", "--to", "x"),
+    ],
+)
+async def test_an_id_leads_to_its_own_resource_or_to_none(api: WebApi, command: tuple[str, ...]) -> None:
+    assert refusal(await opal(api, *command)) in {"not_found", "unknown_webhook", "unknown_delivery_target"}
+
+
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        (("webhooks", "list"), b"{}"),
+        (("webhooks", "list"), b'{"webhooks": ["a"]}'),
+        (("webhooks", "list"), b'{"webhooks": [{"id": "a"}]}'),
+        (("webhooks", "deliveries", "a"), b'{"deliveries": null}'),
+        (("webhooks", "test", "a"), b"[]"),
+        (("deliver", "targets", "list"), b'{"targets": [{"id": "a", "name": "b", "destination": {}}]}'),
+        (("deliver", "job", "a", "--to", "b"), b"no JSON"),
+    ],
+)
+async def test_an_answer_of_another_shape_is_one_error(command: tuple[str, ...], body: bytes) -> None:
+    async with listening() as other:
+        other.say = answer(200, body=body)
+        environment = {"OPAL_API_KEY": "opal_x", "OPAL_API_URL": other.url}
+        done = await asyncio.to_thread(CliRunner().invoke, app, list(command), env=environment)
+    assert isinstance(done.exception, NotAnApi), done.output
+    assert "\n" not in done.exception.message
+
+
+@pytest.mark.parametrize("options", [(), ("--no-wait",)])
+async def test_a_job_without_pictures_says_so(api: WebApi, options: tuple[str, ...]) -> None:
+    job_id = (await api.job())["id"]
+    place = json.dumps({"kind": "folder", "folder": "empty"})
+    target_id = (await opal(api, "deliver", "targets", "create", "-", stdin=place)).stdout.strip()
+    done = await opal(api, "deliver", "job", job_id, "--to", target_id, *options)
+    assert done.exit_code == 0
+    assert done.stdout.startswith("There is nothing to deliver: the job has no finished pictures")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import aconnect_sse
@@ -58,6 +59,42 @@ class DownloadDamaged(OpalError):
     title: ClassVar[str] = "Download damaged"
 
 
+class NotAnApi(RequestRefused):
+    """What answered is no web-api, or one of another version.
+
+    Check `OPAL_API_URL`, and that both have the same version.
+    """
+
+    code: ClassVar[str] = "not_an_api"
+    title: ClassVar[str] = "Not an API"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(self.code, f"What answered is no web-api of this version: {what}.")
+
+
+class Answer(dict[str, Any]):
+    """An object of an answer, at any depth; reading what it lacks raises ``NotAnApi``."""
+
+    def __missing__(self, name: str) -> Any:
+        raise NotAnApi(f"there is no `{name}`")
+
+    def objects(self, name: str) -> list["Answer"]:
+        """The list called ``name``. Raises ``NotAnApi`` unless it is one of objects."""
+        found = self[name]
+        if not isinstance(found, list) or not all(isinstance(each, Answer) for each in found):
+            raise NotAnApi(f"`{name}` is no list of objects")
+        return found
+
+
+def address(*parts: str) -> str:
+    """The path under /v1 whose parts are these: names, and ids as a person gave them.
+
+    An id stays one part, whatever is in it: it leads to its own resource or to none.
+    """
+    # Dots alone would be taken for steps up the path; no id has one.
+    return "/v1/" + "/".join(quote(part, safe="").replace(".", "%2E") for part in parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """An item of a followed job is in another state now."""
@@ -89,24 +126,22 @@ class ApiClient:
         await self._http.aclose()
         await self._bare.aclose()
 
-    async def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
+    async def get(self, path: str, **query: str | int | None) -> Answer:
         """GET ``path``; what is None is left out. Raises ``RequestRefused`` and ``ApiUnreachable``."""
         return await self._call("GET", path, query, None)
 
-    async def post(self, path: str, body: object = None, **query: str | int | None) -> dict[str, Any]:
+    async def post(self, path: str, body: object = None, **query: str | int | None) -> Answer:
         """POST ``body``, if any, as JSON. Raises ``RequestRefused`` and ``ApiUnreachable``."""
         return await self._call("POST", path, query, body)
 
-    async def entries(
-        self, path: str, name: str, limit: int, **query: str | int | None
-    ) -> list[dict[str, Any]]:
+    async def entries(self, path: str, name: str, limit: int, **query: str | int | None) -> list[Answer]:
         """The first ``limit`` of a list called ``name`` that comes in pages."""
-        found: list[dict[str, Any]] = []
+        found: list[Answer] = []
         cursor: str | None = None
         while len(found) < limit:
             size = min(_PAGE, limit - len(found))
             page = await self.get(path, limit=size, cursor=cursor, **query)
-            found += page[name]
+            found += page.objects(name)
             cursor = page["next_cursor"]
             if cursor is None:
                 break
@@ -114,7 +149,7 @@ class ApiClient:
 
     async def create_job(
         self, name: str, scene: str, presets: Sequence[str], filenames: Sequence[str], *, idempotency_key: str
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """POST /v1/jobs; a repeat with the same key creates nothing and answers the same."""
         body = {
             "name": name,
@@ -135,9 +170,9 @@ class ApiClient:
         )
         _json(await self._http.post("/v1/uploads/complete", json={**ids, "upload_id": ticket["upload_id"]}))
 
-    async def job(self, job_id: str) -> dict[str, Any]:
+    async def job(self, job_id: str) -> Answer:
         """GET /v1/jobs/{id}."""
-        return _json(await self._http.get(f"/v1/jobs/{job_id}"))
+        return _json(await self._http.get(address("jobs", job_id)))
 
     async def follow(self, job_id: str) -> AsyncIterator[Change]:
         """Every change of the job's items until the job is finished: by event stream, else by polling."""
@@ -145,7 +180,7 @@ class ApiClient:
         for _ in range(_STREAM_TRIES):
             try:
                 headers = {"Last-Event-ID": last_id} if last_id else {}
-                url = f"/v1/jobs/{job_id}/events"
+                url = address("jobs", job_id, "events")
                 async with aconnect_sse(self._http, "GET", url, headers=headers) as source:
                     if source.response.status_code == httpx.codes.NO_CONTENT:
                         return
@@ -167,7 +202,7 @@ class ApiClient:
 
     async def _call(
         self, method: str, path: str, query: Mapping[str, str | int | None], body: object
-    ) -> dict[str, Any]:
+    ) -> Answer:
         given = {name: value for name, value in query.items() if value is not None}
         try:
             answer = await self._http.request(method, path, params=given, json=body)
@@ -187,9 +222,9 @@ class ApiClient:
                 return
             await asyncio.sleep(_POLL_S)
 
-    async def variants(self, job_id: str, item_id: str) -> dict[str, Any]:
+    async def variants(self, job_id: str, item_id: str) -> Answer:
         """GET …/variants: the pictures with their reports and signed URLs."""
-        return _json(await self._http.get(f"/v1/jobs/{job_id}/items/{item_id}/variants"))
+        return _json(await self._http.get(address("jobs", job_id, "items", item_id, "variants")))
 
     async def download(self, url: str, target: Path, sha256: str | None = None) -> None:
         """Fetch a signed URL into ``target``. Raises ``DownloadDamaged`` when ``sha256`` does not fit."""
@@ -198,7 +233,7 @@ class ApiClient:
 
     async def archive(self, job_id: str, target: Path) -> None:
         """GET …/archive.zip into ``target``."""
-        async with self._http.stream("GET", f"/v1/jobs/{job_id}/archive.zip") as response:
+        async with self._http.stream("GET", f"{address('jobs', job_id)}/archive.zip") as response:
             await _store(response, target, None)
 
 
@@ -224,6 +259,8 @@ def _check(response: httpx.Response) -> None:
         problem = response.json()
     except ValueError:
         problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
     raise RequestRefused(
         problem.get("code", f"http_{response.status_code}"),
         problem.get("detail")
@@ -232,12 +269,12 @@ def _check(response: httpx.Response) -> None:
     )
 
 
-def _json(response: httpx.Response) -> dict[str, Any]:
+def _json(response: httpx.Response) -> Answer:
     _check(response)
     try:
-        answer = response.json()
+        answer = response.json(object_hook=Answer)
     except ValueError:
         answer = None
-    if not isinstance(answer, dict):
-        raise RequestRefused("not_an_api", f"{response.request.url.host} answers as no web-api does.")
+    if not isinstance(answer, Answer):
+        raise NotAnApi(f"{response.request.url.host} answers with no object")
     return answer

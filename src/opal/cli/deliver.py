@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from opal.cli.api_client import address
 from opal.cli.api_session import with_api
 from opal.cli.deliver_job import Progress, deliver
 from opal.cli.json_option import parse_json_object
@@ -24,7 +25,7 @@ TargetArgument = Annotated[str, typer.Argument(help="The id shown by `opal deliv
 @targets.command("list")
 def list_targets(as_json: JsonOption = False) -> None:
     """List the tenant's delivery targets and how they are getting on."""
-    found = with_api(lambda api: api.get("/v1/delivery-targets"))["targets"]
+    found = with_api(lambda api: api.get(address("delivery-targets"))).objects("targets")
     if as_json:
         print_json(found)
         return
@@ -76,7 +77,7 @@ def create(
         "formats": format or [],
         "reports": not no_reports,
     } | ({} if template is None else {"template": template})
-    made = with_api(lambda api: api.post("/v1/delivery-targets", body))
+    made = with_api(lambda api: api.post(address("delivery-targets"), body))
     if as_json:
         print_json(made)
     else:
@@ -96,7 +97,7 @@ def _read(destination: Path) -> dict[str, Any]:
 @targets.command("test")
 def try_out(target: TargetArgument, as_json: JsonOption = False) -> None:
     """Put a small file there now. Exit code 1: it did not work."""
-    tested = with_api(lambda api: api.post(f"/v1/delivery-targets/{target}/test"))
+    tested = with_api(lambda api: api.post(address("delivery-targets", target, "test")))
     if as_json:
         print_json(tested)
     else:
@@ -120,6 +121,8 @@ def job(
     result = with_api(lambda api: deliver(api, job, to, wait=not no_wait, say=_say))
     if as_json:
         print_json({"job_id": job, "target_id": to, **asdict(result)})
+    elif not result.due:
+        typer.echo("There is nothing to deliver: the job has no finished pictures that go to this target.")
     elif no_wait:
         typer.echo(f"{result.due} files are due.")
     else:

@@ -4,16 +4,16 @@ All the work is web-api's; so what is interrupted here goes on there, and a seco
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from opal.cli.api_client import ApiClient, RequestRefused
+from opal.cli.api_client import ApiClient, RequestRefused, address
 from opal.errors import DeliveryTargetDisabled
 
 _MOST: Final = 1_000_000
-# So many are counted one by one while they are on their way; more are "more than".
 _COUNTED: Final = 200
+"""So many are counted one by one while they are on their way; more are "more than"."""
 _FIRST_WAIT_S: Final = 0.2
 _LONGEST_WAIT_S: Final = 5.0
 
@@ -32,7 +32,7 @@ class Delivered:
 
     due: int
     delivered: int
-    failed: list[dict[str, Any]]
+    failed: Sequence[dict[str, Any]]
 
 
 async def deliver(
@@ -42,9 +42,9 @@ async def deliver(
 
     Raises ``RequestRefused``: also when the target is disabled meanwhile, as nothing is sent to it then.
     """
-    path = f"/v1/jobs/{job_id}/deliveries"
+    path = address("jobs", job_id, "deliveries")
 
-    async def listed(most: int, state: str) -> list[dict[str, Any]]:
+    async def listed(most: int, state: str) -> Sequence[dict[str, Any]]:
         return await api.entries(path, "deliveries", most, state=state, target_id=target_id)
 
     due = len(await listed(_MOST, "waiting"))
@@ -54,7 +54,7 @@ async def deliver(
         return Delivered(due, 0, [])
     pause_s, said = _FIRST_WAIT_S, None
     while waiting := await listed(_COUNTED + 1, "waiting"):
-        target = await api.get(f"/v1/delivery-targets/{target_id}")
+        target = await api.get(address("delivery-targets", target_id))
         if target["state"] != "active":
             raise RequestRefused(
                 DeliveryTargetDisabled.code, f"The target is disabled: {target['disabled_reason']}"
@@ -69,7 +69,7 @@ async def deliver(
     return Delivered(due, len(await listed(_MOST, "delivered")), failed)
 
 
-def _progress(waiting: list[dict[str, Any]]) -> Progress:
+def _progress(waiting: Sequence[dict[str, Any]]) -> Progress:
     count = f"more than {_COUNTED}" if len(waiting) > _COUNTED else str(len(waiting))
     problems = [each["last_error"] for each in waiting if each["last_error"]]
     return Progress(count, problems[0] if problems else None)

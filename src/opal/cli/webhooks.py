@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from opal.cli.api_client import ApiClient
+from opal.cli.api_client import ApiClient, address
 from opal.cli.api_session import with_api
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table
 from opal.database.deliveries import DeliveryState
@@ -34,7 +34,7 @@ class NothingToReplay(InvalidInput):
 @app.command("list")
 def list_webhooks(as_json: JsonOption = False) -> None:
     """List the tenant's webhooks and how they are getting on."""
-    found = with_api(lambda api: api.get("/v1/webhooks"))["webhooks"]
+    found = with_api(lambda api: api.get(address("webhooks"))).objects("webhooks")
     if as_json:
         print_json(found)
         return
@@ -60,7 +60,7 @@ def create(
 ) -> None:
     """Make a webhook. Its id and its secret are shown; the secret this once."""
     body = {"url": url} if not event else {"url": url, "events": event}
-    made = with_api(lambda api: api.post("/v1/webhooks", body))
+    made = with_api(lambda api: api.post(address("webhooks"), body))
     if as_json:
         print_json(made)
     else:
@@ -76,7 +76,7 @@ def send_test(
     as_json: JsonOption = False,
 ) -> None:
     """Send a signed example of an event now. Exit code 1: it did not arrive."""
-    tested = with_api(lambda api: api.post(f"/v1/webhooks/{webhook}/test", type=kind))
+    tested = with_api(lambda api: api.post(address("webhooks", webhook, "test"), type=kind))
     arrived = tested["state"] == "delivered"
     if as_json:
         print_json(tested)
@@ -94,7 +94,7 @@ def deliveries(
     as_json: JsonOption = False,
 ) -> None:
     """List what a webhook was told and how that went, newest first."""
-    path = f"/v1/webhooks/{webhook}/deliveries"
+    path = address("webhooks", webhook, "deliveries")
     found = with_api(lambda api: api.entries(path, "deliveries", limit, state=state))
     if as_json:
         print_json(found)
@@ -128,12 +128,12 @@ def replay(
         raise NothingToReplay
 
     async def work(api: ApiClient) -> list[dict[str, Any]]:
-        path = f"/v1/webhooks/{webhook}/deliveries"
+        path = address("webhooks", webhook, "deliveries")
         ids = named
         if failed:
             every = await api.entries(path, "deliveries", _MOST, state="failed")
             ids = [each["id"] for each in every if not each["test"]]
-        return [await api.post(f"{path}/{each}/replay") for each in ids]
+        return [await api.post(address("webhooks", webhook, "deliveries", each, "replay")) for each in ids]
 
     replayed = with_api(work)
     if as_json:
@@ -145,7 +145,7 @@ def replay(
 @app.command()
 def enable(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Turn a disabled webhook on again and send what waited for it."""
-    enabled = with_api(lambda api: api.post(f"/v1/webhooks/{webhook}/enable"))
+    enabled = with_api(lambda api: api.post(address("webhooks", webhook, "enable")))
     if as_json:
         print_json(enabled)
     else:
