@@ -269,5 +269,14 @@ def _delivery(row: Row[Any]) -> Delivery:
 
 
 def _due(row: Row[Any]) -> Due:
-    values = {name: getattr(row, name) for name in Due.__dataclass_fields__ if name != "secrets"}
-    return Due(**values, secrets=kept(row.webhook_id, row))
+    return Due(
+        id=row.id,
+        webhook_id=row.webhook_id,
+        event_id=row.event_id,
+        body=row.body,
+        test=row.test,
+        url=row.url,
+        secrets=kept(row.webhook_id, row),
+        attempts=row.attempts,
+        claimed_until=row.claimed_until,
+    )
