@@ -15,6 +15,7 @@ from opal.http.request_limit import LONGEST_ADDRESS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+BOTH = HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
 CLOSE = b"Connection: close\r\n\r\n"
 
 
@@ -50,6 +51,12 @@ async def spoken(api: WebApi, sent: bytes) -> tuple[int, dict[str, str], dict[st
         (HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\nX: \0\r\n\r\n", 400, "malformed_http"),
         (b"GET /" + b"a" * 100_000, 431, "request_head_too_large"),
         (HEAD + b"X-Long: " + b"a" * 100_000, 431, "request_head_too_large"),
+        (HEAD + b"X-Long: " + b"a" * 100_000 + b"\r\n\r\n", 431, "request_head_too_large"),
+        (HEAD + b"X-Long: a\r\n" * 10_000 + b"\r\n", 431, "request_head_too_large"),
+        (BOTH + b"5\r\nhello\r\n0\r\n\r\n" + HEAD + b"\r\n", 400, "malformed_http"),
+        (HEAD.replace(b"1.1", b"9.9") + b"\r\n", 400, "malformed_http"),
+        (HEAD.replace(b"1.1", b"2.0") + b"\r\n", 400, "malformed_http"),
+        (HEAD.replace(b"1.1", b"0.9") + b"\r\n", 400, "malformed_http"),
     ],
 )
 async def test_what_is_no_http_is_answered_with_a_problem(
@@ -63,6 +70,12 @@ async def test_what_is_no_http_is_answered_with_a_problem(
     assert (await api.anonymous.get("/healthz")).status_code == 200
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1", b"1.9"])
+async def test_every_minor_version_of_http_1_is_answered(api: WebApi, version: bytes) -> None:
+    sent = HEAD.replace(b"1.1", version) + b"X-Long: " + b"a" * 60_000 + b"\r\n" + CLOSE
+    assert (await spoken(api, sent))[0] == 200
+
+
 @pytest.mark.parametrize("path", [b"/v1.0/removebg", b"/v1.0/account", b"/api/remove"])
 @pytest.mark.parametrize(
     ("rest", "status", "code"),
@@ -71,6 +84,9 @@ async def test_what_is_no_http_is_answered_with_a_problem(
         (b" HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400, "malformed_http"),
         (b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n", 400, "malformed_http"),
         (b" HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000, 431, "request_head_too_large"),
+        (b" HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n", 431, "request_head_too_large"),
+        (b" HTTP/1.1\r\n" + BOTH.split(b"\r\n", 1)[1] + b"0\r\n\r\n", 400, "malformed_http"),
+        (b" HTTP/9.9\r\nHost: x\r\n\r\n", 400, "malformed_http"),
         (b"?a=" + b"a" * LONGEST_ADDRESS + b" HTTP/1.1\r\nHost: x\r\n" + CLOSE, 414, "address_too_long"),
     ],
 )
