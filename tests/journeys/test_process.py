@@ -221,3 +221,24 @@ def test_options_that_do_not_go_together_are_refused(
     done = CliRunner().invoke(process_app, [*options, "mug.png", "out"])
     assert isinstance(done.exception, InvalidInput)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--flat", "-m", "nonsense"),
+        ("--flat", "-m", "broken.onnx"),
+        ("-m", "nonsense"),
+        ("--preset", "nonsense"),
+        ("--placement", "[]"),
+    ],
+)
+def test_a_run_that_never_began_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mug.png").write_bytes(cut_photo())
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    done = CliRunner().invoke(process_app, [*options, "mug.png", "out"])
+    assert isinstance(done.exception, InvalidInput), done.output
+    assert not (tmp_path / "out").exists()

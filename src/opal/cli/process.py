@@ -209,8 +209,8 @@ def _make(run: Retry, out: Path, settings: Settings, workers: int) -> tuple[list
         backdrop=chosen.backdrop,
         signer=PictureSigner.of(settings.signing),
     )
-    out.mkdir(parents=True, exist_ok=True)
     key = _recipe_key(chosen.key, recipe, settings)
+    out.mkdir(parents=True, exist_ok=True)
     with closing(ResultFolder(out, key, told, review_below=recipe.review_below)) as folder:
         works = folder.plan(run.photos)
         items = {work.folder: work.done for work in works if work.done is not None}

@@ -66,7 +66,6 @@ def process_flat(
     photos: Sequence[Path], out: Path, wanted: Wanted, settings: Settings, workers: int
 ) -> list[FlatItem]:
     """Make OUT/<photo>.png of every photo that has none there. Raises StorageFull."""
-    out.mkdir(parents=True, exist_ok=True)
     items, todo = [], []
     for photo, name in zip(photos, result_folders(photos), strict=True):
         picture = out / f"{name}.png"
@@ -79,6 +78,7 @@ def process_flat(
     ensure_weights(settings)
     engine = load_engine(settings.scoring.engine, settings.models_dir, Compute.of(settings.scoring))
     limits = Limits.of(settings.photo)
+    out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with photo_progress() as progress, ThreadPoolExecutor(workers) as pool:
         bar = progress.add_task("", total=len(todo), rate="")
