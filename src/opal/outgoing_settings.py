@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from opal.faults import BASE_URL
+
 
 def _group(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
@@ -88,7 +90,7 @@ class ApiSettings(BaseSettings):
 
     url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^\x00-\x20?#]+$",
+        pattern=BASE_URL,
         description="web-api's address; unset: this machine's, at OPAL_WEB_PORT.",
     )
     key: SecretStr | None = Field(

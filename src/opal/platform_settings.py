@@ -8,6 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from opal.faults import BASE_URL, in_words
+
 
 def _group(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
@@ -62,7 +64,7 @@ class QueueSettings(BaseSettings):
     )
     namespace: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9.:-]+$",
+        pattern=in_words(r"^[A-Za-z0-9.:-]+$", "a host, with or without a port"),
         description="servicebus: host of the namespace, NAME.servicebus.windows.net.",
     )
     connection_string: SecretStr | None = Field(
@@ -71,7 +73,7 @@ class QueueSettings(BaseSettings):
     )
     prefix: str = Field(
         default="",
-        pattern=r"^[a-z0-9-]{0,40}$",
+        pattern=in_words(r"^[a-z0-9-]{0,40}$", "up to 40 small letters, digits and hyphens"),
         description="servicebus: what the queues' names begin with, where several Opals share a namespace.",
     )
     answer_s: float = Field(
@@ -98,7 +100,7 @@ class BlobSettings(BaseSettings):
     )
     account_url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^\x00-\x20?#]+$",
+        pattern=BASE_URL,
         description="azure: the storage account's blob endpoint, https://ACCOUNT.blob.core.windows.net.",
     )
     account_key: SecretStr | None = Field(

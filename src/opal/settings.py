@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from opal.errors import InvalidSettings
+from opal.faults import BASE_URL, in_words, message_of
 from opal.outgoing_settings import ApiSettings, DeliverySettings, OutgoingSettings, WebhookSettings
 from opal.platform_settings import AzureSettings, BlobSettings, DatabaseSettings, QueueSettings
 
@@ -40,7 +41,7 @@ class WebSettings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="web-api's port.")
     public_url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^\x00-\x20?#]+$",
+        pattern=BASE_URL,
         description="Base URL of public links, web-api's or a CDN's; unset: OPAL_BLOB_PUBLIC_URL's.",
     )
     public_downloads: int = Field(
@@ -139,7 +140,7 @@ class SigningSettings(BaseSettings):
     )
     timestamp_url: str | None = Field(
         default=None,
-        pattern=r"^https?://",
+        pattern=in_words(r"^https?://", "an address that begins with http:// or https://"),
         description="Timestamp authority (RFC 3161), asked once per picture; unset: no timestamps.",
     )
 
@@ -312,5 +313,5 @@ def _faults(error: ValidationError, prefix: str) -> list[str]:
         # A faulty secret must not reach a log or a terminal, nor a whole group, which may hold one.
         secret = not fault["loc"] or "KEY" in name or "CONNECTION_STRING" in name
         got = "" if secret else f" (got {fault['input']!r})"
-        lines.append(f"{name}: {fault['msg']}{got}")
+        lines.append(f"{name}: {message_of(fault)}{got}")
     return lines

@@ -78,7 +78,7 @@ def test_rules_inherit_the_files_source_unless_they_name_their_own(tmp_path: Pat
         ('ground = "white"', 'ground = "transparent"', "presets.0: JPEG has no transparency"),
         (", minimum = 0.8", "", "presets.0.rules.0: a rule needs `minimum`"),
         ('rule = "fill_share"', 'rule = "prettiness"', "presets.0.rules.0.rule: Input should be"),
-        ('name = "shop-main"', 'name = "Shop Main"', "presets.0.name: String should match"),
+        ('name = "shop-main"', 'name = "Shop Main"', "presets.0.name: Should be small letters"),
         ('ground = "white"', 'ground = "colour"', "presets.0: give `colour` where `ground` is `colour`"),
         ('ground = "white"', 'ground = "white"\nquality = 60', "presets.0: `lowest_quality` is above"),
         ('ground = "white"', 'ground = "white"\nmax_bytes = 9\nmin_bytes = 10', "`min_bytes` is above"),

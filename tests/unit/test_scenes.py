@@ -57,7 +57,7 @@ def test_scene_data_becomes_the_scene_of_its_kind() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ({"kind": "solid", "colour": "red"}, r"solid\.colour: String should match"),
+        ({"kind": "solid", "colour": "red"}, r"solid\.colour: Should be a colour such as #f4f1ec"),
         ({"kind": "studio", "look": "neon"}, r"studio\.look: unknown look 'neon'; known: white"),
         ({"kind": "solid", "color": "#ffffff"}, r"solid\.color: Extra inputs"),
         ({"kind": "moon"}, r"scene: Input tag 'moon'"),

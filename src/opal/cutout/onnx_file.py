@@ -19,6 +19,7 @@ from opal.cutout.compute import Compute
 from opal.cutout.interface import EngineInfo
 from opal.cutout.network import NetworkEngine, NetworkForm, open_network
 from opal.errors import InvalidInput, ModelCorrupt, ModelMissing
+from opal.faults import first_fault, in_words
 
 
 class EngineFileInvalid(InvalidInput):
@@ -49,7 +50,9 @@ class EngineDescription(BaseModel):
         default="probability", description="`logits` for a network that ends without a sigmoid."
     )
     sha256: str | None = Field(
-        default=None, pattern="^[0-9a-f]{64}$", description="Pins the file: other bytes are never loaded."
+        default=None,
+        pattern=in_words("^[0-9a-f]{64}$", "64 hexadecimal digits, letters small"),
+        description="Pins the file: other bytes are never loaded.",
     )
 
 
@@ -61,9 +64,7 @@ def read_description(path: Path) -> EngineDescription:
     except FileNotFoundError:
         return EngineDescription()
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        raise EngineFileInvalid(f"{toml}: {key}: {fault['msg']}.") from error
+        raise EngineFileInvalid(f"{toml}: {first_fault(error, '(file)')}.") from error
     except (OSError, ValueError) as error:
         raise EngineFileInvalid(f"{toml} cannot be read: {error}.") from error
 

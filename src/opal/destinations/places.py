@@ -8,14 +8,21 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from opal.errors import InvalidDeliveryTarget
+from opal.faults import BASE_URL, in_words
 
-# Spaces, control characters, `?` and `#` have no place in these URLs; a SAS in one would be shown.
-_URL = r"^https?://[^\x00-\x20\x7f?#]+$"
-_FOLDER = r"^[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}){0,9}$"
+_FOLDER = in_words(
+    r"^[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.()+@-]{0,99}){0,9}$",
+    "one to ten names with / between them, each of up to 100 ASCII letters, digits and _.()+@-, "
+    "with a letter, a digit or _ first",
+)
 _CONTAINER = re.compile(r"[a-z0-9](-?[a-z0-9]){2,62}")
 # An IPv4 or IPv6 address at the end of a host, before its port.
 _ADDRESS = re.compile(r"(\.\d{1,3}){4}(:\d+)?$|\]")
-_ACCOUNT = r"^[a-z0-9]{3,24}$"
+_BUCKET = in_words(
+    r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+    "3 to 63 small letters, digits, dots and hyphens, with a letter or a digit at either end",
+)
+_ACCOUNT = in_words(r"^[a-z0-9]{3,24}$", "3 to 24 small letters and digits")
 
 
 class FolderPlace(BaseModel):
@@ -39,7 +46,8 @@ class AzurePlace(BaseModel):
     kind: Literal["azure"]
     container_url: str = Field(
         max_length=2048,
-        pattern=_URL,
+        # No `?`: a SAS in it would be shown.
+        pattern=BASE_URL,
         description="The container's URL without a SAS.",
         examples=["https://acmeshop.blob.core.windows.net/pictures"],
     )
@@ -75,19 +83,26 @@ class S3Place(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["s3"]
-    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", examples=["acme-pictures"])
-    region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,32}$", examples=["eu-central-1"])
+    bucket: str = Field(pattern=_BUCKET, examples=["acme-pictures"])
+    region: str = Field(
+        default="us-east-1",
+        pattern=in_words(r"^[a-z0-9-]{1,32}$", "1 to 32 small letters, digits and hyphens"),
+        examples=["eu-central-1"],
+    )
     endpoint: str | None = Field(
         default=None,
         max_length=2048,
-        pattern=_URL,
+        pattern=BASE_URL,
         description="Of a store other than Amazon's, without the bucket.",
     )
     addressing: Literal["path", "virtual-host"] = Field(
         default="path",
         description="Where requests name the bucket: in the URL's path, or before the endpoint's host.",
     )
-    access_key_id: str = Field(pattern=r"^[!-~]{1,128}$", examples=["AKIAEXAMPLE"])
+    access_key_id: str = Field(
+        pattern=in_words(r"^[!-~]{1,128}$", "1 to 128 ASCII letters, digits and signs, without spaces"),
+        examples=["AKIAEXAMPLE"],
+    )
 
     @property
     def url(self) -> str:

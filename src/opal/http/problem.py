@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from opal.errors import DependencyError, InvalidInput, InvalidJson, NotFound, OpalError, Unauthorized
+from opal.faults import message_of
 from opal.http.error_form import PROBLEM_TYPE, in_form
 from opal.http.errors import BodyTooLarge, MethodNotAllowed, UnsupportedMediaType, status_of
 from opal.http.problem_model import Fault, Problem
@@ -131,7 +132,7 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
         return problem_of(request, InvalidJson())
     # The input itself is left out: it may hold a key or a signature.
     faults = [
-        Fault(where=".".join(str(part) for part in fault["loc"]), message=str(fault["msg"]))
+        Fault(where=".".join(str(part) for part in fault["loc"]), message=message_of(fault))
         for fault in found[:_MOST_FAULTS]
     ]
     detail = "; ".join(f"{fault.where}: {fault.message}" for fault in faults[:3])

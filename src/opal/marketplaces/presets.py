@@ -18,11 +18,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from opal.errors import InvalidPreset, UnknownPreset
+from opal.faults import first_fault, in_words
 from opal.images.encode import EXTENSION, Chroma, Effort, OutputFormat
 from opal.images.geometry import Alignment, Box
 from opal.images.shadow import ShadowKind
 from opal.marketplaces.dry_run import dry_run
 from opal.marketplaces.rule import SIZES, Authority, PresetModel, Rule
+
+_NAME = in_words(r"^[a-z0-9]+(-[a-z0-9]+)*$", "small letters and digits, with single hyphens between them")
+_COLOUR = in_words(r"^#[0-9a-f]{6}$", "a colour in small letters such as #f4f1ec")
 
 
 class SafeArea(PresetModel):
@@ -37,7 +41,7 @@ class SafeArea(PresetModel):
 class Preset(PresetModel):
     """One picture to export: canvas, ground, how the product sits, format and rules."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+    name: Annotated[str, Field(pattern=_NAME, max_length=64)]
     title: str
     description: str
     channel: str = ""
@@ -78,7 +82,7 @@ class Preset(PresetModel):
         description="`scene` keeps the chosen scene, the others replace it."
     )
     colour: str | None = Field(
-        default=None, pattern=r"^#[0-9a-f]{6}$", description="The ground's, where `ground` is `colour`."
+        default=None, pattern=_COLOUR, description="The ground's, where `ground` is `colour`."
     )
     shadow: ShadowKind | None = Field(default=None, description="None keeps the placement's.")
     fill: float | None = Field(default=None, strict=True, gt=0.0, le=1.0)
@@ -255,9 +259,7 @@ def _parse_channel(toml: str, place: str) -> _Channel:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidPreset(f"{place}: not valid TOML: {error}.") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(file)"
-        raise InvalidPreset(f"{place}: {key}: {first['msg'].removeprefix('Value error, ')}.") from error
+        raise InvalidPreset(f"{place}: {first_fault(error, '(file)')}.") from error
 
 
 def _inherit(document: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from opal.errors import InvalidMessage
+from opal.faults import first_fault
 from opal.items.item import Item
 
 
@@ -55,9 +56,7 @@ class Envelope(BaseModel):
         try:
             message = cls.model_validate_json(body)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "body"
-            raise InvalidMessage(f"{cls.__name__}: {where}: {first['msg']}") from error
+            raise InvalidMessage(f"{cls.__name__}: {first_fault(error, 'body')}") from error
         newest = cls.model_fields["version"].default
         if message.version > newest:
             raise InvalidMessage(f"{cls.__name__}: version {message.version} is newer than {newest}")

@@ -8,9 +8,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from opal.errors import InvalidPlacement
+from opal.faults import first_fault
 from opal.images.geometry import Alignment
 from opal.images.shadow import ShadowKind
-from opal.placement.scene import first_fault
 
 DEFAULT_MARGIN = 0.12
 """Share of the shorter canvas side; looks like a catalogue picture, room for the shadow."""

@@ -10,9 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from opal.errors import InvalidScene, UnknownScene
+from opal.faults import PRINTABLE, first_fault, in_words
 from opal.placement.looks import LOOKS
 
-Colour: TypeAlias = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#f4f1ec"])]
+Colour: TypeAlias = Annotated[
+    str, Field(pattern=in_words(r"^#[0-9a-fA-F]{6}$", "a colour such as #f4f1ec"), examples=["#f4f1ec"])
+]
 """An sRGB colour as `#rrggbb`."""
 
 
@@ -133,7 +136,7 @@ class BackdropScene(_SceneModel):
     picture: str = Field(
         min_length=1,
         max_length=1000,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=PRINTABLE,
         description="Which picture: a backdrop's id in the API, a file in `opal process`.",
         examples=["kitchen.jpg"],
     )
@@ -270,10 +273,3 @@ def resolve_scene(scene: str | dict[str, Any]) -> Scene:
         return _SCENE_ADAPTER.validate_python(scene)
     except ValidationError as error:
         raise InvalidScene(f"Scene is not valid at {first_fault(error, 'scene')}.") from error
-
-
-def first_fault(error: ValidationError, whole: str) -> str:
-    """The first fault as `field: reason`; `whole` stands in when the fault is in no one field."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in fault["loc"]) or whole
-    return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

@@ -13,6 +13,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from opal.errors import InvalidInput, InvalidJson, NotFound, OpalError, ScoringBusy, Unauthorized
+from opal.faults import first_fault
 from opal.http.errors import BodyTooLarge, MethodNotAllowed
 from opal.messages.cutout_contract import CutoutRequest
 from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreRequest
@@ -72,9 +73,7 @@ def read_request(body: bytes) -> ScoreRequest | CutoutRequest:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"]) or "body"
-        raise InvalidInput(f"{where}: {fault['msg']}") from error
+        raise InvalidInput(first_fault(error, "body")) from error
 
 
 def success(answer: BaseModel) -> Answer:

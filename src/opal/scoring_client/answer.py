@@ -20,6 +20,7 @@ from opal.errors import (
     ScoringUnavailable,
     Unauthorized,
 )
+from opal.faults import first_fault
 from opal.http.errors import MethodNotAllowed
 from opal.messages.scoring_contract import ScoreError, ScoreErrorBody
 
@@ -59,9 +60,7 @@ def read_answer(answer: httpx.Response, kind: type[_Result]) -> _Result:
         try:
             return kind.model_validate_json(answer.content)
         except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in fault["loc"]) or "body"
-            message = f"The endpoint's answer cannot be read: {where}: {fault['msg']}"
+            message = f"The endpoint's answer cannot be read: {first_fault(error, 'body')}"
             raise TryAgain(ScoringFailed(message)) from error
     status = _status(answer)
     own = _own_error(answer)

@@ -20,6 +20,7 @@ from opal.errors import (
     UnknownBackdrop,
     UploadMissing,
 )
+from opal.faults import PRINTABLE
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
@@ -27,7 +28,6 @@ from opal.http.problem import ALWAYS, problems
 from opal.items.file_names import safe_stem
 from opal.items.item import backdrop_path
 from opal.web_api.backdrop_check import BackdropCheck
-from opal.web_api.jobs import PRINTABLE
 from opal.web_api.page_cursor import PageCursor, PageLimit, page_of, place_of
 from opal.web_api.parts import WebParts
 

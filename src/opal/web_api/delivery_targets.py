@@ -25,6 +25,7 @@ from opal.errors import (
     UnknownDeliveryTarget,
     UnknownPreset,
 )
+from opal.faults import PRINTABLE
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
@@ -46,7 +47,6 @@ TargetId = Annotated[str, Path(description="The target's id.", examples=[TARGET_
 TEST_PATH = "opal-test.txt"
 _TEST_TEXT = b"Opal can deliver here. This file may be deleted.\n"
 _DEFAULT_TEMPLATE = "{job}/{name}.{ext}"
-_TEXT = r"^[^\x00-\x1f\x7f]*$"
 _TEMPLATE = Field(
     min_length=1,
     max_length=LONGEST_TEMPLATE,
@@ -59,7 +59,7 @@ _PRESETS = Field(
     examples=[["amazon-main"]],
 )
 _FORMATS = Field(description="Only pictures of these formats go there. Empty: all.", examples=[["jpeg"]])
-_NAME = Field(max_length=200, pattern=_TEXT, description="For people.", examples=["Shop's bucket"])
+_NAME = Field(max_length=200, pattern=PRINTABLE, description="For people.", examples=["Shop's bucket"])
 _EXAMPLE_PLACE = {"kind": "s3", "bucket": "acme-pictures", "region": "eu-central-1"} | {
     "access_key_id": "AKIAEXAMPLE"
 }

@@ -29,6 +29,7 @@ from opal.errors import (
     UnknownPreset,
     UnknownScene,
 )
+from opal.faults import PRINTABLE, in_words
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
@@ -50,8 +51,6 @@ from opal.web_api.recipe import RecipeRequest, require_backdrop
 
 router = APIRouter(route_class=TenantRoute, tags=["jobs"])
 
-# Control characters have no place in a name, and PostgreSQL's text cannot hold the first of them.
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _CANCEL_TRIES = 5
 
 
@@ -147,7 +146,7 @@ async def create_job(
         Header(
             min_length=1,
             max_length=255,
-            pattern=r"^[!-~]+$",
+            pattern=in_words(r"^[!-~]+$", "ASCII letters, digits and signs, without spaces"),
             examples=["my-first-job"],
             description="Any text of your own; a repeat with the same body gets the first answer again "
             "for 24 hours and creates nothing.",

@@ -10,10 +10,12 @@ from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Query
 
+from opal.faults import in_words
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-_CURSOR = "^[0-9]{1,17}-[a-z]{1,20}_[0-9a-f]{24}$"
+_CURSOR = in_words("^[0-9]{1,17}-[a-z]{1,20}_[0-9a-f]{24}$", "the `next_cursor` of another page")
 """What a cursor looks like, for the schema: another text is refused as a fault of the request.
 
 Seventeen digits of microseconds reach to the year 5138, well within what a datetime holds."""

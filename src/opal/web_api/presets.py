@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import presets as own_presets
 from opal.database.presets import TooManyPresets
 from opal.errors import InvalidJson, InvalidPreset, NotFound, Unauthorized
+from opal.faults import SMALL_NAME
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
 from opal.http.openapi import answer
@@ -43,7 +44,7 @@ tolerance = 0.02
 PresetName = Annotated[
     str,
     Path(
-        pattern="^[a-z0-9-]{1,64}$",
+        pattern=SMALL_NAME,
         description="The preset's name: small letters, digits, hyphens.",
         examples=[_NAME],
     ),

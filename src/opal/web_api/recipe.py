@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import backdrops
+from opal.faults import in_words
 from opal.items.item import Recipe
 from opal.marketplaces.presets import Preset, resolve_presets, usable_presets
 from opal.marketplaces.scene_fit import check_scene_fits
@@ -16,7 +17,9 @@ from opal.placement.placement import Placement, resolve_placement
 from opal.placement.scene import DEFAULT_SCENE, MAX_SEED, SCENES, Scene, resolve_scene
 
 # Lines and tabs, but no other control characters: PostgreSQL's text cannot hold the first of them.
-_TEXT: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_TEXT: Final = in_words(
+    r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", "text without control characters other than tabs and line breaks"
+)
 _BACKDROP_ID: Final = "backdrop_4c1d2e3f5a6b7c8d9e0f1a2b"
 
 

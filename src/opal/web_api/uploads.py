@@ -26,6 +26,7 @@ from opal.errors import (
     UploadMissing,
     walk,
 )
+from opal.faults import in_words
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, ItemFinished, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
@@ -60,7 +61,7 @@ class UploadRequest(BaseModel):
     content_type: str = Field(
         default="application/octet-stream",
         max_length=100,
-        pattern=r"^[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+$",
+        pattern=in_words(r"^[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+$", "a media type such as image/jpeg"),
         description="Sent along with the photo; what it is, is told from its bytes.",
     )
     tenant_id: str | None = None

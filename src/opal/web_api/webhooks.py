@@ -10,6 +10,7 @@ from opal.database import webhooks
 from opal.database.receivers import ReceiverState
 from opal.database.webhooks import Webhook
 from opal.errors import AddressRefused, InvalidJson, TooManyWebhooks, Unauthorized, UnknownWebhook
+from opal.faults import in_words
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
@@ -42,7 +43,10 @@ class NewWebhook(BaseModel):
 
     url: str = Field(
         max_length=LONGEST_URL,
-        pattern=r"^https?://[^\x00-\x20\x7f]+$",
+        pattern=in_words(
+            r"^https?://[^\x00-\x20\x7f]+$",
+            "an address that begins with https:// (or http://, where that is allowed), without spaces",
+        ),
         description="HTTPS, on port 443 or 8443, at a public address.",
     )
     events: list[EventType] = Field(
