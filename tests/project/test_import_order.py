@@ -25,6 +25,7 @@ LAYERS: tuple[set[str], ...] = (
         "cutout",
         "placement",
         "content_credentials",
+        "cutout_pictures",
         "report_page",
     },
     {

@@ -2,10 +2,11 @@
 
 import pytest
 
+from opal.cutout_pictures.layout import Layout, lay_out
 from opal.images.geometry import Box
 from opal.messages.cutout_contract import Region
 from opal.web_api.removebg_errors import Refused
-from opal.web_api.removebg_layout import Layout, lay_out, region_of
+from opal.web_api.removebg_region import region_of
 from opal.web_api.removebg_request import read_wanted
 from opal.web_api.removebg_values import read_corners
 

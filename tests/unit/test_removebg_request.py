@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from opal.cutout_pictures.wanted import Length
 from opal.errors import (
     InsufficientCredits,
     InvalidPhoto,
@@ -16,7 +17,7 @@ from opal.errors import (
 from opal.web_api.removebg_errors import TITLES, translate
 from opal.web_api.removebg_errors import Refused as RefusedRequest
 from opal.web_api.removebg_request import read_wanted
-from opal.web_api.removebg_values import Length, read_colour, read_corners, read_margins, read_position
+from opal.web_api.removebg_values import read_colour, read_corners, read_margins, read_position
 
 VALID: list[tuple[str, str, str, Any]] = [
     *(

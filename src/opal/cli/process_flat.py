@@ -22,12 +22,12 @@ from opal.cli.whole_file import write_whole
 from opal.cutout.compute import Compute
 from opal.cutout.engines import load_engine
 from opal.cutout.interface import CutoutEngine
+from opal.cutout_pictures.picture import make_picture
+from opal.cutout_pictures.wanted import ORIGINAL, Channels, Colour, Wanted
 from opal.errors import InvalidInput, OpalError, StorageFull
 from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.settings import Settings
-from opal.web_api.removebg_picture import make_picture
-from opal.web_api.removebg_request import ORIGINAL, Wanted, read_wanted
 
 MODELS: dict[str, str] = {"isnet-general-use": "isnet"}
 """rembg's names of networks that Opal has, too."""
@@ -48,18 +48,15 @@ class FlatLook:
     """A PNG of the photo's size: the product on nothing or a colour, or its mask."""
 
     only_mask: bool = False
-    colour: tuple[int, int, int, int] | None = None
+    colour: Colour | None = None
     """Red, green, blue, alpha; 0 to 255."""
 
     def wanted(self) -> Wanted:
-        """The same as remove.bg's routes know it. Raises InvalidInput for a colour that is none."""
-        fields = {"format": "png", "channels": "alpha" if self.only_mask else "rgba"}
-        if self.colour is not None:
-            try:
-                fields["bg_color"] = bytes(self.colour).hex()
-            except ValueError as error:
-                raise InvalidInput("--bgcolor: four numbers of 0 to 255.") from error
-        return read_wanted(fields, size=ORIGINAL)
+        """The same as `/api/remove` knows it. Raises InvalidInput for a colour that is none."""
+        if self.colour is not None and not all(0 <= part <= 255 for part in self.colour):
+            raise InvalidInput("--bgcolor: four numbers of 0 to 255.")
+        channels: Channels = "alpha" if self.only_mask else "rgba"
+        return Wanted(ORIGINAL, format="png", channels=channels, bg_color=self.colour)
 
 
 def process_flat(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from fastapi import APIRouter, Request, Response
 
+from opal.cutout_pictures.wanted import ORIGINAL, Colour, Wanted
 from opal.database import picture_charges
 from opal.database.keys import require_tenant
 from opal.errors import NotFound
@@ -20,8 +21,8 @@ from opal.web_api.removebg_body import Body, read_body
 from opal.web_api.removebg_caller import Caller, Told, identify
 from opal.web_api.removebg_errors import Refused
 from opal.web_api.removebg_openapi import REMBG_GET, REMBG_POST
-from opal.web_api.removebg_request import ORIGINAL, Wanted, read_wanted
-from opal.web_api.removebg_values import Colour, read_boolean
+from opal.web_api.removebg_request import read_wanted
+from opal.web_api.removebg_values import read_boolean
 from opal.web_api.removebg_work import Studio
 
 PREFIX: Final = "/api/"

@@ -12,6 +12,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
+from opal.cutout_pictures.wanted import Wanted
 from opal.errors import OpalError
 from opal.http.disconnect import while_connected
 from opal.http.problem import correlation_id_of
@@ -19,7 +20,7 @@ from opal.web_api.removebg_body import read_body
 from opal.web_api.removebg_caller import Told, identify
 from opal.web_api.removebg_errors import Refused, answer_of, translate
 from opal.web_api.removebg_openapi import ACCOUNT, REMOVE_BACKGROUND
-from opal.web_api.removebg_request import Wanted, read_wanted
+from opal.web_api.removebg_request import read_wanted
 from opal.web_api.removebg_work import Made, Studio
 
 PREFIX: Final = "/v1.0/"

@@ -8,8 +8,9 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from opal.cutout_pictures.wanted import SIZES
 from opal.web_api.removebg_errors import TITLES
-from opal.web_api.removebg_request import CHANNELS, FORMATS, SHADOWS, SIZES, TYPE_LEVELS, TYPES
+from opal.web_api.removebg_request import CHANNELS, FORMATS, SHADOWS, TYPE_LEVELS, TYPES
 
 
 class RemoveBgFault(BaseModel):

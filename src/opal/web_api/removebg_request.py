@@ -3,16 +3,13 @@
 Called by ``removebg.py``. Reads text fields only; pictures are ``removebg_source.py``'s part.
 """
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
+from opal.cutout_pictures.wanted import SIZES, Channels, Format, Wanted
 from opal.images.shadow import ShadowKind
 from opal.web_api.removebg_errors import Refused
 from opal.web_api.removebg_values import (
-    Colour,
-    Length,
     read_boolean,
     read_colour,
     read_corners,
@@ -21,28 +18,9 @@ from opal.web_api.removebg_values import (
     read_position,
 )
 
-Format = Literal["auto", "png", "jpg", "webp", "zip"]
-Channels = Literal["rgba", "alpha"]
-Lengths = tuple[Length, Length, Length, Length]
 _Value = TypeVar("_Value")
 
-MEGAPIXEL: Final = 1_000_000
-SIZES: Final[dict[str, tuple[float, float, int]]] = {
-    "preview": (0.25, 0.25, 1),
-    "small": (0.25, 0.25, 1),
-    "regular": (0.25, 0.25, 1),
-    "medium": (1.5, 1.5, 4),
-    "hd": (4.0, 4.0, 4),
-    "full": (25.0, 10.0, 4),
-    "4k": (25.0, 10.0, 4),
-    "50mp": (50.0, 10.0, 4),
-    "auto": (25.0, 10.0, 4),
-}
-"""Name to the largest result in megapixels, the largest PNG, and the price in quarters of a credit."""
 _NAMES: Final = {name: name for name in SIZES}
-ORIGINAL: Final = "original"
-"""No reduction at all: rembg's way, not a value of the contract."""
-_LIMITS: Final = {**SIZES, ORIGINAL: (math.inf, math.inf, 4)}
 TYPES: Final[dict[str, str]] = {
     # Opal looks for whatever stands out; what was not said is taken for what it is made for.
     "auto": "product",
@@ -78,38 +56,6 @@ FIELDS: Final = (
     *("add_shadow", "shadow_type", "shadow_opacity", "semitransparency", "bg_color"),
 )
 """Text fields that decide how the picture looks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One picture, as it was asked for."""
-
-    size: str
-    type_name: str | None
-    """What ``X-Type`` answers; None leaves it out."""
-    format: Format
-    channels: Channels
-    roi: Lengths | None
-    """Left, top, right, bottom; None is the whole photo."""
-    crop: bool
-    margins: Lengths
-    """Top, right, bottom, left; relative ones are of the subject."""
-    scale: float | None
-    """Share of the canvas that the subject takes in its tighter direction; None leaves it as it is."""
-    position: tuple[float, float] | None
-    """Shares of the free room left of and above the subject; None leaves it where it is."""
-    shadow: ShadowKind
-    shadow_opacity: float | None
-    bg_color: Colour | None
-
-    @property
-    def quarters(self) -> int:
-        """The price in quarters of a credit."""
-        return _LIMITS[self.size][2]
-
-    def limit(self, *, png: bool) -> float:
-        """Most pixels of the result."""
-        return _LIMITS[self.size][1 if png else 0] * MEGAPIXEL
 
 
 def read_wanted(fields: Mapping[str, str], *, size: str | None = None) -> Wanted:

@@ -4,29 +4,15 @@ Called by ``removebg_request.py``. Every reader raises ``ValueError`` with a sen
 """
 
 import re
-from dataclasses import dataclass
 
 import webcolors
 
-Colour = tuple[int, int, int, int]
-"""Red, green, blue, alpha; 0..255."""
+from opal.cutout_pictures.wanted import Colour, Length
 
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)")
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 _HEX = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """A number of pixels, or a share (0..1 and more) of something."""
-
-    value: float
-    relative: bool
-
-    def of(self, whole: float) -> float:
-        """The length in pixels where 100 % are ``whole`` pixels."""
-        return self.value * whole if self.relative else self.value
 
 
 def read_boolean(text: str) -> bool:

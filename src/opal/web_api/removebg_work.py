@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass
 
 from opal.assembly import Parts
+from opal.cutout_pictures.picture import Picture, make_picture
+from opal.cutout_pictures.wanted import MEGAPIXEL, Wanted
 from opal.errors import InvalidPhoto, ScoringFailed
 from opal.images.decode import decode_photo
 from opal.images.limits import Limits, probe
@@ -21,10 +23,9 @@ from opal.scoring_client.client import ScoringClient
 from opal.web_api.removebg_body import Body
 from opal.web_api.removebg_caller import Caller, Told, admit, pay
 from opal.web_api.removebg_errors import Refused, translate
-from opal.web_api.removebg_layout import region_of
 from opal.web_api.removebg_line import WaitingLine
-from opal.web_api.removebg_picture import Picture, make_picture
-from opal.web_api.removebg_request import FIELDS, MEGAPIXEL, Wanted
+from opal.web_api.removebg_region import region_of
+from opal.web_api.removebg_request import FIELDS
 from opal.web_api.removebg_source import Source, background_source, image_source
 
 # Somebody waits: the endpoint is asked again for as long as there is time, as a batch may hold it busy.

@@ -1,4 +1,4 @@
-"""From photo and matte to the file that was asked for. Pure, and slow: called in a thread by ``removebg.py``.
+"""From photo and matte to the file that was asked for. Pure, and slow: web-api calls it in a thread.
 
 Read ``make_picture`` from top to bottom: it is a picture's way. Nothing but the edge of a subject that is
 neither moved nor resized is touched.
@@ -12,6 +12,8 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from opal.cutout_pictures.layout import Layout, lay_out
+from opal.cutout_pictures.wanted import Format, Wanted
 from opal.errors import NoProductFound
 from opal.images.contact import product_box
 from opal.images.encode import MEDIA_TYPE, OutputFormat, encode
@@ -29,8 +31,6 @@ from opal.placement.casting import cast
 from opal.placement.placement import Placement
 from opal.placement.provenance import source_type_on
 from opal.placement.scene import TransparentScene
-from opal.web_api.removebg_layout import Layout, lay_out
-from opal.web_api.removebg_request import Format, Wanted
 
 JPEG_QUALITY = 92
 WEBP_QUALITY = 90

@@ -1,24 +1,19 @@
 """Where the subject goes and how large the result is: crop, margin, scale, position, limit. Pure arithmetic.
 
-Called by ``removebg_picture.py``, and by ``removebg.py`` for the region of interest.
+Called by ``picture.py``.
 """
 
 import math
 from dataclasses import dataclass
 from typing import Final
 
+from opal.cutout_pictures.wanted import Lengths, Wanted
 from opal.images.geometry import Box
-from opal.messages.cutout_contract import Region
-from opal.web_api.removebg_errors import Refused
-from opal.web_api.removebg_request import Lengths, Wanted
 
 LARGEST_MARGIN_SHARE: Final = 0.5
 LARGEST_MARGIN_PX: Final = 500
 _LONGEST_SIDE: Final = {"webp": 16_383}
 _LONGEST_OTHER_SIDE: Final = 65_500
-_SMALLEST_ROI: Final = 8
-# A bound that was rounded down from a percentage may be half a pixel out.
-_ROUNDING: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +70,3 @@ def _margins(margins: Lengths, subject: Box) -> tuple[float, float, float, float
         for margin, side in zip(margins, sides, strict=True)
     )
     return round(top), round(right), round(bottom), round(left)
-
-
-def region_of(roi: Lengths | None, width: int, height: int) -> Region | None:
-    """The region of interest on an upright photo of this size; None is the whole photo.
-
-    Raises ``Refused`` for one that leaves the photo or has nothing in it.
-    """
-    if roi is None:
-        return None
-    left, top, right, bottom = roi[0].of(width), roi[1].of(height), roi[2].of(width), roi[3].of(height)
-    if max(left, right) > width + _ROUNDING or max(top, bottom) > height + _ROUNDING:
-        raise Refused("roi_exceeds_bounds", f"roi must lie inside the image, which is {width} x {height} px.")
-    box = (math.floor(left), math.floor(top), min(width, math.ceil(right)), min(height, math.ceil(bottom)))
-    if box[2] - box[0] < _SMALLEST_ROI or box[3] - box[1] < _SMALLEST_ROI:
-        raise Refused("roi_region_empty", f"roi must be at least {_SMALLEST_ROI} px wide and high.")
-    if box == (0, 0, width, height):
-        return None
-    return Region(left=box[0], top=box[1], width=box[2] - box[0], height=box[3] - box[1])
