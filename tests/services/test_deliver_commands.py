@@ -105,7 +105,9 @@ async def test_a_webhook_is_made_tested_watched_replayed_and_enabled(api: WebApi
         assert neither.exception is not None
         assert getattr(neither.exception, "code", None) == "nothing_to_replay"
     assert refusal(await opal(api, "webhooks", "test", f"webhook_{UNKNOWN}")) == "unknown_webhook"
-    assert refusal(await opal(api, "webhooks", "create", "ftp://shop.example")) == "invalid_request"
+    wrong = await opal(api, "webhooks", "create", "ftp://shop.example")
+    assert refusal(wrong) == "invalid_request"
+    assert str(wrong.exception).startswith("body.url: Should be an address that begins with https://")
 
 
 async def test_a_target_is_made_tested_and_gets_a_job(api: WebApi, tmp_path: Path) -> None:
