@@ -1,13 +1,20 @@
 """Confidence falls, with a reason, when there is something for a person to look at."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.unit.tiny_onnx import mean_network
 
 from opal.cutout.confidence import judge, judge_own
+from opal.cutout.engines import load_engine
 from opal.cutout.refine import Refined
 from opal.cutout.sight import Sight
+from opal.images.decode import decode_photo
+from opal.images.encode import encode
 from opal.images.geometry import Box
+from opal.items.review import needs_review
 
 Floats = NDArray[np.float32]
 
@@ -38,6 +45,22 @@ MIDDLE = (slice(75, 225), slice(75, 225))
 
 def test_a_crisp_product_in_the_middle_is_certain() -> None:
     assert judged(boxes(MIDDLE)) == (1.0, "")
+
+
+def test_a_damaged_file_is_for_a_person_to_look_at(tmp_path: Path) -> None:
+    """With the rest of the doubts, and whatever the network saw."""
+    (tmp_path / "mean.onnx").write_bytes(mean_network(64))
+    (tmp_path / "mean.toml").write_text("side = 64\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n")
+    engine = load_engine(str(tmp_path / "mean.onnx"), tmp_path)
+    noise = np.random.default_rng(1).integers(150, 256, (400, 400, 3), np.uint8)
+    noise[:100] = noise[-100:] = noise[:, :100] = noise[:, -100:] = 0
+    whole = encode(noise, "jpeg", 90)
+    middle = len(whole) // 2
+    damaged = whole[:middle] + b"\xff" * 300 + whole[middle + 300 :]
+    good, bad = (engine.cut_out(decode_photo(data)) for data in (whole, damaged))
+    assert not any("damaged" in reason for reason in good.reasons)
+    assert "damaged" in bad.reasons[0]
+    assert needs_review(bad.confidence, 0.8)
 
 
 def test_hesitation_grows_into_doubt() -> None:

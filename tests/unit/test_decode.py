@@ -102,7 +102,9 @@ def test_damage_that_a_jpegs_decoder_steps_over_is_refused_where_it_matters() ->
     data = file_of("jpeg", image(codes(1000, 800)))
     middle = len(data) // 2
     damaged = data[:middle] + b"\xff" * 300 + data[middle + 300 :]
-    assert decode_photo(damaged).width == 1000
+    photo = decode_photo(damaged)
+    assert (photo.width, photo.source.blemished) == (1000, True)
+    assert not decode_photo(data).source.blemished
     with pytest.raises(PhotoCorrupt):
         decode_photo(damaged, unblemished=True)
 

@@ -40,6 +40,18 @@ def test_the_shipped_presets_are_those_of_the_documentation() -> None:
             assert f"`{rule.rule}`" in page
 
 
+def test_the_preset_of_the_documentation_has_what_it_must_and_no_more(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2].joinpath("docs/presets.md").read_text("utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "shop.toml"
+    file.write_text(example)
+    assert list(read_presets(tmp_path)) == ["our-shop-main"]
+    for line in filter(None, example.splitlines()):
+        file.write_text(example.replace(f"{line}\n", ""))
+        with pytest.raises(InvalidPreset):
+            read_presets(tmp_path)
+
+
 @pytest.mark.parametrize("preset", load_presets().values(), ids=lambda preset: preset.name)
 def test_a_shipped_preset_asks_for_what_its_rules_allow(preset: Preset) -> None:
     limits: dict[str, Rule] = {rule.rule: rule for rule in preset.rules if rule.level == "required"}

@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from opal.cli.process import app
 from opal.cli.process_failures import FAILURES_NAME, to_retry
-from opal.cli.shown_name import key_path, path_key
-from opal.errors import InvalidInput
+from opal.cli.shown_name import key_path, path_key, shown
+from opal.errors import InvalidInput, ModelMissing
 from opal.images.encode import encode
 
 
@@ -104,6 +104,7 @@ def test_each_photo_is_done_again_as_it_was_to_be_made() -> None:
         (("--retry", "nowhere"), "nowhere is not a folder"),
         (("--retry", "photos", "--seed", "0"), "leave out seed"),
         (("photos", "--retry", "photos"), "leave out photos"),
+        (("--retry", "photos", "-m", "isnet"), "leave out model"),
         (("photos",), "or a folder to --retry"),
         ((), "or a folder to --retry"),
     ],
@@ -112,6 +113,39 @@ def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], reason: str
     refused = run(*arguments).exception
     assert isinstance(refused, InvalidInput)
     assert reason in refused.message
+
+
+def test_a_retry_has_the_engine_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the settings name another by now, and from another folder; without it nothing is made."""
+    named = Path("caf\udce9.onnx")
+    named.write_bytes(mean_network(64))
+    Path("caf\udce9.toml").write_text("side = 64\n")
+    Path("photos", "a.png").write_bytes(b"no picture")
+    run("photos", "-m", str(named), "--preset", "thumbnail-webp", "--out", "out")
+    Path("photos", "a.png").write_bytes(cut_out_already())
+    (made,) = to_retry(Path("out"))
+    assert made.engine == str(tmp_path / named)
+
+    named.rename("away.onnx")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    missing = run("--retry", "../out").exception
+    assert isinstance(missing, ModelMissing)
+    assert shown(named) in shown(missing.message)
+    (tmp_path / "away.onnx").rename(tmp_path / named)
+    monkeypatch.setenv("OPAL_SCORING_ENGINE", "no-such-engine")
+    assert run("--retry", "../out").exit_code == 0
+    assert (tmp_path / "out" / "a" / "thumbnail-webp.webp").is_file()
+
+
+def test_a_list_without_engines_is_done_again_with_the_settings_own() -> None:
+    Path("photos", "a.png").write_bytes(b"no picture")
+    run("photos", "--preset", "thumbnail-webp", "--out", "out")
+    told = json.loads(Path("out", FAILURES_NAME).read_text("utf-8"))
+    for options in told["options"].values():
+        assert options.pop("engine") == str(Path("tiny.onnx").absolute())
+    Path("out", FAILURES_NAME).write_text(json.dumps(told))
+    Path("photos", "a.png").write_bytes(cut_out_already())
+    assert run("--retry", "out").exit_code == 0
 
 
 def test_somebody_elses_list_is_never_overwritten() -> None:

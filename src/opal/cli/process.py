@@ -14,7 +14,14 @@ from opal.cli.main import EXIT_FAILED
 from opal.cli.photo_files import find_photos
 from opal.cli.photo_progress import advance, default_workers, photo_progress
 from opal.cli.placement_option import parse_placement
-from opal.cli.process_failures import FAILURES_NAME, Retry, RunOptions, retry_command, to_retry
+from opal.cli.process_failures import (
+    FAILURES_NAME,
+    Retry,
+    RunOptions,
+    engine_key,
+    retry_command,
+    to_retry,
+)
 from opal.cli.process_flat import MODELS, FlatLook, process_flat, tell_flat
 from opal.cli.process_folder import ResultFolder, Work
 from opal.cli.process_photo import LocalRecipe, process_photo
@@ -76,7 +83,7 @@ _RetryOption = Annotated[
         "--retry",
         parser=_folder,
         metavar="FOLDER",
-        help="Do what failed in a result folder again, as it was to be done; instead of all above.",
+        help="Do what failed in a result folder again, as it was to be done; instead of all above and -m.",
     ),
 ]
 _FlatOption = Annotated[
@@ -93,7 +100,7 @@ _ColourOption = Annotated[
 ]
 _NO_FOLDER = "Name photos and an --out folder, or a folder to --retry."
 _NOT_WITH_FLAT = ("retry", "scene", "placement", "preset", "seed")
-_NOT_WITH_RETRY = ("photos", "out", "scene", "placement", "preset", "seed")
+_NOT_WITH_RETRY = ("photos", "out", "scene", "placement", "preset", "seed", "model")
 
 
 @app.command()
@@ -118,7 +125,7 @@ def process(  # noqa: PLR0917 - one parameter per option
     Results go to OUT: <photo>/<preset>.<ext>, report.json, report.html; failures.json if photos failed.
     Exit code 1: some photos failed.
     """
-    settings = _settings(model)
+    settings = _with_engine(load_settings(), model and MODELS.get(model, model))
     workers = workers or default_workers()
     if flat:
         for name in _NOT_WITH_FLAT:
@@ -138,15 +145,17 @@ def process(  # noqa: PLR0917 - one parameter per option
     else:
         photos, out = photos_and_folder(photos, out)
         here = path_key(Path.cwd())
-        presets = preset or ["square-1x1"]
-        options = RunOptions(folder=here, scene=scene, placement=placement, presets=presets, seed=seed)
+        presets, engine = preset or ["square-1x1"], engine_key(settings.scoring.engine)
+        options = RunOptions(
+            folder=here, scene=scene, placement=placement, presets=presets, seed=seed, engine=engine
+        )
         runs = [Retry(options, _found(photos, out))]
     started = time.monotonic()
     use_presets_of(settings.presets_folder)
     items: list[ReportItem] = []
     skipped = 0
     for each in runs:
-        made, unchanged = _make(each, out, settings, workers)
+        made, unchanged = _make(each, out, _with_engine(settings, each.engine), workers)
         items += made
         skipped += unchanged
     report = Report(seconds=round(time.monotonic() - started, 2), items=items)
@@ -155,12 +164,11 @@ def process(  # noqa: PLR0917 - one parameter per option
         raise typer.Exit(EXIT_FAILED)
 
 
-def _settings(model: str | None) -> Settings:
-    """Those of the environment, with an engine of their own if one is named."""
-    settings = load_settings()
-    if model is None:
+def _with_engine(settings: Settings, engine: str | None) -> Settings:
+    """The settings, with another engine if one is named."""
+    if engine is None:
         return settings
-    scoring = settings.scoring.model_copy(update={"engine": MODELS.get(model, model)})
+    scoring = settings.scoring.model_copy(update={"engine": engine})
     return settings.model_copy(update={"scoring": scoring})
 
 

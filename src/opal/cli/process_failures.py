@@ -13,20 +13,24 @@ from pydantic import BaseModel, ValidationError
 from opal import __version__
 from opal.cli.process_journal import KeptSource
 from opal.cli.report import ReportItem, write_report
-from opal.cli.shown_name import ShownText, key_path, shown
+from opal.cli.shown_name import ShownText, key_path, path_key, shown
+from opal.cutout.engines import engine_file, names_a_file
 from opal.errors import InvalidInput
 
 FAILURES_NAME = "failures.json"
 
 
 class RunOptions(BaseModel):
-    """What a run was told on its command line; `folder` is where its relative paths begin."""
+    """What a run was told; `folder` is where its relative paths begin."""
 
     folder: str
     scene: str
     placement: str
     presets: list[str]
     seed: int
+    engine: str | None = None
+    """A row of the engines' table, or the key of an ONNX file's absolute path; None, as in earlier lists, is
+    the engine of the settings."""
 
 
 class FailedPhoto(BaseModel):
@@ -79,6 +83,20 @@ class Retry:
 
     options: RunOptions
     photos: list[Path]
+
+    @property
+    def engine(self) -> str | None:
+        """The engine that was meant, as the settings name it; None where nothing says which."""
+        told = self.options.engine
+        return str(key_path(told)) if told is not None and names_a_file(told) else told
+
+
+def engine_key(engine: str) -> str:
+    """An engine as `RunOptions` has it: a file is the same one wherever the retry is typed.
+
+    Raises ModelMissing where its home folder is nobody's.
+    """
+    return path_key(engine_file(engine).absolute()) if names_a_file(engine) else engine
 
 
 def read_failures(out: Path) -> Failures:

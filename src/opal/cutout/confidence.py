@@ -13,6 +13,7 @@ from opal.cutout.sight import Sight
 from opal.cutout.working_grid import blur, lowest
 from opal.images.geometry import Box
 from opal.images.matte import Matte
+from opal.images.photo import SourceInfo
 from opal.images.resize import resize_to
 
 _Floats = NDArray[np.float32]
@@ -31,6 +32,8 @@ _HALF_SEEN_SHARE = 0.008
 _BESIDE = 6.0
 # Longer side, pixels, at which a file's own transparency is judged.
 _OWN_SIDE = 1024
+# Left of the confidence where a file's decoder warned of damage: always less than what is marked for review.
+_BLEMISHED = 0.5
 # A second region of at least this share of the largest one is a second subject.
 _SECOND = 0.2
 
@@ -68,6 +71,18 @@ def judge_own(matte: Matte) -> tuple[float, tuple[str, ...]]:
     at_frame = () if trimmed else (_area(shape, whole), _frame(shape, whole))
     confidence, reasons = _sum_up(*at_frame, _subjects(shape))
     return confidence, (*reasons, "The file's own transparency was used.")
+
+
+def judge_file(
+    source: SourceInfo, confidence: float, reasons: tuple[str, ...]
+) -> tuple[float, tuple[str, ...]]:
+    """What is left of a confidence, with its reasons, by the state that the photo's file is in."""
+    if not source.blemished:
+        return confidence, reasons
+    return round(_BLEMISHED * confidence, 3), (
+        "The file seems damaged; a part of the photo may be wrong.",
+        *reasons,
+    )
 
 
 def _sum_up(*judged: tuple[float, str]) -> tuple[float, tuple[str, ...]]:

@@ -33,10 +33,11 @@ def _quantised(_name: str, models_dir: Path, compute: Compute) -> CutoutEngine:
 def _onnx_file(name: str, models_dir: Path, compute: Compute) -> CutoutEngine:
     from opal.cutout.onnx_file import load_onnx_file  # noqa: PLC0415
 
-    return load_onnx_file(_file(name), models_dir, compute)
+    return load_onnx_file(engine_file(name), models_dir, compute)
 
 
-def _file(name: str) -> Path:
+def engine_file(name: str) -> Path:
+    """The ONNX file that an engine is named by. Raises ModelMissing where its home folder is nobody's."""
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
@@ -94,7 +95,7 @@ def verify_engine(name: str, models_dir: Path) -> Path:
         return files(models_dir)[0]
     from opal.cutout.onnx_file import verify_onnx_file  # noqa: PLC0415
 
-    path = _file(name)
+    path = engine_file(name)
     verify_onnx_file(path)
     return path
 
@@ -110,7 +111,7 @@ def engine_identity(name: str, models_dir: Path, compute: Compute = AS_IT_COMES)
     if loader is _onnx_file:
         from opal.cutout.onnx_file import file_hash, read_description  # noqa: PLC0415
 
-        path = _file(name)
+        path = engine_file(name)
         described = read_description(path).model_dump(mode="json")
         return {**identity, "sha256": file_hash(path), "description": described}
     if loader is _quantised:

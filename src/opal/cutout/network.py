@@ -18,7 +18,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from opal.cutout.compute import Compute
-from opal.cutout.confidence import judge, judge_own
+from opal.cutout.confidence import judge, judge_file, judge_own
 from opal.cutout.interface import Cutout, EngineInfo
 from opal.cutout.refine import refine
 from opal.cutout.sight import Sight
@@ -152,6 +152,12 @@ class NetworkEngine:
 
         A photo that brings its own cut-out keeps it. Raises NoProductFound when nothing stands out.
         """
+        found = self._find(photo)
+        confidence, reasons = judge_file(photo.source, found.confidence, found.reasons)
+        return replace(found, confidence=confidence, reasons=reasons)
+
+    def _find(self, photo: Photo) -> Cutout:
+        """The cut-out, judged by what is seen in the photo alone."""
         if photo.alpha is not None:
             own = photo.alpha.numpy().astype(np.float32) / np.float32(255.0)
             if not (own > 0.5).any():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
+from opal.errors import PhotoCorrupt, PhotoTruncated
 from opal.images.colour import convert_to_srgb
 from opal.images.damage import name_damage
 from opal.images.finished import stated_dpi, told_colour_space
@@ -29,17 +30,28 @@ def decode_photo(source: bytes | Path, limits: Limits | None = None, *, unblemis
 
     Steps: size, format by bytes, header limits, allow-listed strict decoder, EXIF orientation, ICC
     to sRGB once (16 bit kept), own alpha set apart; a photo above `limits.max_pixels` is halved on the way
-    where the limits allow it. `unblemished` also refuses a JPEG with damage that its decoder steps over.
+    where the limits allow it. A JPEG with damage that its decoder steps over is decoded once more and its
+    source says `blemished`; `unblemished` refuses it.
     Raises the InvalidPhoto subclass that names what is wrong.
     """
     limits = limits or Limits()
     data = read_source(source, limits)
     image_format = sniff(data)
-    image = read_header(data, image_format, strict=True, unblemished=unblemished)
+    try:
+        return _decode(data, image_format, limits, blemished=False)
+    except (PhotoCorrupt, PhotoTruncated):
+        if unblemished or image_format is not ImageFormat.JPEG:
+            raise
+    return _decode(data, image_format, limits, blemished=True)
+
+
+def _decode(data: bytes, image_format: ImageFormat, limits: Limits, *, blemished: bool) -> Photo:
+    """`blemished` is whether a JPEG's decoder may go on where it warns."""
+    image = read_header(data, image_format, strict=True, unblemished=not blemished)
     header = describe(data, image_format, image)
     check(header, limits)
     halved = header.width * header.height > limits.max_pixels
-    info = _source_info(data, header, image, halved=halved)
+    info = _source_info(data, header, image, halved=halved, blemished=blemished)
     try:
         pixels, alpha = _to_memory(image, header.orientation, halved=halved)
     except pyvips.Error as error:
@@ -49,7 +61,9 @@ def decode_photo(source: bytes | Path, limits: Limits | None = None, *, unblemis
     return Photo(pixels=pixels, alpha=alpha, source=info)
 
 
-def _source_info(data: bytes, header: Header, image: pyvips.Image, *, halved: bool) -> SourceInfo:
+def _source_info(
+    data: bytes, header: Header, image: pyvips.Image, *, halved: bool, blemished: bool
+) -> SourceInfo:
     return SourceInfo(
         format=header.format,
         bytes=header.bytes,
@@ -63,6 +77,7 @@ def _source_info(data: bytes, header: Header, image: pyvips.Image, *, halved: bo
         digital_source_type=told_source_type(image),
         colour_space=told_colour_space(image),
         dpi=stated_dpi(image, header.format),
+        blemished=blemished,
     )
 
 

@@ -28,6 +28,8 @@ class SourceInfo:
     profile's name or the colour model."""
     dpi: int | None = None
     """None where the file states no resolution."""
+    blemished: bool = False
+    """A JPEG whose decoder warned and went on: some pixels may be its own invention."""
 
 
 @dataclass(frozen=True, slots=True)
