@@ -37,6 +37,7 @@ from opal.scoring.contract import (
 from opal.scoring.model_slots import ModelsLoading, ModelSlots
 from opal.settings import ScoringSettings, Settings
 from opal.telemetry import configure
+from opal.worker.heap import limit_heaps
 
 
 def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes: int = 0) -> Starlette:
@@ -90,6 +91,7 @@ def serve(settings: Settings) -> None:
     from opal.scoring import score  # noqa: PLC0415
 
     configure(settings.telemetry, "scoring")
+    limit_heaps()
     slots = ModelSlots(
         lambda: score.init(settings), score.run, settings.scoring.concurrency, score.run_cut_out
     )

@@ -51,6 +51,7 @@ from opal.web_api.removebg_work import Studio
 from opal.web_api.scene_thumbnails import SceneThumbnails
 from opal.web_api.webhook_docs import describe_webhooks
 from opal.webhook_sender.sender import WebhookSender
+from opal.worker.heap import limit_heaps
 
 # A photo that must be read whole may be 60 MB: two at a time bound the memory.
 _PHOTOS_AT_A_TIME = 2
@@ -64,6 +65,7 @@ _DESCRIPTION = (
 def serve(settings: Settings) -> None:
     """Bring the database up to date, then serve until the process is told to stop."""
     configure(settings.telemetry, "web-api")
+    limit_heaps()
     asyncio.run(_serve(settings))
 
 

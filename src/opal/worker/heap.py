@@ -1,4 +1,5 @@
-"""Keeps a process that handles many pictures from holding memory it no longer uses. Called by export-worker.
+"""Keeps a process that handles many pictures from holding memory it no longer uses. Called by those that
+hold pictures in their own memory: export-worker, scoring, and web-api for remove.bg's routes.
 
 glibc gives threads heaps of their own, up to eight per core, and each keeps much of the most it ever held. As
 pictures are made by many threads in turn, such a process holds far more than it uses and creeps upwards for
