@@ -9,7 +9,7 @@ SERVICES = {"web_api", "billing_service", "orchestrator", "export_worker", "scor
 
 # Lowest first. A part may import parts of its own layer (never in a circle) and of the layers above it here.
 LAYERS: tuple[set[str], ...] = (
-    {"opal", "errors", "faults"},
+    {"opal", "errors", "faults", "heap"},
     {"settings", "outgoing_settings", "platform_settings", "items", "messages", "images"},
     {
         "marketplaces",

@@ -59,7 +59,7 @@ class DownloadDamaged(OpalError):
     title: ClassVar[str] = "Download damaged"
 
 
-class NotAnApi(RequestRefused):
+class NotAnApi(OpalError):
     """What answered is no web-api, or one of another version.
 
     Check `OPAL_API_URL`, and that both have the same version.
@@ -67,22 +67,20 @@ class NotAnApi(RequestRefused):
 
     code: ClassVar[str] = "not_an_api"
     title: ClassVar[str] = "Not an API"
-
-    def __init__(self, what: str) -> None:
-        super().__init__(self.code, f"What answered is no web-api of this version: {what}.")
+    expected: ClassVar[bool] = True
 
 
 class Answer(dict[str, Any]):
     """An object of an answer, at any depth; reading what it lacks raises ``NotAnApi``."""
 
     def __missing__(self, name: str) -> Any:
-        raise NotAnApi(f"there is no `{name}`")
+        raise NotAnApi(f"What answered is no web-api of this version: there is no `{name}`.")
 
     def objects(self, name: str) -> list["Answer"]:
         """The list called ``name``. Raises ``NotAnApi`` unless it is one of objects."""
         found = self[name]
         if not isinstance(found, list) or not all(isinstance(each, Answer) for each in found):
-            raise NotAnApi(f"`{name}` is no list of objects")
+            raise NotAnApi(f"What answered is no web-api of this version: `{name}` is no list of objects.")
         return found
 
 
@@ -276,5 +274,5 @@ def _json(response: httpx.Response) -> Answer:
     except ValueError:
         answer = None
     if not isinstance(answer, Answer):
-        raise NotAnApi(f"{response.request.url.host} answers with no object")
+        raise NotAnApi(f"What answered at {response.request.url.host} is no web-api: it gave no object.")
     return answer

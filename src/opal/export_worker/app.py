@@ -8,12 +8,12 @@ from opal.assembly import Parts, build_parts
 from opal.content_credentials.sign import PictureSigner
 from opal.database.items import Stage
 from opal.export_worker.export_item import BY, Means, export_item
+from opal.heap import limit_heaps
 from opal.images.limits import Limits
 from opal.items.item import Item
 from opal.messages.export_message import ExportMessage
 from opal.settings import Settings
 from opal.worker.health import Check, HealthPage, Heartbeat
-from opal.worker.heap import limit_heaps
 from opal.worker.item_stage import ItemStage
 from opal.worker.loop import WorkerLoop
 from opal.worker.shutdown import stop_on_signals

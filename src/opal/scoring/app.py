@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from opal.errors import InvalidSettings, NotFound, OpalError
+from opal.heap import limit_heaps
 from opal.http.disconnect import while_connected
 from opal.http.errors import BodyTooLarge, MethodNotAllowed
 from opal.http.request_context import RequestContext
@@ -37,7 +38,6 @@ from opal.scoring.contract import (
 from opal.scoring.model_slots import ModelsLoading, ModelSlots
 from opal.settings import ScoringSettings, Settings
 from opal.telemetry import configure
-from opal.worker.heap import limit_heaps
 
 
 def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes: int = 0) -> Starlette:

@@ -14,6 +14,7 @@ from opal.blobs.folder import FolderBlobs
 from opal.database.migrate import migrate
 from opal.delivery_sender.sender import DeliverySender
 from opal.destinations.opening import Destinations
+from opal.heap import limit_heaps
 from opal.http.credits import router as credits_router
 from opal.http.server import run_server
 from opal.http.service import build_service
@@ -51,7 +52,6 @@ from opal.web_api.removebg_work import Studio
 from opal.web_api.scene_thumbnails import SceneThumbnails
 from opal.web_api.webhook_docs import describe_webhooks
 from opal.webhook_sender.sender import WebhookSender
-from opal.worker.heap import limit_heaps
 
 # A photo that must be read whole may be 60 MB: two at a time bound the memory.
 _PHOTOS_AT_A_TIME = 2

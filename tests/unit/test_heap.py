@@ -8,7 +8,7 @@ from pathlib import Path
 _PROGRAM = """
 import re, sys, threading
 sys.path.insert(0, {source!r})
-from opal.worker.heap import limit_heaps
+from opal.heap import limit_heaps
 import ctypes
 if {limited} and limit_heaps() is not {glibc}:
     sys.exit('it says otherwise')
