@@ -60,10 +60,9 @@ def own_postgres(postgres: str, template: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def database_of_the_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Name a database of the test's own in the environment, which every process of the test inherits."""
-    if not _ON_POSTGRES or request.path.parent.name not in _WITH_SERVICES:
+    embedded = request.node.get_closest_marker("sqlite") is not None
+    if not _ON_POSTGRES or embedded or request.path.parent.name not in _WITH_SERVICES:
         return
-    if request.node.get_closest_marker("sqlite"):
-        pytest.skip("of the embedded database alone")
     monkeypatch.setenv("OPAL_DATABASE_URL", request.getfixturevalue("own_postgres"))
     monkeypatch.setenv("OPAL_DELIVERY_KEY", Fernet.generate_key().decode())
 
