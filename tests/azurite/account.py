@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 from tests.azurite.server import KEY, Azurite, Identity
@@ -15,7 +17,7 @@ from opal.platform_settings import BlobSettings
 
 async def empty_containers(server: Azurite) -> None:
     """The three containers, there and empty."""
-    async with BlobServiceClient(server.account_url, KEY, **_trusted(server)) as owner:
+    async with BlobServiceClient(server.account_url, KEY, transport=trusting(server)) as owner:
         for name in CONTAINERS:
             container = owner.get_container_client(name)
             if await container.exists():
@@ -25,8 +27,17 @@ async def empty_containers(server: Azurite) -> None:
                 await container.create_container()
 
 
-def _trusted(server: Azurite) -> dict[str, Any]:
-    return {} if server.certificate is None else {"connection_verify": str(server.certificate)}
+def trusting(server: Azurite) -> AioHttpTransport:
+    """The SDK's transport, trusting the server's certificate and made as the SDK makes its own.
+
+    The SDK's `connection_verify` reads the certificate for each request, and so connects anew for each.
+    """
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=True if server.certificate is None else server.trust()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
+    return AioHttpTransport(session=session, session_owner=True)
 
 
 @asynccontextmanager
@@ -40,6 +51,8 @@ async def azure_blobs(
         account_url=server.account_url,
         account_key=SecretStr(KEY) if keyed else None,
     )
-    blobs = AzureBlobs(settings, None if keyed else identity or Identity(), **(transport or _trusted(server)))
-    yield blobs
-    await blobs.close()
+    async with trusting(server) as trust:
+        given = transport or {"transport": trust}
+        blobs = AzureBlobs(settings, None if keyed else identity or Identity(), **given)
+        yield blobs
+        await blobs.close()
