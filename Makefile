@@ -23,7 +23,7 @@ TEST_WORKERS ?= 2
 SAMPLES_ARGS ?=
 GALLERY_ARGS ?=
 
-.PHONY: help demo up test check format docs gallery bench samples clean
+.PHONY: help demo up test check format docs gallery bench audit samples clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
@@ -60,11 +60,16 @@ bench: $(VENV)/.bench $(VENV)-rembg/.ready ## Every benchmark; figures in benchm
 	@$(BIN)/opal models pull
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
+audit: $(VENV)-audit/.ready ## Weaknesses in the infrastructure (fails), known vulnerabilities of what is installed (a report)
+	@$(VENV)-audit/bin/checkov -d infra --config-file infra/.checkov.yaml
+	@for lock in runtime azureml; do echo "== requirements/$$lock.txt"; \
+	  $(VENV)-audit/bin/pip-audit --requirement requirements/$$lock.txt --disable-pip --progress-spinner off || true; done
+
 samples: $(VENV)-samples/.ready ## Render the samples that are not shipped into the user's cache (SAMPLES_ARGS=--help)
 	@$(VENV)-samples/bin/python samples/render.py --missing $(SAMPLES_ARGS)
 
 clean: ## Remove what these commands made (keeps the weights and opal-data/)
-	rm -rf $(VENV) $(VENV)-samples $(VENV)-rembg opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(VENV)-samples $(VENV)-rembg $(VENV)-audit opal-demo benchmarks/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	find src tests samples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment; each stamp is renewed when what it was made from changes ---
@@ -109,4 +114,10 @@ $(VENV)-rembg/.ready: requirements/rembg.txt
 	@echo "Installing rembg and its server into $(VENV)-rembg"
 	@$(BIN)/python -m venv $(VENV)-rembg
 	@$(VENV)-rembg/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
+$(VENV)-audit/.ready: requirements/audit.txt | $(BIN)/python
+	@echo "Installing checkov and pip-audit into $(VENV)-audit"
+	@$(BIN)/python -m venv $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
 	@touch $@
