@@ -23,7 +23,7 @@ TEST_WORKERS ?= 2
 SAMPLES_ARGS ?=
 GALLERY_ARGS ?=
 
-.PHONY: help demo up test check format docs gallery bench audit samples clean
+.PHONY: help demo up test check format docs gallery bench audit scaling samples clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
@@ -64,6 +64,10 @@ audit: $(VENV)-audit/.ready ## Weaknesses in the infrastructure (fails), known v
 	@$(VENV)-audit/bin/checkov -d infra --config-file infra/.checkov.yaml
 	@for lock in runtime azureml; do echo "== requirements/$$lock.txt"; \
 	  $(VENV)-audit/bin/pip-audit --requirement requirements/$$lock.txt --disable-pip --progress-spinner off || true; done
+
+scaling: $(VENV)/.bench ## Simulate again how Azure's environments scale: figures and charts of docs/scaling.md
+	@$(BIN)/python -m infra.scaling
+	@$(BIN)/python -m docs.generate
 
 samples: $(VENV)-samples/.ready ## Render the samples that are not shipped into the user's cache (SAMPLES_ARGS=--help)
 	@$(VENV)-samples/bin/python samples/render.py --missing $(SAMPLES_ARGS)

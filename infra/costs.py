@@ -1,6 +1,6 @@
 """What an environment costs a month, part by part: its parameters × what it is used for × what Azure asks.
 
-`python -m docs.generate` writes the tables of docs/costs.md with it.
+`python -m docs.generate` writes the tables of docs/costs.md with it; `scaling/capacity.py` has other loads.
 """
 
 import tomllib
@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from infra.parameters import FOLDER, parameters
+from infra.service_times import export_cpu_s, seconds
 
 _FREE_REQUESTS = 2_000_000
 _FREE_QUEUE_OPERATIONS = 13_000_000
@@ -46,7 +47,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
+class Use:
     """What an environment is used for; ``per`` is for one image."""
 
     images: int
@@ -78,15 +79,19 @@ def prices_read() -> date:
     return day
 
 
-def usage(environment: str) -> _Use:
+def usage(environment: str) -> Use:
     """What ``environment`` is reckoned to be used for."""
     table = tomllib.loads((FOLDER / "usage.toml").read_text("utf-8"))
-    return _Use(per=table["per_image"], **table[environment])
+    return Use(per=table["per_image"], **table[environment])
 
 
 def bill(environment: str) -> list[Line]:
     """Every line of a month's bill of ``environment``."""
-    has, use = parameters(environment), usage(environment)
+    return bill_of(parameters(environment), usage(environment))
+
+
+def bill_of(has: Mapping[str, Any], use: Use) -> list[Line]:
+    """The same for parameters and a use of one's own."""
     hours = float(_price_list()["hours_per_month"])
     return [
         *_apps(has, use, hours),
@@ -100,18 +105,21 @@ def bill(environment: str) -> list[Line]:
     ]
 
 
-def _apps(has: Mapping[str, Any], use: _Use, hours: float) -> Iterator[Line]:
-    concurrency = has["workers"]["concurrency"]
+def _apps(has: Mapping[str, Any], use: Use, hours: float) -> Iterator[Line]:
+    idle_s = use.bursts * _COOLDOWN_S
+    orchestrator_s = seconds("orchestrator-wait") + seconds("endpoint")
+    export_s = export_cpu_s(use.per["pictures"]) / float(has["apps"]["exportWorker"]["cpu"])
     busy = {
-        "orchestrator": use.of("orchestrator_s") / concurrency + use.bursts * _COOLDOWN_S,
-        "exportWorker": use.of("export_s") / concurrency + use.bursts * _COOLDOWN_S,
+        # An orchestrator waits for several items at a time; an export worker's cores are busy with each.
+        "orchestrator": use.images * orchestrator_s / has["workers"]["orchestrator"]["concurrency"] + idle_s,
+        "exportWorker": use.images * export_s + idle_s,
     }
     for name, size in has["apps"].items():
         always = size["minReplicas"] * hours * 3600
-        seconds = max(always, busy.get(name, 0.0))
-        what = f"{size['minReplicas']} always on" if always >= seconds else f"{seconds / 3600:,.0f} h at work"
-        yield Line(_title(name), f"CPU, {what}", seconds * float(size["cpu"]), "app-cpu")
-        yield Line(_title(name), "memory", seconds * float(size["memory"].removesuffix("Gi")), "app-memory")
+        paid_s = max(always, busy.get(name, 0.0))
+        what = f"{size['minReplicas']} always on" if always >= paid_s else f"{paid_s / 3600:,.0f} h at work"
+        yield Line(_title(name), f"CPU, {what}", paid_s * float(size["cpu"]), "app-cpu")
+        yield Line(_title(name), "memory", paid_s * float(size["memory"].removesuffix("Gi")), "app-memory")
     yield Line(
         "Requests", "above 2 million", _above(use.of("requests"), _FREE_REQUESTS) / 1e6, "app-requests"
     )
@@ -128,13 +136,13 @@ def _database(has: Mapping[str, Any], hours: float) -> Iterator[Line]:
     yield Line("PostgreSQL", "storage", copies * server["storageGb"], "database-storage")
 
 
-def _queues(use: _Use) -> Iterator[Line]:
+def _queues(use: Use) -> Iterator[Line]:
     more = _above(use.of("queue_operations"), _FREE_QUEUE_OPERATIONS)
     yield Line("Service Bus", "Standard tier", 1, "servicebus-base")
     yield Line("Service Bus", "above 13 million", more / 1e6, "servicebus-operations")
 
 
-def _pictures(has: Mapping[str, Any], use: _Use) -> Iterator[Line]:
+def _pictures(has: Mapping[str, Any], use: Use) -> Iterator[Line]:
     per = use.per
     exported_mb = per["pictures"] * per["picture_mb"]
     stored_gb = use.stored_months * use.images * (per["photo_mb"] + per["outputs_mb"] + exported_mb) / 1000
@@ -147,7 +155,7 @@ def _pictures(has: Mapping[str, Any], use: _Use) -> Iterator[Line]:
     yield Line("Egress", "above 100 GB", _above(downloaded_gb, _FREE_EGRESS_GB), "egress")
 
 
-def _endpoint(has: Mapping[str, Any], use: _Use, hours: float) -> Iterator[Line]:
+def _endpoint(has: Mapping[str, Any], use: Use, hours: float) -> Iterator[Line]:
     instances, machine = has["scoring"]["instances"], use.endpoint_machine
     yield Line("Placement endpoint", f"{instances} × {machine}", instances * hours, machine)
     yield Line("Placement endpoint", "both colours during a switch", instances * use.switches, machine)

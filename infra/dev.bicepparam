@@ -11,7 +11,11 @@ param apps = {
   billingService: { cpu: '0.25', memory: '0.5Gi', minReplicas: 1, maxReplicas: 1 }
 }
 
-param workers = { concurrency: 2, messagesPerReplica: 20 }
+// Messages per replica: five times what it has in hand (docs/scaling.md).
+param workers = {
+  orchestrator: { concurrency: 2, messagesPerReplica: 10 }
+  exportWorker: { concurrency: 2, messagesPerReplica: 10 }
+}
 
 param database = {
   sku: 'Standard_B2s'

@@ -17,7 +17,7 @@ param location string = resourceGroup().location
 @description('Replicas and size of each app: cpu in vCPU, memory in Gi, least and most replicas.')
 param apps object
 
-@description('Items that one worker replica works on at a time, and messages per replica that KEDA aims at.')
+@description('Of orchestrator and exportWorker: items in hand per replica, and messages per replica that KEDA aims at.')
 param workers object
 
 @description('PostgreSQL: sku, tier, storageGb, backupDays, zoneRedundant, and connections per process.')

@@ -6,12 +6,16 @@ param location = 'westeurope'
 
 param apps = {
   webApi: { cpu: '1.0', memory: '2Gi', minReplicas: 2, maxReplicas: 10 }
-  orchestrator: { cpu: '0.5', memory: '1Gi', minReplicas: 0, maxReplicas: 4 }
+  orchestrator: { cpu: '0.5', memory: '1Gi', minReplicas: 0, maxReplicas: 2 }
   exportWorker: { cpu: '2.0', memory: '4Gi', minReplicas: 0, maxReplicas: 30 }
   billingService: { cpu: '0.25', memory: '0.5Gi', minReplicas: 2, maxReplicas: 4 }
 }
 
-param workers = { concurrency: 2, messagesPerReplica: 20 }
+// Messages per replica: five times what it has in hand (docs/scaling.md).
+param workers = {
+  orchestrator: { concurrency: 4, messagesPerReplica: 20 }
+  exportWorker: { concurrency: 2, messagesPerReplica: 10 }
+}
 
 param database = {
   sku: 'Standard_D4ds_v5'

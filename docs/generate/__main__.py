@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import commands, costs, errors, scenes, settings, states
+from docs.generate import commands, costs, errors, scaling, scenes, settings, states
 from docs.generate.regions import fill
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -16,6 +16,7 @@ PAGES: dict[str, Callable[[], dict[str, str]]] = {
     "cli.md": commands.parts,
     "costs.md": costs.parts,
     "errors.md": errors.parts,
+    "scaling.md": scaling.parts,
     "scenes.md": scenes.parts,
     "settings.md": settings.parts,
     "states.md": states.parts,

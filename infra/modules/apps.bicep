@@ -15,7 +15,7 @@ param image string
 @description('cpu, memory, minReplicas and maxReplicas of each app.')
 param sizes object
 
-@description('concurrency, and messagesPerReplica that KEDA aims at.')
+@description('concurrency of orchestrator and exportWorker, and messagesPerReplica that KEDA aims at.')
 param workers object
 
 @description('instances and concurrency of the placement endpoint.')
@@ -58,7 +58,6 @@ var placementEndpoint = [
 var worker = [
   { name: 'OPAL_WEB_HEALTH_HOST', value: '0.0.0.0' }
   { name: 'OPAL_WORKER_HEALTH_PORT', value: '8082' }
-  { name: 'OPAL_WORKER_CONCURRENCY', value: string(workers.concurrency) }
 ]
 
 module webApi 'app.bicep' = {
@@ -137,6 +136,7 @@ module orchestrator 'app.bicep' = {
     secrets: scoringSecrets
     env: concat(everywhere, queuesAndBlobs, placementEndpoint, worker, [
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.orchestrator.clientId }
+      { name: 'OPAL_WORKER_CONCURRENCY', value: string(workers.orchestrator.concurrency) }
       {
         name: 'OPAL_DATABASE_URL'
         value: 'postgresql+asyncpg://${identities.orchestrator.name}@${databaseHost}/opal?ssl=require'
@@ -151,7 +151,7 @@ module orchestrator 'app.bicep' = {
           metadata: {
             namespace: servicebusName
             queueName: 'jobs'
-            messageCount: string(workers.messagesPerReplica)
+            messageCount: string(workers.orchestrator.messagesPerReplica)
           }
         }
       }
@@ -175,6 +175,7 @@ module exportWorker 'app.bicep' = {
     port: 8082
     env: concat(everywhere, queuesAndBlobs, worker, [
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.exportWorker.clientId }
+      { name: 'OPAL_WORKER_CONCURRENCY', value: string(workers.exportWorker.concurrency) }
       {
         name: 'OPAL_DATABASE_URL'
         value: 'postgresql+asyncpg://${identities.exportWorker.name}@${databaseHost}/opal?ssl=require'
@@ -189,7 +190,7 @@ module exportWorker 'app.bicep' = {
           metadata: {
             namespace: servicebusName
             queueName: 'exports'
-            messageCount: string(workers.messagesPerReplica)
+            messageCount: string(workers.exportWorker.messagesPerReplica)
           }
         }
       }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from infra.parameters import ENVIRONMENTS, FOLDER, parameters, parsed
+from infra.scaling.capacity import connections_per_replica, user_connections
 from tests.infra.bicep import APPS, FILES, config, environment, tree, variable
 
 from opal.blobs.interface import CONTAINERS
@@ -36,10 +37,6 @@ _TABLES = (
     "onRegistry",
     "onLearningStorage",
 )
-# https://learn.microsoft.com/azure/postgresql/configure-maintain/concepts-limits: connections for users.
-_USER_CONNECTIONS = {"Standard_B2s": 414, "Standard_D4ds_v5": 1703}
-# SQLAlchemy opens up to ten more than the pool keeps.
-_OVERFLOW = 10
 
 
 def _roles(table: str) -> set[tuple[str, str]]:
@@ -164,14 +161,13 @@ def test_secrets_are_read_by_those_who_are_given_them() -> None:
 def test_the_database_has_connections_for_every_replica(name: str) -> None:
     has = parameters(name)
     replicas = sum(size["maxReplicas"] for size in has["apps"].values())
-    most = replicas * (has["database"]["poolSize"] + _OVERFLOW)
-    assert most < _USER_CONNECTIONS[has["database"]["sku"]]
+    assert replicas * connections_per_replica(has) < user_connections(has)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_orchestrators_together_do_not_ask_more_than_the_endpoint_takes(name: str) -> None:
     has = parameters(name)
-    asked = has["apps"]["orchestrator"]["maxReplicas"] * has["workers"]["concurrency"]
+    asked = has["apps"]["orchestrator"]["maxReplicas"] * has["workers"]["orchestrator"]["concurrency"]
     # Above twice what its instances work on, Azure ML answers 429.
     assert asked <= 2 * has["scoring"]["instances"] * has["scoring"]["concurrency"]
 
