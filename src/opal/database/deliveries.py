@@ -72,6 +72,8 @@ class Due:
     secrets: KeptSecrets
     attempts: int
     claimed_until: datetime
+    traceparent: str | None = None
+    """The span that wrote the event."""
 
     def __repr__(self) -> str:
         # Neither secret nor URL, wherever it is printed.
@@ -140,6 +142,7 @@ async def read_due(connection: AsyncConnection, ids: Collection[str]) -> list[Du
             deliveries.c.claimed_until,
             events.c.body,
             events.c.test,
+            events.c.traceparent,
             webhooks.c.url,
             *COLUMNS,
         )
@@ -279,4 +282,5 @@ def _due(row: Row[Any]) -> Due:
         secrets=kept(row.webhook_id, row),
         attempts=row.attempts,
         claimed_until=row.claimed_until,
+        traceparent=row.traceparent,
     )

@@ -72,6 +72,7 @@ class DuePicture:
     path: str
     attempts: int
     claimed_until: datetime
+    traceparent: str | None
     filename: str
     sku: str | None
     picture: VariantRow

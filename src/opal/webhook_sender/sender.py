@@ -24,6 +24,8 @@ from opal.outgoing.patience import wait_after
 from opal.outgoing.sender_loop import end_within, look_until
 from opal.outgoing_settings import WebhookSettings
 from opal.sealing import Sealer
+from opal.telemetry.metrics import WEBHOOK_TRIES
+from opal.telemetry.tracing import span_after
 from opal.webhook_sender.schedule import SCHEDULE_S, retry_after
 from opal.webhook_sender.settling import Outcome, Settling
 from opal.webhook_sender.signing import signed_headers
@@ -148,7 +150,13 @@ class WebhookSender:
         """Try once and note how it went; returns the endpoint's next delivery, if ``more`` are wanted."""
         ids = {"webhook_id": due.webhook_id, "delivery_id": due.id, "event_id": due.event_id}
         try:
-            outcome = await self._try(due)
+            attributes = {"opal.webhook_id": due.webhook_id, "opal.event_id": due.event_id}
+            with span_after(due.traceparent, "deliver webhook", "client", attributes) as delivering:
+                outcome = await self._try(due)
+                if isinstance(outcome, Failed):
+                    delivering.fail("webhook_failed")
+                else:
+                    delivering.note("http.response.status_code", outcome)
             settled = await self._settling.settle(due, outcome, more=more and not self._closing)
         except OpalError as error:
             _log.warning("webhook unsettled", action="webhook.unsettled", code=error.code, **ids)
@@ -157,8 +165,10 @@ class WebhookSender:
             _log.exception("webhook unsettled", action="webhook.unsettled", **ids)
             return None
         if isinstance(outcome, Failed):
+            WEBHOOK_TRIES.labels("failed").inc()
             _log.info("webhook failed", action="webhook.failed", reason=outcome.reason, **ids)
         else:
+            WEBHOOK_TRIES.labels("delivered").inc()
             _log.info("webhook delivered", action="webhook.delivered", status=outcome, **ids)
         if settled.disabled is not None:
             _log.warning("webhook disabled", action="webhook.disabled", reason=settled.disabled, **ids)
