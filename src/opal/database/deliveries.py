@@ -4,6 +4,7 @@ A claim is a time until which the delivery is one sender's. That time is its fen
 comes back after its claim ended, and was taken over, changes nothing.
 """
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -74,6 +75,11 @@ class Due:
     claimed_until: datetime
     traceparent: str | None = None
     """The span that wrote the event."""
+
+    @property
+    def correlation_id(self) -> str:
+        """The one that the event tells."""
+        return str(json.loads(self.body)["data"]["correlation_id"])
 
     def __repr__(self) -> str:
         # Neither secret nor URL, wherever it is printed.

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from opal.blobs.interface import Blobs
 from opal.database import picture_deliveries as deliveries
@@ -164,11 +165,12 @@ class DeliverySender:
 
     async def _deliver(self, destination: Destination, due: DuePicture) -> bool:
         attributes = {"opal.item_id": due.item_id, "opal.target_id": due.target_id}
-        with span_after(due.traceparent, "deliver picture", "client", attributes) as delivering:
-            outcome = await self._try(destination, due)
-            if isinstance(outcome, PictureFailed):
-                delivering.fail("delivery_failed")
-        await self._settle(due, outcome)
+        with bound_contextvars(correlation_id=due.correlation_id):
+            with span_after(due.traceparent, "deliver picture", "client", attributes) as delivering:
+                outcome = await self._try(destination, due)
+                if isinstance(outcome, PictureFailed):
+                    delivering.fail("delivery_failed")
+            await self._settle(due, outcome)
         return isinstance(outcome, str)
 
     async def _try(self, destination: Destination, due: DuePicture) -> Outcome:

@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from opal import __version__
 from opal.database import deliveries
@@ -76,7 +77,8 @@ class WebhookSender:
         """
         async with self._db.transaction() as connection:
             due = await store_test(connection, tenant_id, webhook_id, event, claim_s=self._settling.claim_s)
-        await self._deliver(due, more=False)
+        with bound_contextvars(correlation_id=due.correlation_id):
+            await self._deliver(due, more=False)
         async with self._db.read() as connection:
             return await deliveries.read_delivery(connection, webhook_id, due.id)
 
@@ -144,7 +146,8 @@ class WebhookSender:
         following: Due | None = due
         for left in reversed(range(_IN_A_ROW)):
             if following is not None:
-                following = await self._deliver(following, more=left > 0)
+                with bound_contextvars(correlation_id=following.correlation_id):
+                    following = await self._deliver(following, more=left > 0)
 
     async def _deliver(self, due: Due, *, more: bool) -> Due | None:
         """Try once and note how it went; returns the endpoint's next delivery, if ``more`` are wanted."""
