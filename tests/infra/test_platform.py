@@ -32,6 +32,7 @@ _TABLES = (
     "onJobsQueue",
     "onExportsQueue",
     "onScoringSecrets",
+    "onTelemetryConnection",
     "onDeliveryKey",
     "onRegistry",
     "onLearningStorage",
@@ -151,6 +152,7 @@ def test_secrets_are_read_by_those_who_are_given_them() -> None:
         "scoring-url": {who for who, _ in _roles("onScoringSecrets")},
         "scoring-key": {who for who, _ in _roles("onScoringSecrets")},
         "delivery-key": {who for who, _ in _roles("onDeliveryKey")},
+        "telemetry-connection-string": {who for who, _ in _roles("onTelemetryConnection")},
     }
     given = defaultdict(set)
     for app in APPS:

@@ -176,7 +176,7 @@ def test_one_trace_goes_from_the_upload_to_the_webhook_through_both_queues(run: 
 
 
 def _first(span: Any, spans: list[Any]) -> bool:
-    return span == next(each for each in spans if each.name == span.name)
+    return bool(span == next(each for each in spans if each.name == span.name))
 
 
 def test_azure_monitor_has_the_same_trace(run: ObservedRun) -> None:

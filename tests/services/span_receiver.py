@@ -57,7 +57,7 @@ class SpanReceiver:
             request = ExportTraceServiceRequest.FromString(body)
             self.raw.append(str(request))
             self.spans += _otlp_spans(request)
-            return ExportTraceServiceResponse().SerializeToString()
+            return bytes(ExportTraceServiceResponse().SerializeToString())
         assert path.partition("?")[0] == "/v2.1/track", path
         envelopes = json.loads(body)
         self.raw.append(body.decode())

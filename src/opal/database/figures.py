@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, ScalarSelect, func, select
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, func, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,4 +78,4 @@ def _sum(column: ColumnElement[int]) -> ScalarSelect[int]:
 
 def _whole(column: ColumnElement[int]) -> ColumnElement[int]:
     # PostgreSQL's sum of bigint is a decimal.
-    return sql_cast(func.coalesce(func.sum(column), 0), Integer)
+    return sql_cast(func.coalesce(func.sum(column), 0), BigInteger)

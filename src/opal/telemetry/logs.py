@@ -10,9 +10,9 @@ from typing import Any
 
 import structlog
 
-from opal.settings import LogSettings
 from opal.telemetry.redaction import redacted_field
 from opal.telemetry.tracing import current_ids
+from opal.telemetry_settings import LogSettings
 
 # They write whole URLs, signatures included, or a line for every small thing they do.
 _NOISY = (

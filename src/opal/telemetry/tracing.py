@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span as SdkSpan
     from opentelemetry.trace import Tracer
 
-    from opal.settings import TelemetrySettings
+    from opal.telemetry_settings import TelemetrySettings
 
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Value: TypeAlias = str | int | float | bool | None
