@@ -133,7 +133,7 @@ def test_roles_are_what_each_app_does_and_no_more() -> None:
     assert held["exportWorker"] >= {("onExportsQueue", "queueReceiver"), ("onExports", "blobContributor")}
     assert held["webApi"] >= {("onJobsQueue", "queueSender"), ("onExportsQueue", "queueSender")}
     # One consumer per queue: who may settle messages elsewhere only looks, and says so.
-    assert "billingService" not in held
+    assert held["billingService"] == {("onTelemetryConnection", "secretsUser")}
     writers = {who for table in _TABLES for who, role in _roles(table) if role == "blobContributor"}
     assert writers == {"webApi", "orchestrator", "exportWorker"}
     assert {who for table in _TABLES for who, role in _roles(table) if role == "queueOwner"} == {"platform"}
