@@ -4,6 +4,8 @@ All of the work is in ``opal.scoring``. The request is taken raw, so that every 
 status and shape, and so that no collector of model inputs ever sees a signed URL.
 """
 
+import atexit
+
 from azureml_inference_server_http.api.aml_request import rawhttp
 from azureml_inference_server_http.api.aml_response import AMLResponse
 from flask import Request
@@ -12,7 +14,7 @@ from opal.scoring import score
 from opal.scoring.contract import JSON
 from opal.scoring.threads import ThreadedEndpoint
 from opal.settings import load_settings
-from opal.telemetry import configure
+from opal.telemetry import configure, tracing
 
 
 class _Serving:
@@ -22,7 +24,8 @@ class _Serving:
 def init() -> None:
     """Load the models; what this raises ends the server, and Azure ML shows it in the deployment's log."""
     settings = load_settings()
-    configure(settings.telemetry, "scoring")
+    configure(settings, "scoring")
+    atexit.register(tracing.stop)
     score.init(settings)
     _Serving.endpoint = ThreadedEndpoint(settings, score.run, score.run_cut_out)
 

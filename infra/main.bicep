@@ -224,6 +224,7 @@ module services 'modules/apps.bicep' = if (!empty(appImage)) {
 output registryName string = registry.outputs.name
 output registryServer string = registry.outputs.server
 output vaultName string = vault.outputs.name
+output insightsId string = observability.outputs.insightsId
 output servicebusName string = servicebus.outputs.name
 output learningStorageName string = learningStorage.outputs.name
 output endpointInstances int = scoring.instances

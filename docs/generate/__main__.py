@@ -1,4 +1,4 @@
-"""`python -m docs.generate`, or `make docs`: fill the generated parts of docs/*.md from the code.
+"""`python -m docs.generate`, or `make docs`: fill the generated parts of docs from the code.
 
 With `--check` nothing is written; exit code 1 and the names of pages that are stale.
 """
@@ -7,7 +7,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import commands, costs, errors, scaling, scenes, settings, states
+from docs.generate import (
+    commands,
+    costs,
+    dashboard,
+    errors,
+    events,
+    figures,
+    scaling,
+    scenes,
+    settings,
+    states,
+)
 from docs.generate.regions import fill
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -16,15 +27,22 @@ PAGES: dict[str, Callable[[], dict[str, str]]] = {
     "cli.md": commands.parts,
     "costs.md": costs.parts,
     "errors.md": errors.parts,
+    "operations/events.md": events.parts,
+    "operations/metrics.md": figures.parts,
     "scaling.md": scaling.parts,
     "scenes.md": scenes.parts,
     "settings.md": settings.parts,
     "states.md": states.parts,
 }
 
+WHOLE: dict[str, Callable[[], str]] = {"operations/dashboard.json": dashboard.document}
+"""Files that are generated from the first line to the last."""
+
 
 def generated(name: str) -> str:
     """The page as it should be."""
+    if name in WHOLE:
+        return WHOLE[name]()
     try:
         return fill((FOLDER / name).read_text("utf-8"), PAGES[name]())
     except ValueError as error:
@@ -33,7 +51,12 @@ def generated(name: str) -> str:
 
 def stale() -> list[str]:
     """Names of the pages whose generated parts are not what the code says now."""
-    return [name for name in PAGES if generated(name) != (FOLDER / name).read_text("utf-8")]
+    return [name for name in (*PAGES, *WHOLE) if generated(name) != _written(name)]
+
+
+def _written(name: str) -> str:
+    path = FOLDER / name
+    return path.read_text("utf-8") if path.exists() else ""
 
 
 def main(arguments: list[str]) -> int:

@@ -30,7 +30,8 @@ SCORING = (
     "src/opal/platform_settings.py",
     "src/opal/scoring/*",
     "src/opal/settings.py",
-    "src/opal/telemetry.py",
+    "src/opal/telemetry/*",
+    "src/opal/telemetry_settings.py",
 )
 
 # In order: the first line that fits a file says which parts it belongs to.

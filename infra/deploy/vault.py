@@ -1,4 +1,4 @@
-"""Puts the placement endpoint's address and key into Key Vault, and makes the sealing key once.
+"""Puts the endpoint's address and key, and where spans go, into Key Vault; makes the sealing key once.
 
     python -m infra.deploy.vault
 
@@ -19,11 +19,18 @@ from infra.deploy.target import Target, outputs, target_of_environment
 
 def fill_vault(az: AzureCli, target: Target, mask: Callable[[str], None]) -> list[str]:
     """Names of the secrets that are new or changed; those that are as they should be get no new version."""
-    vault = outputs(az, target)["vaultName"]
+    has = outputs(az, target)
+    vault = has["vaultName"]
     endpoint = az("ml", "online-endpoint", "show", *target.endpoint)
     key = az("ml", "online-endpoint", "get-credentials", *target.endpoint)["primaryKey"]
     mask(key)
-    wanted = {"scoring-url": endpoint["scoring_uri"], "scoring-key": key}
+    connection = az("resource", "show", "--ids", has["insightsId"])["properties"]["ConnectionString"]
+    mask(connection)
+    wanted = {
+        "scoring-url": endpoint["scoring_uri"],
+        "scoring-key": key,
+        "telemetry-connection-string": connection,
+    }
     changed = [name for name, value in wanted.items() if _put(az, vault, name, value, mask)]
     # What it sealed can be opened with it alone, so it is never made a second time.
     if _stored(az, vault, "delivery-key", mask) is None:

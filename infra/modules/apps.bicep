@@ -33,8 +33,15 @@ var scoringSecrets = [
   { name: 'scoring-key', url: '${vaultUrl}secrets/scoring-key' }
 ]
 
+var telemetrySecret = [
+  { name: 'telemetry-connection-string', url: '${vaultUrl}secrets/telemetry-connection-string' }
+]
+
 var everywhere = [
+  { name: 'OPAL_TELEMETRY_AZURE_CONNECTION_STRING', secretRef: 'telemetry-connection-string' }
   { name: 'OPAL_LOG_FORMAT', value: 'json' }
+  // A photo's spans are some 40 kB, and Application Insights takes money for each.
+  { name: 'OPAL_TELEMETRY_SAMPLE_SHARE', value: '0.1' }
   { name: 'OPAL_DATABASE_MANAGED_IDENTITY', value: 'true' }
   { name: 'OPAL_DATABASE_POOL_SIZE', value: string(databasePoolSize) }
   // Spares the SDK its search for other kinds of identity at each start.
@@ -75,7 +82,9 @@ module webApi 'app.bicep' = {
     args: ['web-api']
     port: 8080
     public: true
-    secrets: concat(scoringSecrets, [{ name: 'delivery-key', url: '${vaultUrl}secrets/delivery-key' }])
+    secrets: concat(scoringSecrets, telemetrySecret, [
+      { name: 'delivery-key', url: '${vaultUrl}secrets/delivery-key' }
+    ])
     env: concat(everywhere, queuesAndBlobs, placementEndpoint, [
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.webApi.clientId }
       {
@@ -106,6 +115,7 @@ module billingService 'app.bicep' = {
     args: ['billing-service']
     port: 8081
     public: true
+    secrets: telemetrySecret
     env: concat(everywhere, [
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.billingService.clientId }
       {
@@ -133,7 +143,7 @@ module orchestrator 'app.bicep' = {
     size: sizes.orchestrator
     args: ['orchestrator']
     port: 8082
-    secrets: scoringSecrets
+    secrets: concat(scoringSecrets, telemetrySecret)
     env: concat(everywhere, queuesAndBlobs, placementEndpoint, worker, [
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.orchestrator.clientId }
       { name: 'OPAL_WORKER_CONCURRENCY', value: string(workers.orchestrator.concurrency) }
@@ -173,6 +183,7 @@ module exportWorker 'app.bicep' = {
     size: sizes.exportWorker
     args: ['export-worker']
     port: 8082
+    secrets: telemetrySecret
     env: concat(everywhere, queuesAndBlobs, worker, [
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.exportWorker.clientId }
       { name: 'OPAL_WORKER_CONCURRENCY', value: string(workers.exportWorker.concurrency) }

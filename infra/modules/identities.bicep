@@ -66,6 +66,7 @@ output principals object = {
   webApi: webApi.properties.principalId
   orchestrator: orchestrator.properties.principalId
   exportWorker: exportWorker.properties.principalId
+  billingService: billingService.properties.principalId
   scoring: scoring.properties.principalId
   platform: platform.properties.principalId
 }

@@ -1,4 +1,4 @@
-// Where logs go, and what Azure Machine Learning wants beside its workspace.
+// Where logs and spans go; Azure Machine Learning wants the latter beside its workspace, too.
 param environmentName string
 param location string
 param tags object

@@ -1,6 +1,6 @@
 // Who may do what, and why. Every role assignment of Opal's is here, on the narrowest thing that carries it, and its reason
 // is written into Azure with it. (The database's own roles are made by `opal migrate`.)
-@description('Object ids: webApi, orchestrator, exportWorker, scoring, platform.')
+@description('Object ids: webApi, billingService, orchestrator, exportWorker, scoring, platform.')
 param identities object
 param storageName string
 param learningStorageName string
@@ -208,6 +208,11 @@ resource deliveryKey 'Microsoft.KeyVault/vaults/secrets@2023-07-01' existing = {
   name: 'delivery-key'
 }
 
+resource telemetryConnection 'Microsoft.KeyVault/vaults/secrets@2023-07-01' existing = {
+  parent: vault
+  name: 'telemetry-connection-string'
+}
+
 var onScoringSecrets = [
   { who: 'webApi', role: 'secretsUser', reason: 'asks the placement endpoint for single pictures' }
   { who: 'orchestrator', role: 'secretsUser', reason: 'asks the placement endpoint' }
@@ -217,8 +222,16 @@ var onDeliveryKey = [
   { who: 'webApi', role: 'secretsUser', reason: 'seals the secrets of webhooks and delivery targets' }
 ]
 
+var onTelemetryConnection = [
+  { who: 'webApi', role: 'secretsUser', reason: 'sends its spans' }
+  { who: 'billingService', role: 'secretsUser', reason: 'sends its spans' }
+  { who: 'orchestrator', role: 'secretsUser', reason: 'sends its spans' }
+  { who: 'exportWorker', role: 'secretsUser', reason: 'sends its spans' }
+]
+
 var scoringSecretsThere = secretsExist ? onScoringSecrets : []
 var deliveryKeyThere = secretsExist ? onDeliveryKey : []
+var telemetryConnectionThere = secretsExist ? onTelemetryConnection : []
 
 resource scoringUrlRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for each in scoringSecretsThere: {
@@ -250,6 +263,19 @@ resource deliveryKeyRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   for each in deliveryKeyThere: {
     name: guid(deliveryKey.id, each.who, role[each.role])
     scope: deliveryKey
+    properties: {
+      principalId: identities[each.who]
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role[each.role])
+      description: each.reason
+    }
+  }
+]
+
+resource telemetryConnectionRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for each in telemetryConnectionThere: {
+    name: guid(telemetryConnection.id, each.who, role[each.role])
+    scope: telemetryConnection
     properties: {
       principalId: identities[each.who]
       principalType: 'ServicePrincipal'

@@ -1,5 +1,5 @@
-// The three secrets that are left: the placement endpoint's address and key, and the key that seals tenants' secrets. They
-// are put there by infra/deploy/vault.py, never by a template, whose parameters stay readable in its deployment.
+// The secrets that are left: the placement endpoint's address and key, the key that seals tenants' secrets, and where spans
+// are sent. They are put there by infra/deploy/vault.py, never by a template, whose parameters stay readable in its deployment.
 param name string
 param location string
 param tags object

@@ -4,6 +4,9 @@ At least once: a relay that dies between sending and forgetting sends again, und
 """
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from contextvars import Context
 from itertools import groupby
 from operator import attrgetter
 
@@ -14,6 +17,9 @@ from opal.database.engine import Database
 from opal.database.outbox import OutboxRow
 from opal.errors import OpalError
 from opal.queues.interface import Outgoing, Queues
+from opal.telemetry import tracing
+from opal.telemetry.metrics import OUTBOX_FAILURES, OUTBOX_PUBLISHED
+from opal.telemetry.tracing import span_after
 
 BATCH = 100
 CLAIM_S = 5.0
@@ -36,7 +42,8 @@ class OutboxRelay:
         """Publish soon, in the background; call right after a commit. Never fails, never blocks."""
         self._wanted = True
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain(), name="outbox-relay")
+            # In a context of its own: what it publishes is not only the caller's.
+            self._task = asyncio.create_task(self._drain(), name="outbox-relay", context=Context())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish what others left behind, every two seconds until ``stop`` is set."""
@@ -62,11 +69,16 @@ class OutboxRelay:
         published = 0
         while rows := await self._claim():
             for queue, same_queue in groupby(sorted(rows, key=attrgetter("queue")), attrgetter("queue")):
-                await self._queues.send(queue, [_outgoing(row) for row in same_queue])
+                await self._send(queue, list(same_queue))
             async with self._db.transaction() as connection:
                 await outbox.mark_published(connection, rows)
             published += len(rows)
         return published
+
+    async def _send(self, queue: str, rows: Sequence[OutboxRow]) -> None:
+        with ExitStack() as sending:
+            await self._queues.send(queue, [_outgoing(row, sending) for row in rows])
+        OUTBOX_PUBLISHED.labels(queue).inc(len(rows))
 
     async def _claim(self) -> list[OutboxRow]:
         # Looking first keeps an idle system from taking the write lock every two seconds.
@@ -83,11 +95,27 @@ class OutboxRelay:
             try:
                 published = await self.publish_pending()
             except OpalError as error:
+                OUTBOX_FAILURES.labels(error.code).inc()
                 _log.warning("outbox waits", action="outbox.waits", code=error.code, reason=error.message)
             else:
                 if published:
                     _log.debug("outbox published", action="outbox.published", messages=published)
 
 
-def _outgoing(row: OutboxRow) -> Outgoing:
-    return Outgoing(message_id=row.message_id, body=row.body, correlation_id=row.correlation_id)
+def _outgoing(row: OutboxRow, sending: ExitStack) -> Outgoing:
+    """The message of ``row`` with a span of its own, which lasts as long as the block of ``sending``."""
+    attributes = {
+        "messaging.operation.type": "send",
+        "messaging.destination.name": row.queue,
+        "opal.message_id": row.message_id,
+        "opal.item_id": row.item_id,
+        "opal.correlation_id": row.correlation_id,
+    }
+    entered = span_after(row.traceparent, f"send {row.queue}", "producer", attributes)
+    trace = sending.enter_context(entered).traceparent
+    return Outgoing(
+        message_id=row.message_id,
+        body=row.body,
+        correlation_id=row.correlation_id,
+        properties={} if trace is None else {tracing.HEADER: trace},
+    )

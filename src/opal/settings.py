@@ -18,6 +18,7 @@ from opal.errors import InvalidSettings
 from opal.faults import BASE_URL, in_words, message_of
 from opal.outgoing_settings import ApiSettings, DeliverySettings, OutgoingSettings, WebhookSettings
 from opal.platform_settings import AzureSettings, BlobSettings, DatabaseSettings, QueueSettings
+from opal.telemetry_settings import LogSettings, TelemetrySettings
 
 DOCS = "docs/settings.md"
 QUEUE_NAMES = ("jobs", "exports")
@@ -185,19 +186,6 @@ class SweeperSettings(BaseSettings):
     upload_expiry_s: float = Field(default=86_400.0, gt=0, description="Time a client has to upload a photo.")
 
 
-class TelemetrySettings(BaseSettings):
-    """Logs."""
-
-    model_config = _group("LOG_")
-
-    format: Literal["console", "json"] = Field(
-        default="console", description="Readable lines, or JSON lines."
-    )
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least level logged."
-    )
-
-
 class Settings(BaseSettings):
     """All groups. Build with ``load_settings``."""
 
@@ -227,6 +215,7 @@ class Settings(BaseSettings):
     removebg: RemoveBgSettings = Field(default_factory=RemoveBgSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
     @property
@@ -267,6 +256,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "removebg": RemoveBgSettings,
     "api": ApiSettings,
     "sweeper": SweeperSettings,
+    "log": LogSettings,
     "telemetry": TelemetrySettings,
 }
 
@@ -298,6 +288,12 @@ def load_settings(**overrides: Any) -> Settings:
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that Opal starts: ours with ``changes``."""
     return {**os.environ, **changes}
+
+
+def set_unless_set(values: Mapping[str, str]) -> None:
+    """Put into our own environment what a vendor's package reads there and takes in no other way."""
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
 
 
 def runtime_dir(data_dir: Path) -> Path:

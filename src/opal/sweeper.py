@@ -22,6 +22,7 @@ from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.job_message import JobMessage, send_job_message
 from opal.queues.interface import Peeked, Queues
 from opal.settings import Settings
+from opal.telemetry.metrics import LEASES_EXPIRED, SWEEP_HEALED, SWEEPS, count_failure
 
 BY = "sweeper"
 BATCH = 500
@@ -79,10 +80,13 @@ class Sweeper:
         while not stop.is_set():
             try:
                 await self.sweep()
+                SWEEPS.labels("done").inc()
             except OpalError as error:
+                SWEEPS.labels("failed").inc()
                 _log.warning("sweep failed", action="sweeper.failed", code=error.code, reason=error.message)
             except Exception:
                 # The sweeper is the last safety net: a bug in one sweep must not take it down for good.
+                SWEEPS.labels("failed").inc()
                 _log.exception("sweep failed", action="sweeper.failed")
             try:
                 async with asyncio.timeout(self._interval_s):
@@ -104,6 +108,11 @@ class Sweeper:
         )
         if report.healed:
             _log.warning("sweep healed items", action="sweeper.healed", **asdict(report))
+            for step, healed in asdict(report).items():
+                SWEEP_HEALED.labels(step).inc(healed)
+            LEASES_EXPIRED.labels("sweeper").inc(report.leases_ended)
+            count_failure(BY, UploadExpired.code, final=True, expected=True, times=report.uploads_expired)
+            count_failure(BY, DeadLettered.code, final=True, expected=False, times=report.dead_letters_failed)
         return report
 
     async def _end_dead_leases(self, now: datetime) -> int:

@@ -33,6 +33,7 @@ _TABLES = (
     "onJobsQueue",
     "onExportsQueue",
     "onScoringSecrets",
+    "onTelemetryConnection",
     "onDeliveryKey",
     "onRegistry",
     "onLearningStorage",
@@ -129,7 +130,7 @@ def test_roles_are_what_each_app_does_and_no_more() -> None:
     assert held["exportWorker"] >= {("onExportsQueue", "queueReceiver"), ("onExports", "blobContributor")}
     assert held["webApi"] >= {("onJobsQueue", "queueSender"), ("onExportsQueue", "queueSender")}
     # One consumer per queue: who may settle messages elsewhere only looks, and says so.
-    assert "billingService" not in held
+    assert held["billingService"] == {("onTelemetryConnection", "secretsUser")}
     writers = {who for table in _TABLES for who, role in _roles(table) if role == "blobContributor"}
     assert writers == {"webApi", "orchestrator", "exportWorker"}
     assert {who for table in _TABLES for who, role in _roles(table) if role == "queueOwner"} == {"platform"}
@@ -148,6 +149,7 @@ def test_secrets_are_read_by_those_who_are_given_them() -> None:
         "scoring-url": {who for who, _ in _roles("onScoringSecrets")},
         "scoring-key": {who for who, _ in _roles("onScoringSecrets")},
         "delivery-key": {who for who, _ in _roles("onDeliveryKey")},
+        "telemetry-connection-string": {who for who, _ in _roles("onTelemetryConnection")},
     }
     given = defaultdict(set)
     for app in APPS:

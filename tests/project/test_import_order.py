@@ -10,7 +10,15 @@ SERVICES = {"web_api", "billing_service", "orchestrator", "export_worker", "scor
 # Lowest first. A part may import parts of its own layer (never in a circle) and of the layers above it here.
 LAYERS: tuple[set[str], ...] = (
     {"opal", "errors", "faults", "heap"},
-    {"settings", "outgoing_settings", "platform_settings", "items", "messages", "images"},
+    {
+        "settings",
+        "outgoing_settings",
+        "platform_settings",
+        "telemetry_settings",
+        "items",
+        "messages",
+        "images",
+    },
     {
         "marketplaces",
         "fidelity",
@@ -55,7 +63,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "obstore": ("opal.destinations.object_store",),
     "openvino": ("opal.cutout",),
     "opentelemetry": ("opal.telemetry",),
-    "prometheus_client": ("opal.telemetry", "opal.http", "opal.worker"),
+    "prometheus_client": ("opal.telemetry",),
     "sqlalchemy": ("opal.database",),
     "standardwebhooks": ("opal.webhook_sender",),
     "stream_zip": ("opal.web_api",),

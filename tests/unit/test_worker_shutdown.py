@@ -22,7 +22,7 @@ from pathlib import Path
 from opal.messages.job_message import JobMessage
 from opal.queues.local import LocalQueues
 from opal.platform_settings import QueueSettings
-from opal.settings import TelemetrySettings, WorkerSettings
+from opal.settings import WorkerSettings, load_settings
 from opal.telemetry import configure
 from opal.worker.loop import WorkerLoop
 from opal.worker.settlement import Done
@@ -43,7 +43,7 @@ async def main():
         await WorkerLoop(queues, "jobs", JobMessage, Handler(), settings=settings).run(stop)
     await queues.close()
 
-configure(TelemetrySettings(), "worker")
+configure(load_settings(), "worker")
 asyncio.run(main())
 """
 

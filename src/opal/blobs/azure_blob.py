@@ -7,7 +7,7 @@ containers are there already: they belong to the deployment, not to a service wi
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -38,6 +38,7 @@ from opal.blobs.interface import CONTAINERS, SIGNED_URL_LIFETIME, BlobInfo, Perm
 from opal.blobs.names import attachment, check_name
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable
 from opal.platform_settings import BlobSettings
+from opal.telemetry.tracing import span
 
 # Azure requires it of a PUT that creates a blob.
 _CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}
@@ -134,7 +135,7 @@ class AzureBlobs:
     ) -> bytes:
         """The blob's bytes or a part; ``BlobNotFound`` also when ``etag`` names another version."""
         whole = start == 0 and length is None
-        async with self._deadline():
+        async with self._deadline("read blob", container):
             try:
                 download = await self._blob(container, path).download_blob(
                     None if whole else start, length, max_concurrency=_TRANSFERS, **_only(etag)
@@ -167,7 +168,7 @@ class AzureBlobs:
         """
         blob = self._blob(container, path)
         mark = secrets.token_hex(16)
-        async with self._deadline():
+        async with self._deadline("write blob", container):
             try:
                 stored = await blob.upload_blob(
                     data,
@@ -217,9 +218,12 @@ class AzureBlobs:
             return held.key
 
     @asynccontextmanager
-    async def _deadline(self) -> AsyncIterator[None]:
-        """One operation with all its tries: the SDK's own limits are for each of them."""
-        with _translated():
+    async def _deadline(self, operation: str | None = None, container: str = "") -> AsyncIterator[None]:
+        """One operation with all its tries, a named one as a span: the SDK's own limits are for each try."""
+        spanned = (
+            nullcontext() if operation is None else span(operation, "client", {"opal.container": container})
+        )
+        with spanned, _translated():
             async with asyncio.timeout(self._timeout_s):
                 yield
 

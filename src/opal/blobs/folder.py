@@ -17,6 +17,7 @@ from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, Permission, Sign
 from opal.blobs.names import attachment, check_name
 from opal.blobs.signing import Grant, UrlSigner
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, PhotoTooLarge, StorageFull
+from opal.telemetry.tracing import span
 
 # Azure requires it of a PUT that creates a blob, so our own route does too: one client for both lives.
 CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}
@@ -95,7 +96,8 @@ class FolderBlobs:
                 opened.seek(start)
                 return opened.read(-1 if length is None else length)
 
-        return await _off_loop(read)
+        with span("read blob", "client", {"opal.container": container}):
+            return await _off_loop(read)
 
     async def stream(self, container: str, path: str, chunk_size: int = _PIECE) -> AsyncIterator[bytes]:
         """The blob's bytes in pieces, all of one version even if it is replaced meanwhile."""
@@ -121,7 +123,8 @@ class FolderBlobs:
             finally:
                 self._files.discard(file)
 
-        return await _off_loop(write)
+        with span("write blob", "client", {"opal.container": container, "opal.bytes": len(data)}):
+            return await _off_loop(write)
 
     async def put_stream(
         self,

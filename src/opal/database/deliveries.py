@@ -4,6 +4,7 @@ A claim is a time until which the delivery is one sender's. That time is its fen
 comes back after its claim ended, and was taken over, changes nothing.
 """
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -72,6 +73,13 @@ class Due:
     secrets: KeptSecrets
     attempts: int
     claimed_until: datetime
+    traceparent: str | None = None
+    """The span that wrote the event."""
+
+    @property
+    def correlation_id(self) -> str:
+        """The one that the event tells."""
+        return str(json.loads(self.body)["data"]["correlation_id"])
 
     def __repr__(self) -> str:
         # Neither secret nor URL, wherever it is printed.
@@ -140,6 +148,7 @@ async def read_due(connection: AsyncConnection, ids: Collection[str]) -> list[Du
             deliveries.c.claimed_until,
             events.c.body,
             events.c.test,
+            events.c.traceparent,
             webhooks.c.url,
             *COLUMNS,
         )
@@ -279,4 +288,5 @@ def _due(row: Row[Any]) -> Due:
         secrets=kept(row.webhook_id, row),
         attempts=row.attempts,
         claimed_until=row.claimed_until,
+        traceparent=row.traceparent,
     )

@@ -21,6 +21,7 @@ from opal.errors import UnknownDeliveryTarget
 from opal.items.delivery_path import PictureName, render, report_path
 from opal.items.file_names import unique_product_stems, unique_stems
 from opal.items.item import Item, new_id
+from opal.telemetry.tracing import traceparent
 
 _MOST_NUMBERS = 9
 
@@ -165,6 +166,7 @@ async def _plan(
                     owner_key=owner,
                     state="waiting",
                     next_at=now,
+                    traceparent=traceparent(),
                     created_at=now,
                 )
             )

@@ -30,6 +30,8 @@ class Claimed:
     """The item is the caller's until the lease ends; ``item.attempt`` is its fencing number."""
 
     item: Item
+    taken_over: bool = False
+    """Whether another's lease had run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ async def claim(
     claimed = await _guarded_update(connection, item, values)
     details = {"stage": stage.name.lower(), "taken_over": taken_over}
     await note(connection, claimed, source=item.state, by=by, details=details)
-    return Claimed(claimed)
+    return Claimed(claimed, taken_over)
 
 
 async def renew_lease(connection: AsyncConnection, item: Item, lease_s: float) -> bool:

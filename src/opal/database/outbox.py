@@ -28,6 +28,7 @@ class OutboxRow:
     item_id: str
     correlation_id: str
     body: bytes
+    traceparent: str | None
 
 
 class Outbox:
@@ -45,6 +46,7 @@ class Outbox:
                 item_id=message.item_id,
                 correlation_id=message.correlation_id,
                 body=message.encode(),
+                traceparent=message.traceparent,
                 created_at=utc_now(),
             )
         )

@@ -62,7 +62,7 @@ class PictureDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DuePicture:
-    """A claimed delivery with what is delivered; ``filename`` and ``sku`` are the item's, for the report."""
+    """A claimed delivery with what is delivered; ``filename`` and ``sku`` are the item's."""
 
     id: str
     target_id: str
@@ -72,6 +72,8 @@ class DuePicture:
     path: str
     attempts: int
     claimed_until: datetime
+    traceparent: str | None
+    correlation_id: str
     filename: str
     sku: str | None
     picture: VariantRow
@@ -146,7 +148,7 @@ async def claim_pictures(
     of_picture = [variants.c[name].label(f"picture_{name}") for name in VariantRow.__dataclass_fields__]
     same = and_(variants.c.item_id == deliveries.c.item_id, variants.c.preset == deliveries.c.preset)
     query = (
-        select(*own, items.c.filename, items.c.sku, *of_picture)
+        select(*own, items.c.correlation_id, items.c.filename, items.c.sku, *of_picture)
         .join(variants, same)
         .join(items, items.c.id == deliveries.c.item_id)
         .where(deliveries.c.id.in_(ids))

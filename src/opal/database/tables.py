@@ -47,6 +47,11 @@ def _tenant() -> Column[str]:
     return Column("tenant_id", String(64), ForeignKey("tenants.id"), nullable=False)
 
 
+def _trace() -> Column[str]:
+    # The span that wrote the row (W3C Trace Context); null where no spans are made.
+    return Column("traceparent", String(64))
+
+
 tenants = Table(
     "tenants", metadata, _id(primary_key=True), Column("name", String(200), nullable=False), _created()
 )
@@ -255,6 +260,7 @@ outbox = Table(
     _id("item_id", nullable=False),
     Column("correlation_id", String(128), nullable=False),
     Column("body", LargeBinary, nullable=False),
+    _trace(),
     _created(),
     Column("claimed_until", UtcDateTime),
     UniqueConstraint("queue", "message_id"),
@@ -293,6 +299,7 @@ webhook_events = Table(
     Column("test", Boolean, nullable=False, default=False, server_default=false()),
     # The very bytes that are signed, so that every try and every replay sends the same.
     Column("body", Text, nullable=False),
+    _trace(),
     _created(),
     Index(None, "created_at"),
 )
@@ -365,6 +372,7 @@ picture_deliveries = Table(
     Column("last_at", UtcDateTime),
     Column("last_error", String(200)),
     Column("etag", String(200)),
+    _trace(),
     _created(),
     UniqueConstraint("target_id", "item_id", "preset", "content"),
     # What the sender asks every second, what a new picture asks, and what a client lists.

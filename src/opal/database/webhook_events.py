@@ -31,6 +31,7 @@ from opal.messages.webhook_event import (
     WebhookEvent,
     event_id,
 )
+from opal.telemetry.tracing import traceparent
 
 
 async def announce_item(
@@ -152,6 +153,7 @@ def _event(told: str, tenant_id: str, event: WebhookEvent, now: datetime) -> dic
         "item_id": event.data.item_id if isinstance(event.data, ItemNews) else None,
         "test": event.test,
         "body": event.model_dump_json(),
+        "traceparent": traceparent(),
         "created_at": now,
     }
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from opal.blobs.interface import Blobs
 from opal.database import picture_deliveries as deliveries
@@ -34,6 +35,8 @@ from opal.outgoing.patience import pause_after, wait_after
 from opal.outgoing.sender_loop import end_within, look_until
 from opal.outgoing_settings import DeliverySettings
 from opal.sealing import Sealer
+from opal.telemetry.metrics import DELIVERY_TRIES
+from opal.telemetry.tracing import span_after
 
 # What the tenant or the target is to blame for, and can mend.
 _TARGETS_FAULT = (DestinationFailed, AddressRefused, InvalidDeliveryTarget)
@@ -161,8 +164,13 @@ class DeliverySender:
         return await self._destinations.open(target.tenant_id, place_of(target.place), secret)
 
     async def _deliver(self, destination: Destination, due: DuePicture) -> bool:
-        outcome = await self._try(destination, due)
-        await self._settle(due, outcome)
+        attributes = {"opal.item_id": due.item_id, "opal.target_id": due.target_id}
+        with bound_contextvars(correlation_id=due.correlation_id):
+            with span_after(due.traceparent, "deliver picture", "client", attributes) as delivering:
+                outcome = await self._try(destination, due)
+                if isinstance(outcome, PictureFailed):
+                    delivering.fail("delivery_failed")
+            await self._settle(due, outcome)
         return isinstance(outcome, str)
 
     async def _try(self, destination: Destination, due: DuePicture) -> Outcome:
@@ -192,8 +200,10 @@ class DeliverySender:
             else:
                 disabled = await deliveries.record_failed_try(connection, due, outcome, self._policy)
         if isinstance(outcome, str):
+            DELIVERY_TRIES.labels("delivered").inc()
             _log.info("picture delivered", action="delivery.delivered", **ids)
         else:
+            DELIVERY_TRIES.labels("failed").inc()
             _log.info("delivery failed", action="delivery.failed", reason=outcome.reason, **ids)
         if disabled is not None:
             _log.warning("target disabled", action="delivery.target_disabled", reason=disabled, **ids)

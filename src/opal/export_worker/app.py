@@ -22,7 +22,11 @@ from opal.worker.shutdown import stop_on_signals
 async def main(settings: Settings) -> None:
     """Consume ``exports`` until SIGTERM or SIGINT."""
     limit_heaps()
-    telemetry.configure(settings.telemetry, BY)
+    with telemetry.running(settings, BY):
+        await _work(settings)
+
+
+async def _work(settings: Settings) -> None:
     parts = build_parts(settings)
     heartbeat = Heartbeat()
     checks: dict[str, Check] = {
@@ -30,7 +34,13 @@ async def main(settings: Settings) -> None:
         "queues": parts.queues.check,
         "blobs": parts.blobs.check,
     }
-    page = HealthPage(heartbeat, checks, host=settings.web.health_host, port=settings.worker.health_port)
+    page = HealthPage(
+        heartbeat,
+        checks,
+        host=settings.web.health_host,
+        port=settings.worker.health_port,
+        metrics_key=settings.telemetry.metrics_key,
+    )
     try:
         with stop_on_signals() as stop:
             async with page:

@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -32,6 +33,7 @@ from opal.placement.product import Product
 from opal.placement.provenance import digital_source_type
 from opal.placement.scene import BackdropScene, Scene, SolidScene, TransparentScene
 from opal.placement.upright import upright
+from opal.telemetry.tracing import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,15 @@ def create_variants(
     as_photographed = AsPhotographed(photo, matte, file_name)
 
     def create(preset: Preset) -> Variant:
-        return _judged(make_picture(source, placement, preset, seed=seed), as_photographed)
+        with span("make variant", attributes={"opal.preset": preset.name}) as making:
+            variant = _judged(make_picture(source, placement, preset, seed=seed), as_photographed)
+            making.note("opal.bytes", len(variant.data))
+            return variant
 
+    # Each in a copy of this context, so that its span comes below the caller's.
+    contexts = [copy_context() for _ in presets]
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(presets)))) as pool:
-        return list(pool.map(create, presets))
+        return list(pool.map(lambda context, preset: context.run(create, preset), contexts, presets))
 
 
 def make_picture(source: Source, placement: Placement, preset: Preset, *, seed: int) -> Picture:

@@ -37,6 +37,8 @@ from opal.messages.webhook_event import PublicPicture
 from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
+from opal.telemetry.metrics import timed_step
+from opal.telemetry.tracing import span
 
 BY = "export-worker"
 
@@ -192,7 +194,8 @@ async def export_item(means: Means, item: Item) -> None:
     work = Work(item=item, recipe=job.recipe)
     for step in STEPS:
         started = time.perf_counter()
-        work = await step(means, work)
+        with span(step.__name__), timed_step("export", step.__name__):
+            work = await step(means, work)
         seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
         work = replace(work, seconds=seconds)
     _log.info("item exported", action="item.exported", attempt=item.attempt, variants=len(work.rows))

@@ -64,6 +64,17 @@ class TenantMismatch(OpalError):
     expected = True
 
 
+class MetricsClosed(OpalError):
+    """Figures are told to this machine only, or to who has their key.
+
+    Set `OPAL_TELEMETRY_METRICS_KEY` and send it as `Authorization: Bearer <key>`.
+    """
+
+    code = "metrics_closed"
+    title = "Figures are closed"
+    expected = True
+
+
 class MissingHeader(InvalidInput):
     """The upload must carry the header x-ms-blob-type: BlockBlob."""
 
@@ -120,6 +131,7 @@ STATUS: dict[type[OpalError], int] = {
     errors.InsufficientCredits: 402,
     errors.SignatureInvalid: 403,
     TenantMismatch: 403,
+    MetricsClosed: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
     errors.Conflict: 409,

@@ -6,15 +6,18 @@ from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
-from opal.http.errors import NotReady
+from opal.http.errors import MetricsClosed, NotReady
 from opal.http.openapi import answer
 from opal.http.problem import problem_of, problems
 from opal.http.problem_model import Fault
+from opal.telemetry.metrics import CONTENT_TYPE, exposition
+from opal.telemetry.metrics_access import may_read_metrics
 
 Check = Callable[[], Awaitable[None]]
+Refresh = Callable[[], Awaitable[None]]
+"""Brings figures up to date that are read rather than counted."""
 _CHECK_S = 3.0
 _METRICS_EXAMPLE = (
     'opal_http_request_seconds_count{method="GET",route="/v1/jobs",service="web-api",status="200"} 12.0\n'
@@ -36,8 +39,13 @@ class Ready(BaseModel):
     checks: list[str] = Field(description="What was looked at.", examples=[["database", "queues", "blobs"]])
 
 
-def health_routes(checks: Mapping[str, Check]) -> APIRouter:
-    """The three routes; ``checks`` raise when what they are named after is away."""
+def health_routes(
+    checks: Mapping[str, Check], metrics_key: SecretStr | None = None, refresh: Refresh | None = None
+) -> APIRouter:
+    """The three routes; ``checks`` raise when what they are named after is away.
+
+    ``metrics_key`` is asked for by ``/metrics``, before which ``refresh`` is called.
+    """
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -72,12 +80,21 @@ def health_routes(checks: Mapping[str, Check]) -> APIRouter:
             200: {
                 "description": "All figures of this process.",
                 "content": {"text/plain": {"schema": {"type": "string"}, "example": _METRICS_EXAMPLE}},
-            }
+            },
+            **problems(MetricsClosed),
         },
     )
-    async def metrics() -> Response:
-        """Counts and times per route, never per tenant."""
-        return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics(request: Request) -> Response:
+        """For clients on the same machine, or with the key of OPAL_TELEMETRY_METRICS_KEY as bearer token.
+
+        They name no tenant (docs/operations/metrics.md).
+        """
+        client = request.client.host if request.client is not None else None
+        if not may_read_metrics(client, request.headers, metrics_key):
+            raise MetricsClosed
+        if refresh is not None:
+            await refresh()
+        return Response(exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return router
 

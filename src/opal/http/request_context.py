@@ -1,12 +1,13 @@
-"""The outermost layer of a service: correlation id, access log, metrics, and the last net for errors."""
+"""The outermost layer of a service: correlation id, span, log line, figures, last net for errors."""
 
 import re
 import time
 from collections.abc import MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from http import HTTPStatus
 from typing import Any
 
 import structlog
-from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from opal.errors import OpalError
 from opal.http.correlation import HEADER, accepted_correlation_id
 from opal.http.problem import problem_of
+from opal.telemetry import tracing
+from opal.telemetry.metrics import HTTP_SECONDS, method_label
+from opal.telemetry.tracing import Span, span_after
 
 # A line is for reading: of an address that is refused for its length, the beginning will do.
 _LONGEST_PATH = 300
@@ -21,10 +25,6 @@ _LONGEST_PATH = 300
 _LINK_SEAL = re.compile(r"^(/p/[0-9a-f]{24})[0-9a-f]+")
 # Asked every few seconds by probes; a log full of them hides the rest.
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-
-REQUEST_SECONDS = Histogram(
-    "opal_http_request_seconds", "Time to answer a request.", ["service", "method", "route", "status"]
-)
 
 _log = structlog.get_logger(__name__)
 
@@ -41,34 +41,52 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation_id = accepted_correlation_id(Headers(scope=scope).get(HEADER))
+        headers = Headers(scope=scope)
+        correlation_id = accepted_correlation_id(headers.get(HEADER))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         answer = _Answer(send, correlation_id)
-        begun = time.monotonic()
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        method = method_label(scope["method"])
+        with (
+            structlog.contextvars.bound_contextvars(correlation_id=correlation_id),
+            _request_span(scope["path"], headers.get(tracing.HEADER), method) as request_span,
+        ):
+            begun = time.monotonic()
             try:
-                await self._app(scope, receive, answer.send)
-            except ClientDisconnect:
-                _log.debug("client went away", action="http.left", path=_logged(scope["path"]))
-            except Exception as error:
-                _log.exception(
-                    "request failed",
-                    action="http.failed",
-                    code=OpalError.code,
-                    path=_logged(scope["path"]),
-                )
-                if answer.status is not None:
-                    # Half an answer is out: only a broken connection tells the client that it is not whole.
-                    raise
-                response = problem_of(Request(scope), OpalError(str(error)))
-                await response(scope, receive, answer.send)
+                await self._answer(scope, receive, answer)
             finally:
-                self._record(scope, answer.status, time.monotonic() - begun)
+                self._record(scope, method, answer.status, time.monotonic() - begun, request_span)
 
-    def _record(self, scope: MutableMapping[str, Any], status: int | None, seconds: float) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            _log.debug("client went away", action="http.left", path=_logged(scope["path"]))
+        except Exception as error:
+            _log.exception(
+                "request failed", action="http.failed", code=OpalError.code, path=_logged(scope["path"])
+            )
+            if answer.status is not None:
+                # Half an answer is out: only a broken connection tells the client that it is not whole.
+                raise
+            response = problem_of(Request(scope), OpalError(str(error)))
+            await response(scope, receive, answer.send)
+
+    def _record(
+        self,
+        scope: MutableMapping[str, Any],
+        method: str,
+        status: int | None,
+        seconds: float,
+        request_span: Span,
+    ) -> None:
         # The template, not the path: ids would make one time series each.
         route = str(getattr(scope.get("route"), "path", "none"))
-        REQUEST_SECONDS.labels(self._service, scope["method"], route, str(status)).observe(seconds)
+        HTTP_SECONDS.labels(self._service, method, route, str(status)).observe(seconds)
+        request_span.rename(f"{method} {route}")
+        request_span.note("http.route", route)
+        request_span.note("http.response.status_code", status)
+        if status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            request_span.fail(str(status))
         write = _log.debug if scope["path"] in _QUIET_PATHS else _log.info
         # Never the query string: signatures travel in it.
         write(
@@ -79,6 +97,12 @@ class RequestContext:
             status=status,
             seconds=round(seconds, 4),
         )
+
+
+def _request_span(path: str, parent: str | None, method: str) -> AbstractContextManager[Span]:
+    if path in _QUIET_PATHS:
+        return nullcontext(Span())
+    return span_after(parent, method, "server", {"http.request.method": method})
 
 
 def _logged(path: str) -> str:

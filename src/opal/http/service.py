@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from opal import __version__
 from opal.database.engine import Database
 from opal.http import problem
-from opal.http.health import Check, health_routes
+from opal.http.health import Check, Refresh, health_routes
 from opal.http.openapi import complete_document
 from opal.http.request_context import RequestContext
 from opal.http.request_limit import RequestLimit
@@ -25,14 +25,17 @@ def build_service(
     database: Database,
     max_body_bytes: int,
     checks: Mapping[str, Check],
+    metrics_key: SecretStr | None = None,
+    refresh_metrics: Refresh | None = None,
     lifespan: Lifespan | None = None,
     unlimited_prefixes: tuple[str, ...] = (),
     documented_models: tuple[type[BaseModel], ...] = (),
 ) -> FastAPI:
     """An application with problems, limits, correlation ids and health routes, and nothing else yet.
 
-    ``unlimited_prefixes`` name the paths whose bodies the JSON limit does not concern,
-    ``documented_models`` what OpenAPI should describe although no JSON body is made of it.
+    ``metrics_key`` and ``refresh_metrics`` are for ``/metrics``. ``unlimited_prefixes`` name the
+    paths whose bodies the JSON limit does not concern, ``documented_models`` what OpenAPI should describe
+    although no JSON body is made of it.
     """
     app = FastAPI(
         title=title,
@@ -50,6 +53,6 @@ def build_service(
     problem.install(app)
     app.add_middleware(RequestLimit, max_bytes=max_body_bytes, exempt_prefixes=unlimited_prefixes)
     app.add_middleware(RequestContext, service=service)
-    app.include_router(health_routes(checks))
+    app.include_router(health_routes(checks, metrics_key, refresh_metrics))
     complete_document(app, documented_models)
     return app

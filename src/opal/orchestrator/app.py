@@ -19,7 +19,11 @@ from opal.worker.shutdown import stop_on_signals
 
 async def main(settings: Settings) -> None:
     """Consume ``jobs`` until SIGTERM or SIGINT."""
-    telemetry.configure(settings.telemetry, BY)
+    with telemetry.running(settings, BY):
+        await _work(settings)
+
+
+async def _work(settings: Settings) -> None:
     parts = build_parts(settings)
     scoring = ScoringClient(settings.scoring)
     heartbeat = Heartbeat()
@@ -28,7 +32,13 @@ async def main(settings: Settings) -> None:
         "queues": parts.queues.check,
         "blobs": parts.blobs.check,
     }
-    page = HealthPage(heartbeat, checks, host=settings.web.health_host, port=settings.worker.health_port)
+    page = HealthPage(
+        heartbeat,
+        checks,
+        host=settings.web.health_host,
+        port=settings.worker.health_port,
+        metrics_key=settings.telemetry.metrics_key,
+    )
     try:
         with stop_on_signals() as stop:
             async with page:
@@ -54,8 +64,8 @@ def build_stage(parts: Parts, scoring: ScoringClient) -> ItemStage[JobMessage]:
     """The stage around the steps of ``process_item.py``."""
     means = Means(parts.database, parts.blobs, scoring, parts.relay, review_below=parts.settings.review.below)
 
-    async def perform(item: Item, message: JobMessage) -> None:
-        await process_item(means, item, message)
+    async def perform(item: Item, _message: JobMessage) -> None:
+        await process_item(means, item)
 
     return ItemStage(
         parts.database,

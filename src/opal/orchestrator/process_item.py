@@ -20,10 +20,11 @@ from opal.items.item import Item, Recipe, blob_path
 from opal.items.review import needs_review
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
-from opal.messages.job_message import JobMessage
 from opal.messages.scoring_contract import OutputSas, ScoreRequest, ScoreResponse
 from opal.outbox_relay import OutboxRelay
 from opal.scoring_client.client import ScoringClient
+from opal.telemetry.metrics import timed_step
+from opal.telemetry.tracing import span, traceparent
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +50,6 @@ class Work:
 
     item: Item
     recipe: Recipe
-    traceparent: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     scene_path: str = ""
     matte_path: str = ""
@@ -147,7 +147,7 @@ async def complete_item(means: Means, work: Work) -> Work:
             details={"seconds": dict(work.seconds)},
         )
         await ledger.debit(connection, completed)
-        await send_export_message(outbox.Outbox(connection), ExportMessage.of(completed, work.traceparent))
+        await send_export_message(outbox.Outbox(connection), ExportMessage.of(completed, traceparent()))
     means.relay.kick()
     return replace(work, item=completed)
 
@@ -162,15 +162,16 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-async def process_item(means: Means, item: Item, message: JobMessage) -> None:
+async def process_item(means: Means, item: Item) -> None:
     """Take a claimed item through all steps."""
     async with means.database.read() as connection:
         job = await jobs.get_job(connection, item.job_id)
     assert job is not None, "an item's job is never deleted before it"
-    work = Work(item=item, recipe=job.recipe, traceparent=message.traceparent)
+    work = Work(item=item, recipe=job.recipe)
     for step in STEPS:
         started = time.perf_counter()
-        work = await step(means, work)
+        with span(step.__name__), timed_step("process", step.__name__):
+            work = await step(means, work)
         seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
         work = replace(work, seconds=seconds)
     _log.info("item completed", action="item.completed", attempt=item.attempt, review=work.item.review)

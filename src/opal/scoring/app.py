@@ -10,7 +10,7 @@ import os
 from http import HTTPStatus
 
 import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,7 +20,7 @@ from starlette.routing import Route
 from opal.errors import InvalidSettings, NotFound, OpalError
 from opal.heap import limit_heaps
 from opal.http.disconnect import while_connected
-from opal.http.errors import BodyTooLarge, MethodNotAllowed
+from opal.http.errors import BodyTooLarge, MethodNotAllowed, MetricsClosed
 from opal.http.request_context import RequestContext
 from opal.http.server import HttpServer
 from opal.messages.cutout_contract import CutoutRequest
@@ -37,13 +37,22 @@ from opal.scoring.contract import (
 )
 from opal.scoring.model_slots import ModelsLoading, ModelSlots
 from opal.settings import ScoringSettings, Settings
-from opal.telemetry import configure
+from opal.telemetry import running, tracing
+from opal.telemetry.metrics import CONTENT_TYPE, exposition
+from opal.telemetry.metrics_access import may_read_metrics
 
 
-def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes: int = 0) -> Starlette:
+def create_app(
+    settings: ScoringSettings,
+    slots: ModelSlots,
+    *,
+    max_photo_bytes: int = 0,
+    metrics_key: SecretStr | None = None,
+) -> Starlette:
     """The endpoint on ``slots``, whose models may still be loading.
 
-    ``max_photo_bytes`` is the largest photo that may come inside a request. Raises ``InvalidSettings`` for an
+    ``max_photo_bytes`` is the largest photo that may come inside a request, ``metrics_key`` what ``/metrics``
+    asks for. Raises ``InvalidSettings`` for an
     endpoint without a key that others could reach.
     """
     key = settings.key.get_secret_value()
@@ -72,11 +81,18 @@ def create_app(settings: ScoringSettings, slots: ModelSlots, *, max_photo_bytes:
     async def readyz(_request: Request) -> Response:
         return JSONResponse({"status": "ready"}) if slots.ready else _response(refusal(ModelsLoading()))
 
+    async def metrics(request: Request) -> Response:
+        client = request.client.host if request.client is not None else None
+        if not may_read_metrics(client, request.headers, metrics_key):
+            return _response(refusal(MetricsClosed()))
+        return Response(exposition(), headers={"Content-Type": CONTENT_TYPE})
+
     app = Starlette(
         routes=[
             Route("/score", score, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
         ],
         exception_handlers={HTTPException: _wrong_address},
     )
@@ -90,22 +106,28 @@ def serve(settings: Settings) -> None:
     # Here, so that the endpoint without its models (tests, docs) starts in a blink.
     from opal.scoring import score  # noqa: PLC0415
 
-    configure(settings.telemetry, "scoring")
     limit_heaps()
     slots = ModelSlots(
         lambda: score.init(settings), score.run, settings.scoring.concurrency, score.run_cut_out
     )
-    try:
-        asyncio.run(_serve(settings, slots))
-    finally:
-        if slots.in_flight:
-            # A network in the middle of a picture cannot be interrupted, and nobody waits for it now.
-            logging.shutdown()
-            os._exit(0)
+    with running(settings, "scoring"):
+        try:
+            asyncio.run(_serve(settings, slots))
+        finally:
+            if slots.in_flight:
+                # A network in the middle of a picture cannot be interrupted, and nobody waits for it now.
+                tracing.stop()
+                logging.shutdown()
+                os._exit(0)
 
 
 async def _serve(settings: Settings, slots: ModelSlots) -> None:
-    app = create_app(settings.scoring, slots, max_photo_bytes=settings.photo.max_bytes)
+    app = create_app(
+        settings.scoring,
+        slots,
+        max_photo_bytes=settings.photo.max_bytes,
+        metrics_key=settings.telemetry.metrics_key,
+    )
     server = HttpServer(app, settings.scoring.host, settings.scoring.port)
     loading = asyncio.create_task(slots.load())
     loading.add_done_callback(lambda _task: server.stop_on_failure(slots.failure))

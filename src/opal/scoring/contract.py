@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from opal.errors import InvalidInput, InvalidJson, NotFound, OpalError, ScoringBusy, Unauthorized
 from opal.faults import first_fault
-from opal.http.errors import BodyTooLarge, MethodNotAllowed
+from opal.http.errors import BodyTooLarge, MethodNotAllowed, MetricsClosed
 from opal.messages.cutout_contract import CutoutRequest
 from opal.messages.scoring_contract import ScoreError, ScoreErrorBody, ScoreRequest
 from opal.scoring.model_slots import ModelsLoading
@@ -33,6 +33,7 @@ _STATUS: dict[type[OpalError], int] = {
     Unauthorized: 401,
     NotFound: 404,
     MethodNotAllowed: 405,
+    MetricsClosed: 403,
     ScoringBusy: 429,
     ModelsLoading: 503,
 }

@@ -46,6 +46,8 @@ from opal.placement.upright import Upright, upright
 from opal.scoring.cut_out import cut_out
 from opal.scoring.pictures import PictureClient
 from opal.settings import Settings, load_settings
+from opal.telemetry.metrics import STEP_SECONDS
+from opal.telemetry.tracing import span
 
 SCENE_SIDE = 2048
 """Longest side of the scene picture, pixels. It is the item's preview; every variant is composed anew
@@ -94,20 +96,14 @@ def run(request: ScoreRequest) -> ScoreResponse:
         photo = decode_photo(source, limits)
     with _timed(timings, "backdrop"):
         backdrop = _backdrop(request, scene)
-    cutout = engine.cut_out(photo)
+    with span("cut_out"):
+        cutout = engine.cut_out(photo)
     with _timed(timings, "straighten"):
         subject = upright(photo, cutout.matte, placement)
         product = Product.of(subject.photo, subject.matte)
     width, height = scene_size(photo)
-    made = compose(
-        product,
-        scene,
-        placement,
-        width,
-        height,
-        seed=request.seed,
-        backdrop=backdrop,
-    )
+    with span("compose"):
+        made = compose(product, scene, placement, width, height, seed=request.seed, backdrop=backdrop)
     with _timed(timings, "encode"):
         source_type = digital_source_type(scene, backdrop)
         scene_png = encode(made.pixels, "png", metadata=PictureMetadata(digital_source_type=source_type))
@@ -119,6 +115,8 @@ def run(request: ScoreRequest) -> ScoreResponse:
             pictures.store(request.output_sas.scene, scene_png)
             pictures.store(request.output_sas.matte, matte_png)
     timings |= cutout.timings | made.timings
+    for step, seconds in timings.items():
+        STEP_SECONDS.labels("scoring", step).observe(seconds)
     meta = _meta(engine, photo, scene, backdrop, cutout, subject, made, fidelity, timings)
     if request.output_sas is not None:
         return ScoreResponse(meta=meta)
@@ -225,5 +223,6 @@ def _base64(data: bytes) -> str:
 @contextmanager
 def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
     started = time.perf_counter()
-    yield
+    with span(step):
+        yield
     timings[step] = round(time.perf_counter() - started, 4)

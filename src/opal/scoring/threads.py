@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import structlog
 from pydantic import BaseModel
@@ -19,6 +20,10 @@ from opal.messages.cutout_contract import CutoutRequest, CutoutResponse
 from opal.messages.scoring_contract import ScoreRequest, ScoreResponse
 from opal.scoring.contract import Answer, authorize, breakdown, largest_body, read_request, refusal, success
 from opal.settings import Settings
+from opal.telemetry import tracing
+from opal.telemetry.tracing import span_after
+
+_ATTRIBUTES = {"http.request.method": "POST", "http.route": "/score"}
 
 _log = structlog.get_logger(__name__)
 
@@ -48,17 +53,26 @@ class ThreadedEndpoint:
         """The answer to one request; ``read`` gives up to that many bytes of its body, as a file does."""
         correlation_id = accepted_correlation_id(headers.get(HEADER))
         begun = time.monotonic()
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
-            try:
-                answer = success(self._work(self._wanted(method, headers, read)))
-            except OpalError as error:
-                allowed = {"Allow": "POST"} if isinstance(error, MethodNotAllowed) else None
-                answer = refusal(error, headers=allowed)
-            except Exception:
-                answer = breakdown()
+        with (
+            structlog.contextvars.bound_contextvars(correlation_id=correlation_id),
+            span_after(headers.get(tracing.HEADER), "POST /score", "server", _ATTRIBUTES) as scoring,
+        ):
+            answer = self._answer(method, headers, read)
+            scoring.note("http.response.status_code", answer.status)
+            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                scoring.fail(str(answer.status))
             seconds = round(time.monotonic() - begun, 4)
             _log.info("request answered", action="http.answered", status=answer.status, seconds=seconds)
         return Answer(answer.status, answer.body, {**answer.headers, HEADER: correlation_id})
+
+    def _answer(self, method: str, headers: Mapping[str, str], read: Callable[[int], bytes]) -> Answer:
+        try:
+            return success(self._work(self._wanted(method, headers, read)))
+        except OpalError as error:
+            allowed = {"Allow": "POST"} if isinstance(error, MethodNotAllowed) else None
+            return refusal(error, headers=allowed)
+        except Exception:
+            return breakdown()
 
     def _wanted(
         self, method: str, headers: Mapping[str, str], read: Callable[[int], bytes]

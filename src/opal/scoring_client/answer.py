@@ -48,6 +48,7 @@ class TryAgain(Exception):
     def __init__(self, error: OpalError, retry_after_s: float | None = None) -> None:
         super().__init__(str(error))
         self.error = error
+        self.code = error.code
         self.retry_after_s = retry_after_s
 
 

@@ -4,6 +4,9 @@ Called by the orchestrator and by web-api's remove.bg routes. What an answer mea
 """
 
 import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import httpx
@@ -22,6 +25,9 @@ from opal.messages.scoring_contract import ScoreRequest, ScoreResponse
 from opal.outgoing.authorities import authorities
 from opal.scoring_client.answer import TryAgain, read_answer
 from opal.settings import ScoringSettings
+from opal.telemetry import tracing
+from opal.telemetry.metrics import OTHER, SCORING_SECONDS, code_label
+from opal.telemetry.tracing import span
 
 _Result = TypeVar("_Result", ScoreResponse, CutoutResponse)
 
@@ -97,18 +103,25 @@ class ScoringClient:
         await self._http.aclose()
 
     async def _post(self, body: bytes, correlation_id: str, kind: type[_Result]) -> _Result:
-        headers = {"Content-Type": "application/json", "X-Correlation-Id": correlation_id}
         async with self._slots:
-            try:
-                # httpx bounds each socket operation, never the whole; this does.
-                async with asyncio.timeout(self._settings.timeout_s):
-                    answer = await self._http.post(self._settings.url, content=body, headers=headers)
-            except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout) as error:
-                seconds = self._settings.timeout_s
-                raise TryAgain(ScoringFailed(f"The endpoint did not answer in {seconds:.0f} s.")) from error
-            except httpx.TransportError as error:
-                raise TryAgain(_unreachable(error)) from error
-        return read_answer(answer, kind)
+            with span("ask placement endpoint", "client") as asking, _measured():
+                headers = {"Content-Type": "application/json", "X-Correlation-Id": correlation_id}
+                if asking.traceparent is not None:
+                    headers[tracing.HEADER] = asking.traceparent
+                answer = await self._answer(body, headers)
+                asking.note("http.response.status_code", answer.status_code)
+                return read_answer(answer, kind)
+
+    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        try:
+            # httpx bounds each socket operation, never the whole; this does.
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await self._http.post(self._settings.url, content=body, headers=headers)
+        except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout) as error:
+            seconds = self._settings.timeout_s
+            raise TryAgain(ScoringFailed(f"The endpoint did not answer in {seconds:.0f} s.")) from error
+        except httpx.TransportError as error:
+            raise TryAgain(_unreachable(error)) from error
 
     def _attempts(self) -> AsyncRetrying:
         return AsyncRetrying(
@@ -128,6 +141,20 @@ class ScoringClient:
         failure = _failure(state)
         asked = (failure.retry_after_s or 0.0) if failure is not None else 0.0
         return max(asked, self._backoff(state))
+
+
+@contextmanager
+def _measured() -> Iterator[None]:
+    """Count the block as one request, by how it ended."""
+    started, outcome = time.perf_counter(), OTHER
+    try:
+        yield
+        outcome = "answered"
+    except (TryAgain, OpalError) as error:
+        outcome = code_label(error.code)
+        raise
+    finally:
+        SCORING_SECONDS.labels(outcome).observe(time.perf_counter() - started)
 
 
 def _failure(state: RetryCallState) -> TryAgain | None:

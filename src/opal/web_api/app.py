@@ -21,7 +21,7 @@ from opal.http.service import build_service
 from opal.messages.webhook_event import WebhookEvent
 from opal.outgoing.client import Outgoing
 from opal.settings import Settings
-from opal.telemetry import configure
+from opal.telemetry import running
 from opal.web_api import (
     archive,
     backdrops,
@@ -50,6 +50,7 @@ from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.removebg_work import Studio
 from opal.web_api.scene_thumbnails import SceneThumbnails
+from opal.web_api.stock import Stock
 from opal.web_api.webhook_docs import describe_webhooks
 from opal.webhook_sender.sender import WebhookSender
 
@@ -64,9 +65,9 @@ _DESCRIPTION = (
 
 def serve(settings: Settings) -> None:
     """Bring the database up to date, then serve until the process is told to stop."""
-    configure(settings.telemetry, "web-api")
     limit_heaps()
-    asyncio.run(_serve(settings))
+    with running(settings, "web-api"):
+        asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
@@ -99,6 +100,8 @@ def create_app(parts: Parts) -> FastAPI:
             "queues": parts.queues.check,
             "blobs": parts.blobs.check,
         },
+        metrics_key=settings.telemetry.metrics_key,
+        refresh_metrics=Stock(parts.database, parts.queues).take,
         lifespan=lambda _app: _loops(
             {
                 "outbox-relay-loop": parts.relay.run,

@@ -34,6 +34,8 @@ from opal.http.problem import ALWAYS, problems
 from opal.items.item import Item, blob_path, new_id
 from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage, send_job_message
+from opal.telemetry.metrics import count_failure
+from opal.telemetry.tracing import span, traceparent
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE, public_photo
 from opal.web_api.parts import WebParts, find_item
 from opal.web_api.photo_check import PhotoCheck
@@ -174,7 +176,8 @@ async def complete_upload(
     path = _uploaded_path(item, body.upload_id)
     check: PhotoCheck = request.app.state.photo_check
     try:
-        photo = await check.inspect(path)
+        with span("check photo"):
+            photo = await check.inspect(path)
     except InvalidPhoto as error:
         await _refuse(parts, item, error)
         raise
@@ -205,7 +208,7 @@ async def _accept(connection: AsyncConnection, item: Item, path: str, photo: dic
     """Move the item on and announce it, together."""
     changes = {"raw_path": path, "photo": photo}
     uploaded = await items.move(connection, item, ItemState.UPLOADED, by=_BY, changes=changes)
-    await send_job_message(Outbox(connection), JobMessage.of(uploaded))
+    await send_job_message(Outbox(connection), JobMessage.of(uploaded, traceparent()))
     return uploaded
 
 
@@ -213,6 +216,7 @@ async def _refuse(parts: Parts, item: Item, error: InvalidPhoto) -> None:
     with contextlib.suppress(LeaseLost):  # cancelled meanwhile, which released the credit as well
         async with parts.database.transaction() as connection:
             await items.fail_item(connection, item, code=error.code, message=error.message, by=_BY)
+        count_failure("upload", error.code, final=True, expected=error.expected)
 
 
 def _answer_again(item: Item, upload_id: str | None) -> CompletedUpload:

@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from opal import __version__
 from opal.database import deliveries
@@ -24,6 +25,8 @@ from opal.outgoing.patience import wait_after
 from opal.outgoing.sender_loop import end_within, look_until
 from opal.outgoing_settings import WebhookSettings
 from opal.sealing import Sealer
+from opal.telemetry.metrics import WEBHOOK_TRIES
+from opal.telemetry.tracing import span_after
 from opal.webhook_sender.schedule import SCHEDULE_S, retry_after
 from opal.webhook_sender.settling import Outcome, Settling
 from opal.webhook_sender.signing import signed_headers
@@ -74,7 +77,8 @@ class WebhookSender:
         """
         async with self._db.transaction() as connection:
             due = await store_test(connection, tenant_id, webhook_id, event, claim_s=self._settling.claim_s)
-        await self._deliver(due, more=False)
+        with bound_contextvars(correlation_id=due.correlation_id):
+            await self._deliver(due, more=False)
         async with self._db.read() as connection:
             return await deliveries.read_delivery(connection, webhook_id, due.id)
 
@@ -142,13 +146,20 @@ class WebhookSender:
         following: Due | None = due
         for left in reversed(range(_IN_A_ROW)):
             if following is not None:
-                following = await self._deliver(following, more=left > 0)
+                with bound_contextvars(correlation_id=following.correlation_id):
+                    following = await self._deliver(following, more=left > 0)
 
     async def _deliver(self, due: Due, *, more: bool) -> Due | None:
         """Try once and note how it went; returns the endpoint's next delivery, if ``more`` are wanted."""
         ids = {"webhook_id": due.webhook_id, "delivery_id": due.id, "event_id": due.event_id}
         try:
-            outcome = await self._try(due)
+            attributes = {"opal.webhook_id": due.webhook_id, "opal.event_id": due.event_id}
+            with span_after(due.traceparent, "deliver webhook", "client", attributes) as delivering:
+                outcome = await self._try(due)
+                if isinstance(outcome, Failed):
+                    delivering.fail("webhook_failed")
+                else:
+                    delivering.note("http.response.status_code", outcome)
             settled = await self._settling.settle(due, outcome, more=more and not self._closing)
         except OpalError as error:
             _log.warning("webhook unsettled", action="webhook.unsettled", code=error.code, **ids)
@@ -157,8 +168,10 @@ class WebhookSender:
             _log.exception("webhook unsettled", action="webhook.unsettled", **ids)
             return None
         if isinstance(outcome, Failed):
+            WEBHOOK_TRIES.labels("failed").inc()
             _log.info("webhook failed", action="webhook.failed", reason=outcome.reason, **ids)
         else:
+            WEBHOOK_TRIES.labels("delivered").inc()
             _log.info("webhook delivered", action="webhook.delivered", status=outcome, **ids)
         if settled.disabled is not None:
             _log.warning("webhook disabled", action="webhook.disabled", reason=settled.disabled, **ids)

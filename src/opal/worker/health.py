@@ -12,9 +12,11 @@ from http import HTTPStatus
 from types import TracebackType
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import SecretStr
 
 from opal.errors import OpalError
+from opal.telemetry.metrics import CONTENT_TYPE, exposition
+from opal.telemetry.metrics_access import may_read_metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -54,12 +56,14 @@ class HealthPage:
         host: str = "127.0.0.1",
         port: int = 0,
         stale_s: float = STALE_S,
+        metrics_key: SecretStr | None = None,
     ) -> None:
         self._heartbeat = heartbeat
         self._checks = checks
         self._host = host
         self._port = port
         self._stale_s = stale_s
+        self._metrics_key = metrics_key
         self._server: asyncio.Server | None = None
 
     @property
@@ -87,7 +91,8 @@ class HealthPage:
         try:
             async with asyncio.timeout(_REQUEST_S):
                 head = await reader.readuntil(b"\r\n\r\n")
-                status, content_type, body = await self._page(head)
+                client = writer.get_extra_info("peername")
+                status, content_type, body = await self._page(head, client[0] if client else None)
                 writer.write(_response(status, content_type, body, head.startswith(b"HEAD ")))
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
@@ -95,7 +100,7 @@ class HealthPage:
         finally:
             writer.close()
 
-    async def _page(self, head: bytes) -> tuple[HTTPStatus, str, bytes]:
+    async def _page(self, head: bytes, client: str | None) -> tuple[HTTPStatus, str, bytes]:
         method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
         target = rest.partition(" ")[0].partition("?")[0]
         if method not in ("GET", "HEAD"):
@@ -112,9 +117,14 @@ class HealthPage:
                     return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "faults": faults})
                 return _json(HTTPStatus.OK, {"status": "ready", "checks": list(self._checks)})
             case "/metrics":
-                return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
+                return self._figures(head, client)
             case _:
                 return _json(HTTPStatus.NOT_FOUND, {"status": "no such page"})
+
+    def _figures(self, head: bytes, client: str | None) -> tuple[HTTPStatus, str, bytes]:
+        if not may_read_metrics(client, _headers(head), self._metrics_key):
+            return _json(HTTPStatus.FORBIDDEN, {"status": "needs the key of OPAL_TELEMETRY_METRICS_KEY"})
+        return HTTPStatus.OK, CONTENT_TYPE, exposition()
 
 
 async def _fault(check: Check) -> str | None:
@@ -127,6 +137,12 @@ async def _fault(check: Check) -> str | None:
         _log.warning("check failed", action="health.check_failed", error=repr(error))
         return OpalError.code
     return None
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    """Names in small letters; a line that is none is left out."""
+    lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return {name.strip().lower(): value.strip() for name, colon, value in lines if colon}
 
 
 def _json(status: HTTPStatus, content: Mapping[str, object]) -> tuple[HTTPStatus, str, bytes]:

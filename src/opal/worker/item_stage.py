@@ -27,6 +27,7 @@ from opal.errors import (
 from opal.items.item import Item
 from opal.messages.envelope import Envelope
 from opal.settings import WorkerSettings
+from opal.telemetry.metrics import ITEMS_DONE, LEASES_EXPIRED, count_failure
 from opal.worker.lease import LeaseKeeper
 from opal.worker.settlement import Dead, Delivery, Done, Later, Outcome, retry_delay
 
@@ -70,6 +71,7 @@ class ItemStage(Generic[M]):
     ) -> None:
         self._database = database
         self._stage = stage
+        self._stage_name = stage.name.lower()
         self._by = by
         self._settings = settings
         self._max_deliveries = max_deliveries
@@ -87,7 +89,9 @@ class ItemStage(Generic[M]):
                 max_interruptions=self._settings.max_interruptions,
             )
         match claim:
-            case Claimed(item):
+            case Claimed(item, taken_over):
+                if taken_over:
+                    LEASES_EXPIRED.labels("worker").inc()
                 return await self._work(item, message, delivery)
             case Busy(until):
                 # Redelivered while its worker lives: look again when that worker has had its time.
@@ -108,6 +112,7 @@ class ItemStage(Generic[M]):
         except Interrupted:
             # The result does not count. Whoever has the item now will settle it; the message looks again.
             _log.info("result dropped", action="item.interrupted", attempt=item.attempt)
+            LEASES_EXPIRED.labels("holder").inc()
             return Later(timedelta(seconds=self._settings.retry_base_s), "the lease was lost")
         except asyncio.CancelledError:
             await self._free(item)
@@ -118,6 +123,7 @@ class ItemStage(Generic[M]):
             # A fault of ours. Its text stays in the log; the client gets a code and counted tries.
             _log.exception("handling failed", action="item.fault", attempt=item.attempt)
             return await self._count(item, OpalError())
+        ITEMS_DONE.labels(self._stage_name).inc()
         return Done()
 
     async def _renew(self, item: Item) -> bool:
@@ -141,12 +147,14 @@ class ItemStage(Generic[M]):
             return await self._count(item, error)
         async with self._database.transaction() as connection:
             await items.fail_item(connection, item, code=error.code, message=error.message, by=self._by)
+        self._counted(error, final=True)
         # The client's own fault is told to the client; an operator has nothing to look into.
         return Done() if error.expected else Dead(error.code, error.message)
 
     async def _wait_out(self, item: Item, error: OpalError, delivery: Delivery) -> Outcome:
         async with self._database.transaction() as connection:
             await items.give_back(connection, item, by=self._by, code=error.code, message=error.message)
+        self._counted(error, final=False)
         return Later(retry_delay(delivery.count, self._settings), error.message)
 
     async def _count(self, item: Item, error: OpalError) -> Outcome:
@@ -159,6 +167,10 @@ class ItemStage(Generic[M]):
                 by=self._by,
                 max_failures=self._settings.max_failures,
             )
+        self._counted(error, final=final)
         if final:
             return Dead(error.code, error.message)
         return Later(retry_delay(item.failures + 1, self._settings), error.message)
+
+    def _counted(self, error: OpalError, *, final: bool) -> None:
+        count_failure(self._stage_name, error.code, final=final, expected=error.expected)

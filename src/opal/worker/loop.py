@@ -9,29 +9,31 @@ from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
 
 from opal.errors import DependencyError, InvalidMessage
 from opal.messages.envelope import Envelope
 from opal.queues.interface import Queues, Received, Receiver
 from opal.settings import WorkerSettings
+from opal.telemetry import tracing
+from opal.telemetry.metrics import MESSAGE_SECONDS, MESSAGES_IN_HAND, MESSAGES_SETTLED
+from opal.telemetry.tracing import span_after
 from opal.worker.health import Heartbeat
-from opal.worker.settlement import Delivery, Later, LockRenewal, Outcome, outcome_of, retry_delay, settle
+from opal.worker.settlement import (
+    Dead,
+    Delivery,
+    Later,
+    LockRenewal,
+    Outcome,
+    outcome_of,
+    retry_delay,
+    settle,
+)
 from opal.worker.shutdown import drain
 
 _log = structlog.get_logger(__name__)
 
 RECEIVE_S = 5.0
 """Longest wait for a message or a free slot before the heartbeat ticks again."""
-
-_SETTLED = Counter("opal_messages_settled", "Messages handled, by what became of them.", ["queue", "outcome"])
-_IN_HAND = Gauge("opal_messages_in_hand", "Messages that handlers work on now.", ["queue"])
-_SECONDS = Histogram(
-    "opal_message_seconds",
-    "Time that a handler took for one message.",
-    ["queue"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 90, 180, 360),
-)
 
 M = TypeVar("M", bound=Envelope)
 M_contra = TypeVar("M_contra", bound=Envelope, contravariant=True)
@@ -116,13 +118,23 @@ class WorkerLoop(Generic[M]):
             delivery=received.delivery_count,
             correlation_id=received.correlation_id,
         )
-        with _IN_HAND.labels(self._queue).track_inprogress(), _SECONDS.labels(self._queue).time():
-            outcome = await self._outcome(receiver, received)
-        if isinstance(outcome, Later):
-            delay_s = outcome.delay.total_seconds()
-            _log.info("message given back", action="message.later", why=outcome.why, delay_s=delay_s)
-        settled = await settle(receiver, received, outcome)
-        _SETTLED.labels(self._queue, type(outcome).__name__.lower() if settled else "unsettled").inc()
+        parent = received.properties.get(tracing.HEADER)
+        attributes = {"messaging.operation.type": "process", "messaging.destination.name": self._queue}
+        with span_after(parent, f"process {self._queue}", "consumer", attributes) as handling:
+            with (
+                MESSAGES_IN_HAND.labels(self._queue).track_inprogress(),
+                MESSAGE_SECONDS.labels(self._queue).time(),
+            ):
+                outcome = await self._outcome(receiver, received)
+            if isinstance(outcome, Later):
+                delay_s = outcome.delay.total_seconds()
+                _log.info("message given back", action="message.later", why=outcome.why, delay_s=delay_s)
+            settled = await settle(receiver, received, outcome)
+            ended = type(outcome).__name__.lower() if settled else "unsettled"
+            handling.note("opal.outcome", ended)
+            if isinstance(outcome, Dead):
+                handling.fail(outcome.reason)
+        MESSAGES_SETTLED.labels(self._queue, ended).inc()
 
     async def _outcome(self, receiver: Receiver, received: Received) -> Outcome:
         try:

@@ -1,43 +1,40 @@
 """Logs as events: constant text, fields beside it, one correlation id through all services.
 
-Called once by every process at start. Secrets never reach a log: signed URLs lose their query, keys
-and bearer tokens are masked.
+docs/operations/events.md lists them. Secrets never reach a log: ``redaction.py`` sees every field.
 """
 
 import logging
-import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-from opal.settings import TelemetrySettings
+from opal.telemetry.redaction import redacted_field
+from opal.telemetry.tracing import current_ids
+from opal.telemetry_settings import LogSettings
 
-_SECRETS = (
-    # Signed URLs: everything after the question mark is a permission to read or write.
-    (re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*"), r"\1?[signature removed]"),
-    (re.compile(r"\bsig=[^\s&\"']+"), "sig=[removed]"),
-    (re.compile(r"(?i)\bSharedAccessKey=[^;\s\"']+"), "SharedAccessKey=[removed]"),
-    (re.compile(r"\bopal_([0-9a-f]{4,})_[0-9a-f]{8,}"), r"opal_\1_[secret removed]"),
-    (re.compile(r"\bwhsec_[\w+/=-]+"), "whsec_[secret removed]"),
-    (re.compile(r"(?i)\bbearer\s+[\w.~+/=-]+"), "Bearer [secret removed]"),
+# They write whole URLs, signatures included, or a line for every small thing they do.
+_NOISY = (
+    "httpx",
+    "httpcore",
+    "aiosqlite",
+    "asyncio",
+    "pyvips",
+    "urllib3",
+    "requests",
+    "msal",
+    "opentelemetry",
 )
 
 
-def redact(text: str) -> str:
-    """``text`` without signatures, API keys' and webhooks' secrets, and bearer tokens."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def configure(settings: TelemetrySettings, service: str) -> None:
+def configure(settings: LogSettings, service: str) -> None:
     """Send our events and the libraries' log records to stderr in one form."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
         structlog.stdlib.ExtraAdder(),
     ]
     structlog.configure(
@@ -68,8 +65,7 @@ def configure(settings: TelemetrySettings, service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level)
-    # httpx writes whole URLs, signatures included, at INFO.
-    for noisy in ("httpx", "httpcore", "aiosqlite", "asyncio", "pyvips"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("azure").setLevel(logging.WARNING)
     # It logs with a traceback what it also raises to us.
@@ -90,16 +86,10 @@ def _add_service(service: str) -> structlog.typing.Processor:
 
 def _redact_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        event[name] = _redacted(value)
+        event[name] = redacted_field(name, value)
     return event
 
 
-def _redacted(value: Any) -> Any:
-    """``value`` with every text in it redacted, however deep in lists and mappings."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: _redacted(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_redacted(each) for each in value]
-    return value
+def _add_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event.update(current_ids())
+    return event

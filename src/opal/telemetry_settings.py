@@ -1,0 +1,49 @@
+"""Settings of what a service tells about itself. Part of `settings.py`, which reads them."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from opal.faults import BASE_URL
+
+
+def _group(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
+
+
+class LogSettings(BaseSettings):
+    """Logs."""
+
+    model_config = _group("LOG_")
+
+    format: Literal["console", "json"] = Field(
+        default="console", description="Readable lines, or JSON lines."
+    )
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level logged."
+    )
+
+
+class TelemetrySettings(BaseSettings):
+    """Traces and figures."""
+
+    model_config = _group("TELEMETRY_")
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        pattern=BASE_URL,
+        description="Base URL of an OpenTelemetry collector (OTLP over HTTP), http://HOST:4318; spans go to "
+        "its /v1/traces. Without it and the next one no spans are made.",
+    )
+    azure_connection_string: SecretStr | None = Field(
+        default=None, description="Connection string of an Application Insights resource; spans go there."
+    )
+    sample_share: float = Field(
+        default=1.0, ge=0, le=1, description="Share of traces kept; the same for all services."
+    )
+    metrics_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Bearer token that /metrics asks for; unset: only clients on this machine may read it.",
+    )
