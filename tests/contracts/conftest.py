@@ -47,7 +47,7 @@ async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Asyn
     if request.param == "sqlite":
         url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
     else:
-        url = request.getfixturevalue("postgres")
+        url = request.getfixturevalue("shared_postgres")
     database = Database(url, DatabaseSettings())
     await migrate(database)
     async with database.transaction() as connection:

@@ -62,6 +62,9 @@ api_keys = Table(
     Column("revoked_at", UtcDateTime),
     # Makes watermarked pictures for nothing, and nothing else.
     Column("sandbox", Boolean, nullable=False, default=False, server_default=false()),
+    # What it may do (keys.py); keys of before revision 0011 may do all that there was then.
+    Column("scopes", Json, nullable=False, server_default=text('\'["read", "jobs", "settings"]\'')),
+    Column("last_used_at", UtcDateTime),
 )
 
 jobs = Table(
@@ -244,6 +247,17 @@ rate_windows = Table(
     Column("tenant_id", String(64), ForeignKey("tenants.id"), primary_key=True),
     Column("started_at", UtcDateTime, nullable=False),
     Column("used", BigInteger, nullable=False),
+)
+
+# Requests of this minute: of each key, and of the tenant as a whole.
+request_windows = Table(
+    "request_windows",
+    metadata,
+    _tenant(),
+    Column("subject", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "subject"),
 )
 
 outbox = Table(

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -43,7 +43,7 @@ class RequestContext:
             return
         correlation_id = accepted_correlation_id(Headers(scope=scope).get(HEADER))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        answer = _Answer(send, correlation_id)
+        answer = _Answer(send, correlation_id, scope["state"])
         begun = time.monotonic()
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
             try:
@@ -86,15 +86,18 @@ def _logged(path: str) -> str:
 
 
 class _Answer:
-    """Watches what goes out and adds the correlation id to it."""
+    """Watches what goes out and adds the correlation id to it, and the ``answer_headers`` of the state."""
 
-    def __init__(self, send: Send, correlation_id: str) -> None:
+    def __init__(self, send: Send, correlation_id: str, state: Mapping[str, Any]) -> None:
         self.status: int | None = None
         self._send = send
         self._correlation_id = correlation_id
+        self._state = state
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[HEADER] = self._correlation_id
+            headers = MutableHeaders(scope=message)
+            headers[HEADER] = self._correlation_id
+            headers.update(self._state.get("answer_headers", {}))
         await self._send(message)
