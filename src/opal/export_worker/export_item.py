@@ -37,6 +37,7 @@ from opal.messages.webhook_event import PublicPicture
 from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
+from opal.worker.pinned_photo import require_pinned
 
 BY = "export-worker"
 
@@ -87,6 +88,7 @@ async def read_blobs(means: Means, work: Work) -> Work:
             _read_backdrop(means, work),
         )
     except BlobNotFound as error:
+        await require_pinned(means.blobs, item)
         raise StoredPictureUnusable(f"A stored picture is missing: {error.message}") from error
     return replace(work, original=original, matte_png=matte_png, backdrop_bytes=backdrop)
 
