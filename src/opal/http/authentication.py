@@ -31,11 +31,19 @@ class TenantRoute(APIRoute):
 
     changing: Scope = Scope.JOBS
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        looking = set(options.get("methods") or {"GET"}) <= _LOOKING
+        self.needed = Scope.READ if looking else self.changing
+        # Only to be named in OpenAPI, as the role that the operation needs.
+        named = Security(_scheme, scopes=[self.needed.value])
+        options["dependencies"] = [*(options.get("dependencies") or ()), named]
+        super().__init__(path, endpoint, **options)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler behind the checks; it alone would parse the body first."""
         handler = super().get_route_handler()
         takes_json = self.body_field is not None
-        needed = Scope.READ if set(self.methods or ()) <= _LOOKING else self.changing
+        needed = self.needed
 
         async def checked(request: Request) -> Response:
             key = await authenticate(request)

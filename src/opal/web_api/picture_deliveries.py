@@ -19,7 +19,7 @@ from opal.errors import (
     UnknownDelivery,
     UnknownDeliveryTarget,
 )
-from opal.http.authentication import SettingsRoute, Tenant
+from opal.http.authentication import Tenant, TenantRoute
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, problems
@@ -29,7 +29,7 @@ from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.page_cursor import PageCursor, PageLimit, page_of, place_of
 from opal.web_api.parts import JobId, WebParts, find_job
 
-router = APIRouter(route_class=SettingsRoute, tags=["delivery"])
+router = APIRouter(route_class=TenantRoute, tags=["delivery"])
 
 _ID = "delivery_1e2f3a4b5c6d7e8f9a0b1c2d"
 DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[_ID])]
