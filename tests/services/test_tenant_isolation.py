@@ -119,7 +119,7 @@ def _example(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
     (tmp_path / "root").mkdir()
-    groups = {
+    groups: dict[str, Any] = {
         "outgoing": OutgoingSettings(private_addresses="allow"),
         "delivery": DeliverySettings(folder_root=tmp_path / "root"),
     }

@@ -60,9 +60,8 @@ api_keys = Table(
     Column("secret_hash", String(64), nullable=False),
     _created(),
     Column("revoked_at", UtcDateTime),
-    # Makes watermarked pictures for nothing, and nothing else.
+    # What it may do (keys.py): a sandbox key, watermarked pictures for nothing; before 0011, everything.
     Column("sandbox", Boolean, nullable=False, default=False, server_default=false()),
-    # What it may do (keys.py); keys of before revision 0011 may do all that there was then.
     Column("scopes", Json, nullable=False, server_default=text('\'["read", "jobs", "settings"]\'')),
     Column("last_used_at", UtcDateTime),
 )
