@@ -4,6 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import asyncpg
@@ -19,11 +20,12 @@ from opal.platform_settings import DatabaseSettings
 _ON_POSTGRES = os.environ.get("OPAL_TEST_DATABASE", "sqlite") == "postgresql"
 _WITH_SERVICES = ("services", "faults", "journeys")
 _NUMBERS = count()
+_OWNER = "opal_owner"
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a server's first database.
+    """The URL of a server's first database, as its administrator, whom row security does not bind.
 
     Not in pytest's folder: run as root, the server is another user, whom a second pytest locks out.
     """
@@ -35,11 +37,15 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(postgres: str) -> str:
-    """The URL of a database that is migrated and empty, to make others of."""
-    url = make_url(postgres).set(database="template_opal").render_as_string(hide_password=False)
+    """The URL of a database that is migrated and empty, to make others of.
+
+    It belongs to an ordinary role, whom row security binds, as every database that a test works on.
+    """
+    url = _as_owner(postgres, "template_opal")
 
     async def fill() -> None:
-        await _command(postgres, "CREATE DATABASE template_opal")
+        await _command(postgres, f"CREATE ROLE {_OWNER} LOGIN")
+        await _command(postgres, f"CREATE DATABASE template_opal OWNER {_OWNER}")
         database = Database(url, DatabaseSettings())
         await migrate(database)
         await database.close()
@@ -51,10 +57,15 @@ def template(postgres: str) -> str:
 @pytest.fixture
 def own_postgres(postgres: str, template: str) -> Iterator[str]:
     """The URL of a database of the test's own, migrated and empty."""
-    name = f"opal_{next(_NUMBERS)}"
-    asyncio.run(_command(postgres, f"CREATE DATABASE {name} TEMPLATE {make_url(template).database}"))
-    yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
-    asyncio.run(_command(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+    with _copy(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(postgres: str, template: str) -> Iterator[str]:
+    """The URL of a database for tests that empty it before use."""
+    with _copy(postgres, template) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +76,20 @@ def database_of_the_services(request: pytest.FixtureRequest, monkeypatch: pytest
         return
     monkeypatch.setenv("OPAL_DATABASE_URL", request.getfixturevalue("own_postgres"))
     monkeypatch.setenv("OPAL_DELIVERY_KEY", Fernet.generate_key().decode())
+
+
+@contextmanager
+def _copy(postgres: str, template: str) -> Iterator[str]:
+    name = f"opal_{next(_NUMBERS)}"
+    original = make_url(template).database
+    asyncio.run(_command(postgres, f"CREATE DATABASE {name} TEMPLATE {original} OWNER {_OWNER}"))
+    yield _as_owner(postgres, name)
+    asyncio.run(_command(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _as_owner(postgres: str, database: str) -> str:
+    url = make_url(postgres).set(database=database, username=_OWNER)
+    return url.render_as_string(hide_password=False)
 
 
 async def _command(server: str, statement: str) -> None:

@@ -38,6 +38,7 @@ MEANINGS = {
     "item.failure": "A try to work on a photo failed; the code says why, the next event what follows.",
     "item.fault": "A fault of Opal's own while working on a photo, traceback beside it. Look into each.",
     "item.interrupted": "Another worker has the photo by now, so that this result is dropped.",
+    "key_use.alone": "Requests of keys cannot be counted in the database; this process counts for itself alone.",
     "lease.lost": "A lease ended while its worker worked: it was slow, paused, or cut off from the database.",
     "lease.renew_failed": "A lease could not be renewed; tried again until it ends.",
     "message.dropped": "A fault of the loop's own; the message comes again. Look into each.",

@@ -51,6 +51,12 @@ class WebSettings(BaseSettings):
     billing_port: int = Field(default=8081, ge=0, le=65535, description="billing-service's port.")
     max_body_bytes: int = Field(default=262_144, ge=1024, description="Largest JSON body accepted.")
     max_items_per_job: int = Field(default=2000, ge=1, description="Largest job accepted, photos.")
+    requests_per_key: int = Field(
+        default=6000, ge=1, description="Requests per minute of one API key; more are told 429."
+    )
+    requests_per_tenant: int = Field(
+        default=12_000, ge=1, description="Requests per minute of all keys of a tenant together."
+    )
     health_host: str = Field(default="127.0.0.1", description="Address of the workers' health pages.")
 
 

@@ -43,12 +43,15 @@ def service_bus(request: pytest.FixtureRequest) -> Iterator[Namespace]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres")
-    database = Database(url, DatabaseSettings())
+        return f"sqlite+aiosqlite:///{tmp_path / 'opal.sqlite'}"
+    return str(request.getfixturevalue("shared_postgres"))
+
+
+@pytest.fixture
+async def empty_database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, DatabaseSettings())
     await migrate(database)
     async with database.transaction() as connection:
         for table in reversed(metadata.sorted_tables):

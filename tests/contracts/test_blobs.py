@@ -12,7 +12,8 @@ from tests.azurite.account import azure_blobs
 from opal.blobs.folder import FolderBlobs
 from opal.blobs.interface import Blobs, Permission
 from opal.blobs.signing import UrlSigner
-from opal.errors import BlobExists, BlobNotFound, InvalidBlobPath
+from opal.errors import BlobExists, BlobNotFound, InvalidBlobPath, PhotoChanged, StoredPictureUnusable
+from opal.worker.pinned_photo import require_version
 
 pytestmark = pytest.mark.xdist_group("azurite")
 
@@ -189,6 +190,25 @@ async def test_signed_urls_say_how_to_use_them(blobs: Blobs) -> None:
     assert f"/raw/{PATH}?" in upload.url
     assert timedelta(minutes=4) < upload.expires_at - datetime.now(UTC) <= timedelta(minutes=5)
     assert timedelta(minutes=14) < download.expires_at - datetime.now(UTC) <= timedelta(minutes=15)
+
+
+async def test_no_signed_url_lives_longer_than_a_quarter_of_an_hour(blobs: Blobs) -> None:
+    for permission in Permission:
+        with pytest.raises(ValueError, match="lives 0:15:00 at most"):
+            await blobs.signed_url("raw", PATH, permission, timedelta(minutes=15, seconds=1))
+
+
+async def test_a_photo_that_was_replaced_or_is_gone_is_noticed(blobs: Blobs) -> None:
+    uploaded = await blobs.write("raw", PATH, b"photo", content_type="image/jpeg")
+    await require_version(blobs, PATH, uploaded.etag)
+    # The same bytes even: it is the version that counts.
+    await blobs.write("raw", PATH, b"photo", content_type="image/jpeg", overwrite=True)
+    with pytest.raises(PhotoChanged):
+        await require_version(blobs, PATH, uploaded.etag)
+    await require_version(blobs, PATH, None)
+    await blobs.delete("raw", PATH)
+    with pytest.raises(StoredPictureUnusable, match="missing"):
+        await require_version(blobs, PATH, uploaded.etag)
 
 
 async def test_check_returns_when_all_is_well(blobs: Blobs) -> None:

@@ -230,8 +230,10 @@ async def test_only_the_photo_that_was_checked_is_used(world: World) -> None:
     await world.parts.blobs.write(
         "raw", item.raw_path, b"something else", content_type="image/jpeg", overwrite=True
     )
-    assert isinstance(await deliver(world, item), Later)
-    assert (await world.item(item.id)).failures == 1
+    assert await deliver(world, item) == Done()
+    failed = await world.item(item.id)
+    assert (failed.state, failed.error_code) == (ItemState.FAILED, "photo_changed")
+    assert (await world.balance()).balance == GRANTED
 
 
 async def test_an_empty_matte_is_final(world: World) -> None:

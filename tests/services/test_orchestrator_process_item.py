@@ -102,7 +102,7 @@ async def test_an_item_is_completed_charged_and_sent_on_in_one_go(world: World) 
     assert (balance.balance, balance.held) == (GRANTED - 1, 0)
     assert await world.message_ids("exports") == [f"{item.id}:0"]
     seconds = (await world.story(item))[-1].details["seconds"]
-    assert set(seconds) == {"sign_urls", "ask_endpoint", "store_outputs", "verify_outputs"}
+    assert set(seconds) == {"verify_photo", "sign_urls", "ask_endpoint", "store_outputs", "verify_outputs"}
 
 
 @pytest.mark.parametrize(("confidence", "review"), [(0.79, True), (0.8, False)])
@@ -156,6 +156,42 @@ async def test_an_item_whose_backdrop_is_gone_ends_with_a_code_and_costs_nothing
     assert (failed.state, failed.error_code) == (ItemState.FAILED, "unknown_backdrop")
     balance = await world.balance()
     assert (balance.balance, balance.held) == (GRANTED, 0)
+
+
+@pytest.mark.parametrize("when", ["before the endpoint is asked", "while the endpoint works"])
+async def test_a_photo_that_is_replaced_fails_the_item_and_costs_nothing(world: World, when: str) -> None:
+    [item] = await world.queued()
+
+    async def replace() -> None:
+        assert item.raw_path is not None
+        await world.parts.blobs.write("raw", item.raw_path, b"x", content_type="image/jpeg", overwrite=True)
+
+    answer = storing(world)
+    if when.startswith("before"):
+        await replace()
+    else:
+        answer = after(replace, answer)
+    async with orchestrator(world, answer) as worker:
+        assert await worker.deliver(item) == Done()
+    assert bool(worker.endpoint.bodies) is when.startswith("while")
+    failed = await world.item(item.id)
+    assert (failed.state, failed.error_code) == (ItemState.FAILED, "photo_changed")
+    balance = await world.balance()
+    assert (balance.balance, balance.held) == (GRANTED, 0)
+
+
+@pytest.mark.parametrize("fault", ["gone", "replaced"])
+async def test_a_backdrop_whose_picture_is_lost_is_not_sent_to_the_endpoint(world: World, fault: str) -> None:
+    made = await stored_backdrop(world.parts)
+    [item] = await world.queued(scene=made.scene)
+    if fault == "gone":
+        await world.parts.blobs.delete("raw", made.path)
+    else:
+        await world.parts.blobs.write("raw", made.path, b"x", content_type="image/png", overwrite=True)
+    async with orchestrator(world, storing(world)) as worker:
+        assert isinstance(await worker.deliver(item), Later)
+        assert worker.endpoint.bodies == []
+    assert (await world.story(item))[-1].code == "stored_picture_unusable"
 
 
 async def test_the_endpoints_urls_outlast_those_of_clients(tmp_path: Path) -> None:

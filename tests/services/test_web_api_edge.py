@@ -26,6 +26,7 @@ from opal.assembly import build_parts
 from opal.database.engine import DatabaseUnavailable
 from opal.errors import NotFound, OpalError, walk
 from opal.http.errors import STATUS, status_of
+from opal.http.key_use import KeyUse
 from opal.http.service import build_service
 from opal.settings import child_environment
 
@@ -131,7 +132,10 @@ async def test_unforeseen_errors_say_nothing_of_the_inside(tmp_path: Path) -> No
     settings = settings_of(tmp_path, url)
     await migrated(settings)
     parts = build_parts(settings)
-    app: FastAPI = build_service("test", "t", "d", database=parts.database, max_body_bytes=100, checks={})
+    use = KeyUse(settings.web, parts.database)
+    app: FastAPI = build_service(
+        "test", "t", "d", database=parts.database, key_use=use, max_body_bytes=100, checks={}
+    )
 
     @app.get("/bug")
     async def bug() -> None:

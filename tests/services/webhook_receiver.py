@@ -45,7 +45,7 @@ class Receiver:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}/hook"
 
-    async def wait_for(self, count: int, timeout_s: float = 10.0) -> list[Received]:
+    async def wait_for(self, count: int, timeout_s: float = 60.0) -> list[Received]:
         """The requests, once there are ``count``."""
         async with asyncio.timeout(timeout_s):
             while len(self.received) < count:

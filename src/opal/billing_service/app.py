@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from opal.assembly import open_database
 from opal.database.engine import Database
 from opal.http.credits import router as credits_router
+from opal.http.key_use import KeyUse
 from opal.http.server import run_server
 from opal.http.service import build_service
 from opal.settings import Settings, WebSettings
@@ -36,6 +37,8 @@ def create_app(database: Database, settings: WebSettings, metrics_key: SecretStr
         "Opal billing",
         "Credits of a tenant: balance, holds and the ledger behind them.",
         database=database,
+        # In Azure it may only read, so it counts for itself.
+        key_use=KeyUse(settings, None),
         max_body_bytes=settings.max_body_bytes,
         checks={"database": database.check},
         metrics_key=metrics_key,

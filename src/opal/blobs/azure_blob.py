@@ -34,7 +34,7 @@ from azure.storage.blob import (
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ExponentialRetry
 
 from opal.azure_identity import AzureIdentity
-from opal.blobs.interface import CONTAINERS, SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl
+from opal.blobs.interface import CONTAINERS, SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl, url_expiry
 from opal.blobs.names import attachment, check_name
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable
 from opal.platform_settings import BlobSettings
@@ -104,6 +104,7 @@ class AzureBlobs:
         """A SAS that can create or read exactly this blob until it expires; Azure itself checks it."""
         blob = self._blob(container, path)
         now = datetime.now(UTC).replace(microsecond=0)
+        expires_at = url_expiry(now, lifetime)
         creates = permission is Permission.CREATE
         delegation = None if self._account_key else await self._delegation_key()
         sas = generate_blob_sas(
@@ -114,7 +115,7 @@ class AzureBlobs:
             user_delegation_key=delegation,
             permission=BlobSasPermissions(create=creates, read=not creates),
             start=now - _SKEW,
-            expiry=now + lifetime,
+            expiry=expires_at,
             protocol="https" if blob.url.startswith("https:") else None,
             content_disposition=None if download_name is None else attachment(download_name),
         )
@@ -122,7 +123,7 @@ class AzureBlobs:
             url=f"{blob.url}?{sas}",
             method="PUT" if creates else "GET",
             headers=dict(_CREATE_HEADERS) if creates else {},
-            expires_at=now + lifetime,
+            expires_at=expires_at,
         )
 
     async def info(self, container: str, path: str) -> BlobInfo:

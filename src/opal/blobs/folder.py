@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar
 import structlog
 
 from opal.blobs.folder_files import FolderFiles
-from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl
+from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl, url_expiry
 from opal.blobs.names import attachment, check_name
 from opal.blobs.signing import Grant, UrlSigner
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, PhotoTooLarge, StorageFull
@@ -58,7 +58,7 @@ class FolderBlobs:
     ) -> SignedUrl:
         """A URL under ``/blobs/`` that can create or read exactly this blob until it expires."""
         check_name(container, path)
-        expires_at = datetime.now(UTC).replace(microsecond=0) + lifetime
+        expires_at = url_expiry(datetime.now(UTC).replace(microsecond=0), lifetime)
         disposition = None if download_name is None else attachment(download_name)
         query = self._signer.sign(container, path, permission, expires_at, disposition)
         creates = permission is Permission.CREATE

@@ -13,6 +13,7 @@ from typing import Protocol
 CONTAINERS = ("raw", "outputs", "exports")
 
 SIGNED_URL_LIFETIME = timedelta(minutes=15)
+"""The longest there is."""
 
 
 class Permission(StrEnum):
@@ -40,6 +41,13 @@ class SignedUrl:
     method: str
     headers: dict[str, str]
     expires_at: datetime
+
+
+def url_expiry(now: datetime, lifetime: timedelta) -> datetime:
+    """When a URL that is signed ``now`` ends. Raises ``ValueError`` for one that would live too long."""
+    if lifetime > SIGNED_URL_LIFETIME:
+        raise ValueError(f"a signed URL lives {SIGNED_URL_LIFETIME} at most, not {lifetime}")
+    return now + lifetime
 
 
 class Blobs(Protocol):

@@ -1,11 +1,12 @@
 """Connections and transactions, the same on SQLite and PostgreSQL."""
 
+import copy
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -20,6 +21,11 @@ Password: TypeAlias = Callable[[], Awaitable[str]]
 """Asked for each new connection: a managed identity's is a token that ends."""
 
 _READ_ONLY = "opal_read_only"
+
+# What a transaction says of itself, and PostgreSQL's row security asks (migration 0011). Local to the
+# transaction: a connection that goes back into the pool has forgotten it.
+_ACTS_FOR = text("SELECT set_config(:name, :value, true)")
+_PLATFORM: Final = {"name": "opal.platform", "value": "on"}
 
 # PostgreSQL, Appendix A: classes of connection exception, transaction rollback, insufficient resources,
 # operator intervention (a statement's time limit, a server that stops) and system error.
@@ -44,12 +50,17 @@ class Database:
 
     ``transaction()`` writes: on SQLite it takes the write lock at once (``BEGIN IMMEDIATE``), so that a
     read followed by a write never fails half-way because another process wrote in between.
+
+    It acts for the platform, as workers, the relay and the sweeper do, and sees every tenant's rows.
+    ``for_tenant`` and ``for_nobody`` give the same database with less in sight; on PostgreSQL the server
+    itself holds them to it.
     """
 
     def __init__(self, url: str, settings: DatabaseSettings, password: Password | None = None) -> None:
         self.url = url
         self._settings = settings
         self._password = password
+        self._acts_for: dict[str, str] | None = _PLATFORM
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -68,6 +79,18 @@ class Database:
                 connect_args=self._connect_arguments(_limits(settings)),
             )
 
+    def for_tenant(self, tenant_id: str) -> Self:
+        """The same connections, whose transactions see and change the rows of this tenant alone."""
+        bound = copy.copy(self)
+        bound._acts_for = {"name": "opal.tenant", "value": tenant_id}
+        return bound
+
+    def for_nobody(self) -> Self:
+        """The same connections, whose transactions see no tenant's rows."""
+        bound = copy.copy(self)
+        bound._acts_for = None
+        return bound
+
     def engine_for_migrations(self, name: str | None = None) -> AsyncEngine:
         """A connection at a time, without time limits and without our way of beginning transactions.
 
@@ -84,6 +107,7 @@ class Database:
         """A read-write transaction: committed at the end of the block, rolled back on an exception."""
         with _translated():
             async with self.engine.begin() as connection:
+                await self._say_who_acts(connection)
                 yield connection
 
     @asynccontextmanager
@@ -93,7 +117,12 @@ class Database:
             async with self.engine.connect() as plain:
                 connection = await plain.execution_options(**{_READ_ONLY: True})
                 async with connection.begin():
+                    await self._say_who_acts(connection)
                     yield connection
+
+    async def _say_who_acts(self, connection: AsyncConnection) -> None:
+        if self._acts_for is not None and not self.is_sqlite:
+            await connection.execute(_ACTS_FOR, self._acts_for)
 
     def _connect_arguments(self, server_settings: dict[str, str]) -> dict[str, Any]:
         """Of asyncpg, which asks for the password at each new connection."""
@@ -111,6 +140,12 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def act_for_platform(connection: Connection) -> None:
+    """Let the running transaction of a connection that is not ``Database``'s see every tenant's rows."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ACTS_FOR, _PLATFORM)
 
 
 def _limits(settings: DatabaseSettings) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, make_url, text
 
-from opal.database.engine import Database
+from opal.database.engine import Database, act_for_platform
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 # Any number will do, as long as only migrations use it.
@@ -56,6 +56,7 @@ def _upgrade(connection: Connection) -> None:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
     if _present_revision(connection) == _newest_revision():
         return
+    act_for_platform(connection)
     from alembic import command  # noqa: PLC0415 - see the top of this file
     from alembic.config import Config  # noqa: PLC0415
 

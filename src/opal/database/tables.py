@@ -65,8 +65,10 @@ api_keys = Table(
     Column("secret_hash", String(64), nullable=False),
     _created(),
     Column("revoked_at", UtcDateTime),
-    # Makes watermarked pictures for nothing, and nothing else.
+    # What it may do (keys.py): a sandbox key, watermarked pictures for nothing; before 0011, everything.
     Column("sandbox", Boolean, nullable=False, default=False, server_default=false()),
+    Column("scopes", Json, nullable=False, server_default=text('\'["read", "jobs", "settings"]\'')),
+    Column("last_used_at", UtcDateTime),
 )
 
 jobs = Table(
@@ -249,6 +251,17 @@ rate_windows = Table(
     Column("tenant_id", String(64), ForeignKey("tenants.id"), primary_key=True),
     Column("started_at", UtcDateTime, nullable=False),
     Column("used", BigInteger, nullable=False),
+)
+
+# Requests of this minute: of each key, and of the tenant as a whole.
+request_windows = Table(
+    "request_windows",
+    metadata,
+    _tenant(),
+    Column("subject", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "subject"),
 )
 
 outbox = Table(

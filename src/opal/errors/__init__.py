@@ -35,6 +35,7 @@ OpalError
 │       ├── PhotoTooSmall
 │       ├── PhotoAnimated
 │       ├── InterlacedTooLarge
+│       ├── PhotoChanged
 │       ├── NoProductFound
 │       ├── ProductTooSmall
 │       └── PhotoRefused
@@ -106,6 +107,7 @@ from opal.errors.photos import (
     InvalidPhoto,
     NoProductFound,
     PhotoAnimated,
+    PhotoChanged,
     PhotoCorrupt,
     PhotoEmpty,
     PhotoRefused,
@@ -210,6 +212,7 @@ __all__ = [
     "OpalError",
     "OutgoingFailed",
     "PhotoAnimated",
+    "PhotoChanged",
     "PhotoCorrupt",
     "PhotoEmpty",
     "PhotoRefused",

@@ -114,6 +114,17 @@ class InterlacedTooLarge(InvalidPhoto):
     title = "Interlaced photo is too large"
 
 
+class PhotoChanged(InvalidPhoto):
+    """The stored photo is no longer the one whose upload was completed.
+
+    The item has failed and its credit is back. Somebody who may write to the blob store replaced it; send the
+    photo in a new job.
+    """
+
+    code = "photo_changed"
+    title = "Photo was replaced"
+
+
 class NoProductFound(InvalidPhoto):
     """No product stands out from the background.
 

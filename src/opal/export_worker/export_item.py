@@ -39,6 +39,7 @@ from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
 from opal.telemetry.metrics import timed_step
 from opal.telemetry.tracing import span
+from opal.worker.pinned_photo import require_pinned
 
 BY = "export-worker"
 
@@ -89,6 +90,7 @@ async def read_blobs(means: Means, work: Work) -> Work:
             _read_backdrop(means, work),
         )
     except BlobNotFound as error:
+        await require_pinned(means.blobs, item)
         raise StoredPictureUnusable(f"A stored picture is missing: {error.message}") from error
     return replace(work, original=original, matte_png=matte_png, backdrop_bytes=backdrop)
 

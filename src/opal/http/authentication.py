@@ -1,4 +1,4 @@
-"""Who is asking: the API key of a request becomes its tenant, before anything of the body is read."""
+"""Who is asking, and whether they may: a request's API key becomes its tenant before its body is read."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -10,45 +10,85 @@ from fastapi.security import APIKeyHeader
 
 from opal.database import keys
 from opal.database.engine import Database
+from opal.database.keys import ApiKey, Scope
 from opal.errors import Unauthorized
-from opal.http.errors import TenantMismatch, UnsupportedMediaType
+from opal.http.errors import ScopeMissing, TenantMismatch, UnsupportedMediaType
+from opal.http.key_use import KeyUse
 
 _scheme = APIKeyHeader(
     name="X-API-Key", auto_error=False, description="A key made by `opal keys create`: `opal_<id>_<secret>`."
 )
 
 
+_LOOKING = frozenset({"GET", "HEAD"})
+
+
 class TenantRoute(APIRoute):
-    """A route for tenants: answers 401 without a valid key, then 415 to a body that is not JSON."""
+    """A route for tenants: 401 without a valid key, 403 without the scope, then 415 to what is not JSON.
+
+    Looking needs the scope `read`, anything else `jobs`.
+    """
+
+    changing: Scope = Scope.JOBS
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        looking = set(options.get("methods") or {"GET"}) <= _LOOKING
+        self.needed = Scope.READ if looking else self.changing
+        # Only to be named in OpenAPI, as the role that the operation needs.
+        named = Security(_scheme, scopes=[self.needed.value])
+        options["dependencies"] = [*(options.get("dependencies") or ()), named]
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler behind the two checks; it alone would parse the body first."""
+        """FastAPI's own handler behind the checks; it alone would parse the body first."""
         handler = super().get_route_handler()
         takes_json = self.body_field is not None
+        needed = self.needed
 
         async def checked(request: Request) -> Response:
-            request.state.tenant_id = await authenticate(request)
+            key = await authenticate(request)
+            if needed not in key.scopes:
+                raise ScopeMissing(f"This needs a key with the scope `{needed}`.")
+            request.state.tenant_id = key.tenant_id
             if takes_json and not _is_json(request):
                 raise UnsupportedMediaType
-            with structlog.contextvars.bound_contextvars(tenant_id=request.state.tenant_id):
+            with structlog.contextvars.bound_contextvars(tenant_id=key.tenant_id):
                 return await handler(request)
 
         return checked
 
 
-async def authenticate(request: Request) -> str:
-    """The tenant of the request's key. Raises ``Unauthorized``."""
+class SettingsRoute(TenantRoute):
+    """A tenant's route of which anything but looking needs the scope `settings`."""
+
+    changing = Scope.SETTINGS
+
+
+async def authenticate(request: Request) -> ApiKey:
+    """The request's key, its request counted. Raises ``Unauthorized`` and ``TooManyRequests``."""
     presented = request.headers.get("X-API-Key")
     if not presented:
         raise Unauthorized
-    database: Database = request.app.state.database
-    async with database.read() as connection:
-        key = await keys.authenticate(connection, presented)
+    key = await known_key(request, presented)
     if key is None:
         raise Unauthorized
     if key.sandbox:
         raise Unauthorized("This is a sandbox key: it works at /v1.0 only (docs/removebg.md).")
-    return key.tenant_id
+    return key
+
+
+async def known_key(request: Request, presented: str) -> ApiKey | None:
+    """The key that ``presented`` is, with its request counted, or None. Raises ``TooManyRequests``.
+
+    Whose key it is, is not known before: the one question that is asked for the platform.
+    """
+    database: Database = request.app.state.database
+    async with database.read() as connection:
+        key = await keys.authenticate(connection, presented)
+    if key is not None:
+        use: KeyUse = request.app.state.key_use
+        request.state.answer_headers = await use.count(key)
+    return key
 
 
 def _tenant(request: Request, _key: Annotated[str | None, Security(_scheme)]) -> str:

@@ -9,10 +9,9 @@ from pydantic import BaseModel, Field
 from opal.database import ledger
 from opal.database.engine import Database
 from opal.database.ledger import EntryKind
-from opal.errors import Unauthorized
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 
 router = APIRouter(route_class=TenantRoute, tags=["credits"])
 
@@ -63,7 +62,7 @@ _EXAMPLE = Credits(
 @router.get(
     "/v1/credits",
     summary="Balance and ledger",
-    responses={**answer("What the tenant has.", _EXAMPLE), **problems(Unauthorized, *ALWAYS)},
+    responses={**answer("What the tenant has.", _EXAMPLE), **problems(*BY_KEY, *ALWAYS)},
 )
 async def read_credits(
     request: Request,
@@ -73,7 +72,7 @@ async def read_credits(
 ) -> Credits:
     """Balance, held and available credits, and the ledger's entries, newest first."""
     database: Database = request.app.state.database
-    async with database.read() as connection:
+    async with database.for_tenant(tenant_id).read() as connection:
         balance = await ledger.balance(connection, tenant_id)
         rows = await ledger.entries(connection, tenant_id, limit + 1, cursor)
     page = rows[:limit]

@@ -1,5 +1,7 @@
 """Errors that only an HTTP edge can meet, and the one table from error class to HTTP status."""
 
+from collections.abc import Mapping
+
 from opal import errors
 from opal.errors import InvalidInput, OpalError
 
@@ -75,6 +77,36 @@ class MetricsClosed(OpalError):
     expected = True
 
 
+class ScopeMissing(OpalError):
+    """The API key is valid and may not do this.
+
+    `opal keys list` shows what a key may do; make one with the scope that the answer names
+    (`opal keys create --scope`).
+    """
+
+    code = "scope_missing"
+    title = "Key lacks a scope"
+    expected = True
+
+
+class TooManyRequests(OpalError):
+    """As many requests as may be were sent within this minute.
+
+    Wait as long as `Retry-After` says. The limits are `OPAL_WEB_REQUESTS_PER_KEY` and
+    `OPAL_WEB_REQUESTS_PER_TENANT`.
+    """
+
+    code = "too_many_requests"
+    title = "Too many requests"
+    expected = True
+
+    def __init__(
+        self, message: str | None = None, retry_after_s: int = 1, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.headers = {**(headers or {}), "Retry-After": str(retry_after_s)}
+
+
 class MissingHeader(InvalidInput):
     """The upload must carry the header x-ms-blob-type: BlockBlob."""
 
@@ -132,10 +164,12 @@ STATUS: dict[type[OpalError], int] = {
     errors.SignatureInvalid: 403,
     TenantMismatch: 403,
     MetricsClosed: 403,
+    ScopeMissing: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.UploadExpired: 410,
+    TooManyRequests: 429,
     errors.Interrupted: 503,
     errors.ModelMissing: 503,
     errors.ModelCorrupt: 503,

@@ -15,7 +15,14 @@ from starlette.routing import BaseRoute, Match
 from opal.errors import DependencyError, InvalidInput, InvalidJson, NotFound, OpalError, Unauthorized
 from opal.faults import message_of
 from opal.http.error_form import PROBLEM_TYPE, in_form
-from opal.http.errors import BodyTooLarge, MethodNotAllowed, UnsupportedMediaType, status_of
+from opal.http.errors import (
+    BodyTooLarge,
+    MethodNotAllowed,
+    ScopeMissing,
+    TooManyRequests,
+    UnsupportedMediaType,
+    status_of,
+)
 from opal.http.problem_model import Fault, Problem
 
 MEDIA_TYPE: Final = PROBLEM_TYPE
@@ -59,6 +66,8 @@ def problem_of(
     extra = dict(headers or {})
     if isinstance(error, Unauthorized):
         extra["WWW-Authenticate"] = 'ApiKey realm="opal", header="X-API-Key"'
+    if isinstance(error, TooManyRequests):
+        extra |= error.headers
     if error.retryable:
         extra["Retry-After"] = _RETRY_AFTER_S
     body, media_type = in_form(problem, instance)
@@ -105,6 +114,8 @@ _EXAMPLE_FAULTS: Final[dict[type[OpalError], list[Fault]]] = {
 _SCHEMA_REFERENCE: Final = {"$ref": "#/components/schemas/Problem"}
 ALWAYS: Final = (InvalidInput, DependencyError, OpalError)
 """What any route may answer; every route adds its own."""
+BY_KEY: Final = (Unauthorized, ScopeMissing, TooManyRequests)
+"""What any route that needs a key may answer because of the key."""
 
 
 def install(app: FastAPI) -> None:

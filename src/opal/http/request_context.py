@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from typing import Any
@@ -44,7 +44,7 @@ class RequestContext:
         headers = Headers(scope=scope)
         correlation_id = accepted_correlation_id(headers.get(HEADER))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        answer = _Answer(send, correlation_id)
+        answer = _Answer(send, correlation_id, scope["state"])
         method = method_label(scope["method"])
         with (
             structlog.contextvars.bound_contextvars(correlation_id=correlation_id),
@@ -110,15 +110,18 @@ def _logged(path: str) -> str:
 
 
 class _Answer:
-    """Watches what goes out and adds the correlation id to it."""
+    """Watches what goes out and adds the correlation id to it, and the ``answer_headers`` of the state."""
 
-    def __init__(self, send: Send, correlation_id: str) -> None:
+    def __init__(self, send: Send, correlation_id: str, state: Mapping[str, Any]) -> None:
         self.status: int | None = None
         self._send = send
         self._correlation_id = correlation_id
+        self._state = state
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[HEADER] = self._correlation_id
+            headers = MutableHeaders(scope=message)
+            headers[HEADER] = self._correlation_id
+            headers.update(self._state.get("answer_headers", {}))
         await self._send(message)

@@ -10,6 +10,7 @@ from opal import __version__
 from opal.database.engine import Database
 from opal.http import problem
 from opal.http.health import Check, Refresh, health_routes
+from opal.http.key_use import KeyUse
 from opal.http.openapi import complete_document
 from opal.http.request_context import RequestContext
 from opal.http.request_limit import RequestLimit
@@ -23,6 +24,7 @@ def build_service(
     description: str,
     *,
     database: Database,
+    key_use: KeyUse,
     max_body_bytes: int,
     checks: Mapping[str, Check],
     metrics_key: SecretStr | None = None,
@@ -50,6 +52,7 @@ def build_service(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.database = database
+    app.state.key_use = key_use
     problem.install(app)
     app.add_middleware(RequestLimit, max_bytes=max_body_bytes, exempt_prefixes=unlimited_prefixes)
     app.add_middleware(RequestContext, service=service)

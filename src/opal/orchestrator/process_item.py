@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from opal.blobs.interface import Blobs, Permission
 from opal.database import backdrops, items, jobs, ledger, outbox
 from opal.database.engine import Database
-from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, ScoringFailed
+from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, ScoringFailed, StoredPictureUnusable
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.review import needs_review
 from opal.items.states import ItemState
@@ -25,6 +25,7 @@ from opal.outbox_relay import OutboxRelay
 from opal.scoring_client.client import ScoringClient
 from opal.telemetry.metrics import timed_step
 from opal.telemetry.tracing import span, traceparent
+from opal.worker.pinned_photo import require_pinned
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +59,12 @@ class Work:
 
 
 Step = Callable[[Means, Work], Awaitable[Work]]
+
+
+async def verify_photo(means: Means, work: Work) -> Work:
+    """Nothing but the photo that was checked when it was uploaded is worked on."""
+    await require_pinned(means.blobs, work.item)
+    return work
 
 
 async def sign_urls(means: Means, work: Work) -> Work:
@@ -111,7 +118,8 @@ async def store_outputs(means: Means, work: Work) -> Work:
 
 
 async def verify_outputs(means: Means, work: Work) -> Work:
-    """Nothing is charged for pictures that are not there."""
+    """Nothing is charged for pictures that are not there, or whose photo was replaced under the endpoint."""
+    await require_pinned(means.blobs, work.item)
     for path in (work.scene_path, work.matte_path):
         try:
             info = await means.blobs.info("outputs", path)
@@ -154,6 +162,7 @@ async def complete_item(means: Means, work: Work) -> Work:
 
 STEPS: tuple[Step, ...] = (
     # Before these, worker/item_stage.py has claimed the item; it keeps the lease while they run.
+    verify_photo,
     sign_urls,
     ask_endpoint,
     store_outputs,
@@ -178,11 +187,20 @@ async def process_item(means: Means, item: Item) -> None:
 
 
 async def _backdrop_path(means: Means, work: Work) -> str | None:
-    """Where the picture of a `backdrop` scene lies; raises UnknownBackdrop when its row is gone."""
+    """Where the picture of a `backdrop` scene lies.
+
+    Raises UnknownBackdrop when its row is gone, StoredPictureUnusable when its blob is not the one checked.
+    """
     if work.recipe.backdrop_id is None:
         return None
     async with means.database.read() as connection:
         backdrop = await backdrops.ready_backdrop(connection, work.item.tenant_id, work.recipe.backdrop_id)
+    try:
+        info = await means.blobs.info("raw", backdrop.raw_path)
+    except BlobNotFound as error:
+        raise StoredPictureUnusable("The backdrop's picture is missing.") from error
+    if info.etag != backdrop.etag:
+        raise StoredPictureUnusable("The backdrop's picture is no longer the one that was uploaded.")
     return backdrop.raw_path
 
 

@@ -4,7 +4,6 @@ In Azure the same functions are called through ``threads.py`` by Azure ML's infe
 """
 
 import asyncio
-import ipaddress
 import logging
 import os
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from opal.errors import InvalidSettings, NotFound, OpalError
 from opal.heap import limit_heaps
 from opal.http.disconnect import while_connected
 from opal.http.errors import BodyTooLarge, MethodNotAllowed, MetricsClosed
+from opal.http.exposure import is_loopback
 from opal.http.request_context import RequestContext
 from opal.http.server import HttpServer
 from opal.messages.cutout_contract import CutoutRequest
@@ -56,7 +56,7 @@ def create_app(
     endpoint without a key that others could reach.
     """
     key = settings.key.get_secret_value()
-    if not key and not _is_loopback(settings.host):
+    if not key and not is_loopback(settings.host):
         raise InvalidSettings(
             f"OPAL_SCORING_KEY: needed, because {settings.host} can be reached from other machines."
         )
@@ -160,12 +160,3 @@ async def _wrong_address(_request: Request, error: Exception) -> Response:
 
 def _response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers=answer.headers, media_type=JSON)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -14,8 +14,11 @@ from opal.blobs.folder import FolderBlobs
 from opal.database.migrate import migrate
 from opal.delivery_sender.sender import DeliverySender
 from opal.destinations.opening import Destinations
+from opal.errors import InvalidSettings
 from opal.heap import limit_heaps
 from opal.http.credits import router as credits_router
+from opal.http.exposure import is_loopback
+from opal.http.key_use import KeyUse
 from opal.http.server import run_server
 from opal.http.service import build_service
 from opal.messages.webhook_event import WebhookEvent
@@ -81,8 +84,16 @@ async def _serve(settings: Settings) -> None:
 
 
 def create_app(parts: Parts) -> FastAPI:
-    """The application on ``parts``, which stay the caller's to close."""
+    """The application on ``parts``, which stay the caller's to close.
+
+    Raises ``InvalidSettings`` where others could reach what needs no key.
+    """
     settings = parts.settings
+    if settings.removebg.open_tenant is not None and not is_loopback(settings.web.host):
+        raise InvalidSettings(
+            "OPAL_REMOVEBG_OPEN_TENANT: lets /api/remove work without a key, and "
+            f"{settings.web.host} can be reached from other machines."
+        )
     outgoing = Outgoing(settings.outgoing)
     destinations = Destinations(settings.delivery, outgoing)
     sealer = build_sealer(settings)
@@ -94,6 +105,7 @@ def create_app(parts: Parts) -> FastAPI:
         "Opal",
         _DESCRIPTION,
         database=parts.database,
+        key_use=KeyUse(settings.web, parts.database),
         max_body_bytes=settings.web.max_body_bytes,
         checks={
             "database": parts.database.check,

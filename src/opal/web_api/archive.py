@@ -17,9 +17,9 @@ from opal.blobs.names import attachment
 from opal.database import items
 from opal.database.jobs import Job
 from opal.database.variants import VariantRow, job_variants
-from opal.errors import JobNotReady, NotFound, Unauthorized
+from opal.errors import JobNotReady, NotFound
 from opal.http.authentication import Tenant, TenantRoute
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import safe_stem
 from opal.report_page.page import render
 from opal.web_api.job_page import archive_page
@@ -72,7 +72,7 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
             "description": "A ZIP file; its `report.json` is described by ArchiveReport.",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **problems(Unauthorized, NotFound, JobNotReady, *ALWAYS),
+        **problems(*BY_KEY, NotFound, JobNotReady, *ALWAYS),
     },
 )
 async def download_archive(archive: Annotated[_Archive, Depends(_archive)]) -> StreamingResponse:

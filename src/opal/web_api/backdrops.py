@@ -16,7 +16,6 @@ from opal.errors import (
     BackdropTooSmall,
     BackdropUnusable,
     InvalidJson,
-    Unauthorized,
     UnknownBackdrop,
     UploadMissing,
 )
@@ -24,7 +23,7 @@ from opal.faults import PRINTABLE
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import safe_stem
 from opal.items.item import backdrop_path
 from opal.web_api.backdrop_check import BackdropCheck
@@ -161,7 +160,7 @@ _DETAIL_EXAMPLE = BackdropDetail(
     summary="Create a backdrop",
     responses={
         **answer("The new backdrop, and where its picture goes.", _CREATED_EXAMPLE, 201),
-        **problems(InvalidJson, Unauthorized, TenantMismatch, BodyTooLarge, UnsupportedMediaType, *ALWAYS),
+        **problems(InvalidJson, *BY_KEY, TenantMismatch, BodyTooLarge, UnsupportedMediaType, *ALWAYS),
     },
 )
 async def create_backdrop(
@@ -189,7 +188,7 @@ async def create_backdrop(
     summary="Say that a backdrop's picture is uploaded",
     responses={
         **answer("The backdrop, ready for use.", _view(_READY)),
-        **problems(Unauthorized, UnknownBackdrop, UploadMissing, BackdropUnusable, BackdropTooSmall, *ALWAYS),
+        **problems(*BY_KEY, UnknownBackdrop, UploadMissing, BackdropUnusable, BackdropTooSmall, *ALWAYS),
     },
 )
 async def complete_backdrop(
@@ -219,7 +218,7 @@ async def complete_backdrop(
     summary="List backdrops",
     responses={
         **answer("One page of backdrops.", BackdropPage(backdrops=[_view(_READY)], next_cursor=None)),
-        **problems(Unauthorized, *ALWAYS),
+        **problems(*BY_KEY, *ALWAYS),
     },
 )
 async def list_backdrops(
@@ -240,7 +239,7 @@ async def list_backdrops(
     summary="Read a backdrop",
     responses={
         **answer("The backdrop with its picture.", _DETAIL_EXAMPLE),
-        **problems(Unauthorized, UnknownBackdrop, *ALWAYS),
+        **problems(*BY_KEY, UnknownBackdrop, *ALWAYS),
     },
 )
 async def read_backdrop(parts: WebParts, tenant_id: Tenant, backdrop_id: BackdropId) -> BackdropDetail:
@@ -256,7 +255,7 @@ async def read_backdrop(parts: WebParts, tenant_id: Tenant, backdrop_id: Backdro
     summary="Delete a backdrop",
     responses={
         204: {"description": "The backdrop and its picture are gone."},
-        **problems(Unauthorized, UnknownBackdrop, BackdropInUse, *ALWAYS),
+        **problems(*BY_KEY, UnknownBackdrop, BackdropInUse, *ALWAYS),
     },
 )
 async def delete_backdrop(parts: WebParts, tenant_id: Tenant, backdrop_id: BackdropId) -> None:

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from opal.database import deliveries, webhooks
 from opal.database.deliveries import Delivery, DeliveryState
 from opal.database.engine import utc_now
-from opal.errors import Unauthorized, UnknownDelivery, UnknownWebhook, WebhookDisabled
-from opal.http.authentication import Tenant, TenantRoute
+from opal.errors import UnknownDelivery, UnknownWebhook, WebhookDisabled
+from opal.http.authentication import SettingsRoute, Tenant
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.messages.webhook_event import EventType, WebhookEvent
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.page_cursor import PageCursor, PageLimit, page_of, place_of
@@ -22,7 +22,7 @@ from opal.web_api.webhook_docs import EXAMPLES
 from opal.web_api.webhooks import WEBHOOK_ID_EXAMPLE, WebhookId
 from opal.webhook_sender.sender import WebhookSender
 
-router = APIRouter(route_class=TenantRoute, tags=["webhooks"])
+router = APIRouter(route_class=SettingsRoute, tags=["webhooks"])
 
 _ID = "delivery_0d1e2f3a4b5c6d7e8f9a0b1c"
 DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[_ID])]
@@ -89,7 +89,7 @@ def _view(delivery: Delivery) -> DeliveryView:
     summary="List a webhook's deliveries",
     responses={
         **answer("One page of deliveries.", DeliveryPage(deliveries=[_view(_FAILING)], next_cursor=None)),
-        **problems(Unauthorized, UnknownWebhook, *ALWAYS),
+        **problems(*BY_KEY, UnknownWebhook, *ALWAYS),
     },
 )
 async def list_deliveries(
@@ -114,7 +114,7 @@ async def list_deliveries(
     summary="Read a delivery",
     responses={
         **answer("The delivery.", _view(_FAILING)),
-        **problems(Unauthorized, UnknownWebhook, UnknownDelivery, *ALWAYS),
+        **problems(*BY_KEY, UnknownWebhook, UnknownDelivery, *ALWAYS),
     },
 )
 async def read_delivery(
@@ -132,7 +132,7 @@ async def read_delivery(
     summary="Send a delivery again",
     responses={
         **answer("The delivery, due now.", _view(_FAILING), 202),
-        **problems(Unauthorized, UnknownWebhook, UnknownDelivery, WebhookDisabled, *ALWAYS),
+        **problems(*BY_KEY, UnknownWebhook, UnknownDelivery, WebhookDisabled, *ALWAYS),
     },
 )
 async def replay_delivery(
@@ -152,7 +152,7 @@ async def replay_delivery(
     summary="Test a webhook",
     responses={
         **answer("The test's delivery: how it went.", _view(_TESTED)),
-        **problems(Unauthorized, UnknownWebhook, *ALWAYS),
+        **problems(*BY_KEY, UnknownWebhook, *ALWAYS),
     },
 )
 async def send_test_event(

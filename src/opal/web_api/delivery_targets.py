@@ -21,15 +21,14 @@ from opal.errors import (
     InvalidJson,
     SecretUnreadable,
     TooManyDeliveryTargets,
-    Unauthorized,
     UnknownDeliveryTarget,
     UnknownPreset,
 )
 from opal.faults import PRINTABLE
-from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
+from opal.http.authentication import SettingsRoute, Tenant, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.images.encode import OutputFormat
 from opal.items.delivery_path import LONGEST_TEMPLATE, check_template
 from opal.items.item import new_id
@@ -39,7 +38,7 @@ from opal.web_api.new_place import NewPlace, taken_apart
 from opal.web_api.parts import WebParts
 from opal.web_api.presets import tenant_presets
 
-router = APIRouter(route_class=TenantRoute, tags=["delivery"])
+router = APIRouter(route_class=SettingsRoute, tags=["delivery"])
 
 TARGET_ID_EXAMPLE = "target_4d5e6f7a8b9c0d1e2f3a4b5c"
 TargetId = Annotated[str, Path(description="The target's id.", examples=[TARGET_ID_EXAMPLE])]
@@ -161,7 +160,7 @@ _VIEW = TargetView(
 )
 _WRITING = (
     InvalidJson,
-    Unauthorized,
+    *BY_KEY,
     BodyTooLarge,
     UnsupportedMediaType,
     AddressRefused,
@@ -231,7 +230,7 @@ async def create_target(
     summary="List delivery targets",
     responses={
         **answer("All of the tenant's targets.", TargetList(targets=[_VIEW])),
-        **problems(Unauthorized, *ALWAYS),
+        **problems(*BY_KEY, *ALWAYS),
     },
 )
 async def list_targets(parts: WebParts, tenant_id: Tenant) -> TargetList:
@@ -244,7 +243,7 @@ async def list_targets(parts: WebParts, tenant_id: Tenant) -> TargetList:
 @router.get(
     "/v1/delivery-targets/{target_id}",
     summary="Read a delivery target",
-    responses={**answer("The target.", _VIEW), **problems(Unauthorized, UnknownDeliveryTarget, *ALWAYS)},
+    responses={**answer("The target.", _VIEW), **problems(*BY_KEY, UnknownDeliveryTarget, *ALWAYS)},
 )
 async def read_target(parts: WebParts, tenant_id: Tenant, target_id: TargetId) -> TargetView:
     """The target, and how deliveries to it have been going."""
@@ -283,7 +282,7 @@ async def change_target(
     summary="Delete a delivery target",
     responses={
         204: {"description": "The target and its deliveries are gone; the delivered files stay."},
-        **problems(Unauthorized, UnknownDeliveryTarget, *ALWAYS),
+        **problems(*BY_KEY, UnknownDeliveryTarget, *ALWAYS),
     },
 )
 async def delete_target(parts: WebParts, tenant_id: Tenant, target_id: TargetId) -> None:
@@ -297,7 +296,7 @@ async def delete_target(parts: WebParts, tenant_id: Tenant, target_id: TargetId)
     summary="Test a delivery target",
     responses={
         **answer("How it went.", TargetTest(ok=True, path=TEST_PATH, reason=None)),
-        **problems(Unauthorized, UnknownDeliveryTarget, *ALWAYS),
+        **problems(*BY_KEY, UnknownDeliveryTarget, *ALWAYS),
     },
 )
 async def test_target(

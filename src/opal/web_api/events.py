@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 
 from opal.database import events, jobs
 from opal.database.engine import Database
-from opal.errors import NotFound, Unauthorized
+from opal.errors import NotFound
 from opal.http.authentication import Tenant, TenantRoute
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.events import ItemEvent
 from opal.items.states import ItemState, JobStatus, job_status
 from opal.web_api.event_tail import EventTail
@@ -104,7 +104,7 @@ async def _start(
             "content": {"text/event-stream": {"example": _EXAMPLE}},
         },
         204: {"description": "The job is finished and the client has seen all of it."},
-        **problems(Unauthorized, NotFound, *ALWAYS),
+        **problems(*BY_KEY, NotFound, *ALWAYS),
     },
 )
 async def follow_job(start: Annotated[_Start, Depends(_start)]) -> AsyncIterator[ServerSentEvent]:

@@ -14,10 +14,10 @@ from fastapi.responses import HTMLResponse
 from opal.blobs.interface import Blobs
 from opal.database import items
 from opal.database.variants import VariantRow, job_variants
-from opal.errors import BlobNotFound, NotFound, Unauthorized
+from opal.errors import BlobNotFound, NotFound
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.images.preview import preview_of_file
 from opal.items.item import Item
 from opal.items.states import ItemState
@@ -138,7 +138,7 @@ class Previews:
     response_model=ArchiveReport,
     responses={
         **answer("The report of what there is so far.", _EXAMPLE),
-        **problems(Unauthorized, NotFound, *ALWAYS),
+        **problems(*BY_KEY, NotFound, *ALWAYS),
     },
 )
 async def read_job_report(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> Response:
@@ -165,7 +165,7 @@ async def read_job_report(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> 
             "description": "One HTML page with everything in it, to look at or print.",
             "content": {"text/html": {"example": '<!doctype html>\n<html lang="en">…'}},
         },
-        **problems(Unauthorized, NotFound, *ALWAYS),
+        **problems(*BY_KEY, NotFound, *ALWAYS),
     },
 )
 async def read_job_page(

@@ -24,7 +24,6 @@ from opal.errors import (
     LeaseLost,
     NotFound,
     PublicLinksOff,
-    Unauthorized,
     UnknownBackdrop,
     UnknownPreset,
     UnknownScene,
@@ -33,7 +32,7 @@ from opal.faults import PRINTABLE, in_words
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, correlation_id_of, problems
+from opal.http.problem import ALWAYS, BY_KEY, correlation_id_of, problems
 from opal.web_api.job_view import (
     CANCELLED_JOB_EXAMPLE,
     FINISHED_JOB_EXAMPLE,
@@ -117,7 +116,7 @@ class JobPage(BaseModel):
         **answer("The new job, with the ids under which its photos are uploaded.", NEW_JOB_EXAMPLE, 201),
         **problems(
             InvalidJson,
-            Unauthorized,
+            *BY_KEY,
             InsufficientCredits,
             TenantMismatch,
             UnknownBackdrop,
@@ -189,7 +188,7 @@ async def create_job(
     summary="List jobs",
     responses={
         **answer("One page of jobs.", JobPage(jobs=[SUMMARY_EXAMPLE], next_cursor=None)),
-        **problems(Unauthorized, NotFound, *ALWAYS),
+        **problems(*BY_KEY, NotFound, *ALWAYS),
     },
 )
 async def list_jobs(
@@ -217,7 +216,7 @@ async def list_jobs(
     summary="Read a job",
     responses={
         **answer("The job as it stands.", FINISHED_JOB_EXAMPLE),
-        **problems(Unauthorized, NotFound, *ALWAYS),
+        **problems(*BY_KEY, NotFound, *ALWAYS),
     },
 )
 async def read_job(
@@ -240,7 +239,7 @@ async def read_job(
     summary="Cancel a job",
     responses={
         **answer("The job, cancelled.", CANCELLED_JOB_EXAMPLE),
-        **problems(Unauthorized, NotFound, JobFinished, *ALWAYS),
+        **problems(*BY_KEY, NotFound, JobFinished, *ALWAYS),
     },
 )
 async def cancel_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDetail:

@@ -1,6 +1,7 @@
 """What the routes of web-api work with, as FastAPI dependencies."""
 
 import re
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -18,14 +19,26 @@ JobId = Annotated[str, Path(description="The job's id.", examples=["job_9f1c2d3e
 ItemId = Annotated[str, Path(description="The item's id.", examples=["item_3b0c5c0e9a1f4d5e6a7b8c9d"])]
 
 
-def _parts(request: Request) -> Parts:
+def _platform_parts(request: Request) -> Parts:
     parts = request.app.state.parts
     assert isinstance(parts, Parts)
     return parts
 
 
+def _parts(request: Request) -> Parts:
+    parts = _platform_parts(request)
+    tenant_id: str | None = getattr(request.state, "tenant_id", None)
+    database = parts.database
+    return replace(
+        parts, database=database.for_nobody() if tenant_id is None else database.for_tenant(tenant_id)
+    )
+
+
 WebParts = Annotated[Parts, Depends(_parts)]
-"""The parts that the application was created with."""
+"""What the application was created with; its database shows the rows of the request's tenant alone."""
+
+PlatformParts = Annotated[Parts, Depends(_platform_parts)]
+"""The same with every tenant's rows, for routes that find out themselves whose rows a request may have."""
 
 
 async def find_job(connection: AsyncConnection, tenant_id: str, job_id: str) -> Job:

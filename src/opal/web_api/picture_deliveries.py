@@ -16,14 +16,13 @@ from opal.errors import (
     DeliveryTargetDisabled,
     InvalidJson,
     NotFound,
-    Unauthorized,
     UnknownDelivery,
     UnknownDeliveryTarget,
 )
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.states import ItemState
 from opal.web_api.delivery_targets import TARGET_ID_EXAMPLE, TargetId
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
@@ -142,7 +141,7 @@ _PAGE = answer("One page of deliveries.", PictureDeliveryPage(deliveries=[_view(
 @router.get(
     "/v1/jobs/{job_id}/deliveries",
     summary="List a job's deliveries",
-    responses={**_PAGE, **problems(Unauthorized, NotFound, UnknownDeliveryTarget, *ALWAYS)},
+    responses={**_PAGE, **problems(*BY_KEY, NotFound, UnknownDeliveryTarget, *ALWAYS)},
 )
 async def list_job_deliveries(
     parts: WebParts,
@@ -168,7 +167,7 @@ async def list_job_deliveries(
         **answer("What is due now.", JobDue(deliveries=16), 202),
         **problems(
             InvalidJson,
-            Unauthorized,
+            *BY_KEY,
             NotFound,
             UnknownDeliveryTarget,
             DeliveryTargetDisabled,
@@ -197,7 +196,7 @@ async def deliver_job(parts: WebParts, tenant_id: Tenant, job_id: JobId, body: J
 @router.get(
     "/v1/delivery-targets/{target_id}/deliveries",
     summary="List a target's deliveries",
-    responses={**_PAGE, **problems(Unauthorized, UnknownDeliveryTarget, *ALWAYS)},
+    responses={**_PAGE, **problems(*BY_KEY, UnknownDeliveryTarget, *ALWAYS)},
 )
 async def list_target_deliveries(
     parts: WebParts, tenant_id: Tenant, target_id: TargetId, wanted: Wanted
@@ -214,7 +213,7 @@ async def list_target_deliveries(
     summary="Deliver a file again",
     responses={
         **answer("The delivery, due now.", _view(_EXAMPLE), 202),
-        **problems(Unauthorized, UnknownDeliveryTarget, UnknownDelivery, DeliveryTargetDisabled, *ALWAYS),
+        **problems(*BY_KEY, UnknownDeliveryTarget, UnknownDelivery, DeliveryTargetDisabled, *ALWAYS),
     },
 )
 async def retry_delivery(

@@ -9,16 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import presets as own_presets
 from opal.database.presets import TooManyPresets
-from opal.errors import InvalidJson, InvalidPreset, NotFound, Unauthorized
+from opal.errors import InvalidJson, InvalidPreset, NotFound
 from opal.faults import SMALL_NAME
-from opal.http.authentication import Tenant, TenantRoute
+from opal.http.authentication import SettingsRoute, Tenant
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.marketplaces.presets import Preset, load_presets, read_own_preset, usable_presets
 from opal.web_api.parts import WebParts
 
-router = APIRouter(route_class=TenantRoute, tags=["catalogue"])
+router = APIRouter(route_class=SettingsRoute, tags=["catalogue"])
 
 _NAME: Final = "house-main"
 _TOML: Final = """\
@@ -75,7 +75,7 @@ class PresetFile(BaseModel):
     summary="List presets",
     responses={
         **answer("Every preset.", PresetList(presets=[load_presets()["amazon-main"]], own=[])),
-        **problems(Unauthorized, *ALWAYS),
+        **problems(*BY_KEY, *ALWAYS),
     },
 )
 async def list_presets(parts: WebParts, tenant_id: Tenant) -> PresetList:
@@ -94,7 +94,7 @@ async def list_presets(parts: WebParts, tenant_id: Tenant) -> PresetList:
         **answer("The new preset.", read_own_preset(_TOML, _NAME), 201),
         **problems(
             InvalidJson,
-            Unauthorized,
+            *BY_KEY,
             BodyTooLarge,
             UnsupportedMediaType,
             InvalidPreset,
@@ -123,7 +123,7 @@ async def save_preset(
     "/v1/presets/{name}",
     status_code=204,
     summary="Delete a preset of your own",
-    responses={204: {"description": "It is gone."}, **problems(Unauthorized, NotFound, *ALWAYS)},
+    responses={204: {"description": "It is gone."}, **problems(*BY_KEY, NotFound, *ALWAYS)},
 )
 async def delete_preset(parts: WebParts, tenant_id: Tenant, name: PresetName) -> None:
     """Jobs that were made with it keep it; new ones cannot name it any more."""

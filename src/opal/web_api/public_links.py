@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from opal.database import public_links
 from opal.database.public_links import PublicLinks, Which
-from opal.errors import InvalidJson, Unauthorized
-from opal.http.authentication import Tenant, TenantRoute
+from opal.errors import InvalidJson
+from opal.http.authentication import SettingsRoute, Tenant
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.web_api.parts import WebParts
 
-router = APIRouter(route_class=TenantRoute, tags=["pictures"])
+router = APIRouter(route_class=SettingsRoute, tags=["pictures"])
 
 TOKEN_EXAMPLE: Final = "3b0c5c0e9a1f4d5e6a7b8c9d5f0e1d2c3b4a59687766554433221100ffeeddcc"  # noqa: S105 - nobody's
 URL_EXAMPLE: Final = f"https://pictures.shop.example/p/{TOKEN_EXAMPLE}/MUG-01-amazon-main.jpg"
@@ -53,7 +53,7 @@ _ON = _view(PublicLinks("all", datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)))
 @router.get(
     "/v1/public-links",
     summary="Read whether public links are on",
-    responses={**answer("The setting.", _ON), **problems(Unauthorized, *ALWAYS)},
+    responses={**answer("The setting.", _ON), **problems(*BY_KEY, *ALWAYS)},
 )
 async def read_public_links(parts: WebParts, tenant_id: Tenant) -> PublicLinksView:
     """Off unless they were turned on."""
@@ -66,7 +66,7 @@ async def read_public_links(parts: WebParts, tenant_id: Tenant) -> PublicLinksVi
     summary="Turn public links on",
     responses={
         **answer("The setting.", _ON),
-        **problems(InvalidJson, Unauthorized, BodyTooLarge, UnsupportedMediaType, *ALWAYS),
+        **problems(InvalidJson, *BY_KEY, BodyTooLarge, UnsupportedMediaType, *ALWAYS),
     },
 )
 async def turn_public_links_on(
@@ -84,7 +84,7 @@ async def turn_public_links_on(
     "/v1/public-links",
     status_code=204,
     summary="Turn public links off",
-    responses={204: {"description": "They are off."}, **problems(Unauthorized, *ALWAYS)},
+    responses={204: {"description": "They are off."}, **problems(*BY_KEY, *ALWAYS)},
 )
 async def turn_public_links_off(parts: WebParts, tenant_id: Tenant) -> None:
     """Every address given out so far ends for good; turned on again, pictures have other ones.

@@ -15,7 +15,7 @@ from opal.errors import BlobNotFound, NotFound
 from opal.http.errors import DownloadsBusy, RangeNotSatisfiable
 from opal.http.problem import ALWAYS, problem_of, problems
 from opal.web_api.blob_answer import Pace, StoredBlob, WantedRange, blob_answer, wanted_range
-from opal.web_api.parts import WebParts
+from opal.web_api.parts import PlatformParts
 from opal.web_api.public_links import TOKEN_EXAMPLE
 
 router = APIRouter(tags=["pictures"])
@@ -76,7 +76,7 @@ _Held = Annotated[
 
 @router.get(_PATH, **_DOCS, summary="Fetch a picture by its public link")
 async def get_public_picture(
-    request: Request, parts: WebParts, asked: _Asked, wanted: _Wanted, held: _Held = None
+    request: Request, parts: PlatformParts, asked: _Asked, wanted: _Wanted, held: _Held = None
 ) -> Response:
     """The finished picture, for everybody; only while its tenant has public links turned on."""
     return await _answer(request, parts, asked, wanted, held)
@@ -84,14 +84,14 @@ async def get_public_picture(
 
 @router.head(_PATH, **_DOCS, summary="Look at a picture by its public link")
 async def head_public_picture(
-    request: Request, parts: WebParts, asked: _Asked, wanted: _Wanted, held: _Held = None
+    request: Request, parts: PlatformParts, asked: _Asked, wanted: _Wanted, held: _Held = None
 ) -> Response:
     """The headers of the picture without its bytes."""
     return await _answer(request, parts, asked, wanted, held)
 
 
 async def _answer(
-    request: Request, parts: WebParts, asked: _Address, wanted: WantedRange, held: str | None
+    request: Request, parts: PlatformParts, asked: _Address, wanted: WantedRange, held: str | None
 ) -> Response:
     async with parts.database.read() as connection:
         picture = await public_picture(connection, asked.token, asked.name)
@@ -109,7 +109,7 @@ async def _answer(
     return blob_answer(request, blob, wanted, headers, media_type=picture.content_type, pace=pace)
 
 
-async def _stored(parts: WebParts, picture: PublicPicture) -> StoredBlob | None:
+async def _stored(parts: PlatformParts, picture: PublicPicture) -> StoredBlob | None:
     """The picture's blob; None where it is gone, or is not the one that the row tells of."""
     try:
         info = await parts.blobs.info("exports", picture.path)

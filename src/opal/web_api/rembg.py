@@ -115,7 +115,7 @@ async def _caller(request: Request, studio: Studio) -> Caller:
     has_key = request.headers.get("X-Api-Key") or request.headers.get("Authorization")
     if has_key or tenant_id is None or not _is_local(request):
         return await identify(request, studio.database)
-    async with studio.database.read() as connection:
+    async with studio.database.for_tenant(tenant_id).read() as connection:
         try:
             await require_tenant(connection, tenant_id)
         except NotFound as error:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from opal.cutout_pictures.wanted import Wanted
+from opal.database.keys import Scope
 from opal.errors import OpalError
 from opal.http.disconnect import while_connected
 from opal.http.problem import correlation_id_of
@@ -94,7 +95,7 @@ async def read_account(request: Request) -> Response:
     """Credits as remove.bg's clients read them; exactly these fields, as some clients refuse any other."""
 
     async def work(_told: Told) -> Response:
-        caller = await identify(request, studio_of(request).database)
+        caller = await identify(request, studio_of(request).database, Scope.READ)
         whole, rest = divmod(caller.funds, 4)
         total = whole if rest == 0 else caller.funds / 4
         credit = {"total": total, "subscription": 0, "payg": total, "enterprise": 0}

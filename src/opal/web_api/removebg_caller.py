@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
-from opal.database import keys, picture_charges, rate_limit
+from opal.database import picture_charges, rate_limit
 from opal.database.engine import Database
+from opal.database.keys import Scope
 from opal.errors import InsufficientCredits
+from opal.http.authentication import known_key
+from opal.http.errors import TooManyRequests
 from opal.web_api.removebg_errors import Refused
 
 
@@ -31,15 +34,20 @@ class Told:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-async def identify(request: Request, database: Database) -> Caller:
+async def identify(request: Request, database: Database, needed: Scope = Scope.JOBS) -> Caller:
     """The caller by ``X-Api-Key`` or a bearer token. Raises ``Refused`` with a 403, not a 401."""
     presented = request.headers.get("X-Api-Key") or _bearer(request)
     if not presented:
         raise Refused("missing_api_key", "Send your API key in the X-Api-Key header.")
-    async with database.read() as connection:
-        key = await keys.authenticate(connection, presented)
-        if key is None:
-            raise Refused("auth_failed", "The API key is not valid.")
+    try:
+        key = await known_key(request, presented)
+    except TooManyRequests as error:
+        raise Refused("rate_limit_exceeded", error.message, error.headers) from error
+    if key is None:
+        raise Refused("auth_failed", "The API key is not valid.")
+    if needed not in key.scopes:
+        raise Refused("auth_failed", f"This needs a key with the scope {needed}.")
+    async with database.for_tenant(key.tenant_id).read() as connection:
         return Caller(key.tenant_id, key.sandbox, await picture_charges.funds(connection, key.tenant_id))
 
 
@@ -50,7 +58,7 @@ async def admit(
 
     Raises ``Refused`` with a 429 or a 402. A request that was paid a moment ago costs nothing more.
     """
-    async with database.transaction() as connection:
+    async with database.for_tenant(caller.tenant_id).transaction() as connection:
         allowance = await rate_limit.take(connection, caller.tenant_id, megapixels, limit)
         paid = caller.sandbox or await picture_charges.is_paid(connection, caller.tenant_id, request_hash)
         funds = await picture_charges.funds(connection, caller.tenant_id)
@@ -81,7 +89,7 @@ async def pay(database: Database, caller: Caller, request_hash: str, quarters: i
     if caller.sandbox:
         return 0.0
     try:
-        async with database.transaction() as connection:
+        async with database.for_tenant(caller.tenant_id).transaction() as connection:
             charged = await picture_charges.charge(
                 connection, caller.tenant_id, request_hash, quarters, f"removebg {size}"
             )

@@ -137,7 +137,7 @@ ACCOUNT: Final[dict[str, Any]] = {
     "summary": "Credits, as remove.bg tells them",
     "responses": {
         200: {"description": "What is left.", "content": {"application/json": {"example": _ACCOUNT_EXAMPLE}}},
-        **refusals(*KEY, *ALWAYS),
+        **refusals(*KEY, "rate_limit_exceeded", *ALWAYS),
     },
     "openapi_extra": {"security": _SECURITY},
 }

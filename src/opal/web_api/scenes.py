@@ -5,10 +5,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from opal.errors import NotFound, Unauthorized
+from opal.errors import NotFound
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.placement.scene import DEFAULT_SCENE, NAMED_SCENES, SCENES, Scene
 from opal.placement.thumbnail import HEIGHT, MEDIA_TYPE, WIDTH
 from opal.web_api.recipe import placement_schema, scene_schema
@@ -68,7 +68,7 @@ def _every_scene() -> SceneList:
 @router.get(
     "/v1/scenes",
     summary="List scenes",
-    responses={**answer("Every ready-made scene.", _every_scene()), **problems(Unauthorized, *ALWAYS)},
+    responses={**answer("Every ready-made scene.", _every_scene()), **problems(*BY_KEY, *ALWAYS)},
 )
 async def list_scenes(_tenant_id: Tenant) -> SceneList:
     """Every ready-made scene with its data, to be named in a job or changed and sent with it."""

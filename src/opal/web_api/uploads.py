@@ -22,7 +22,6 @@ from opal.errors import (
     NotFound,
     OpalError,
     PhotoRefused,
-    Unauthorized,
     UploadMissing,
     walk,
 )
@@ -30,7 +29,7 @@ from opal.faults import in_words
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, ItemFinished, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.item import Item, blob_path, new_id
 from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage, send_job_message
@@ -47,7 +46,7 @@ _BY = "web-api"
 _JOB, _ITEM = JOB_ID_EXAMPLE, ITEM_ID_EXAMPLE
 _UPLOAD = "upload_5d6e7f8091a2b3c4d5e6f708"
 _UPLOAD_ID = re.compile(r"upload_[0-9a-f]{24}")
-_BODY_PROBLEMS = (InvalidJson, Unauthorized, TenantMismatch, NotFound, BodyTooLarge, UnsupportedMediaType)
+_BODY_PROBLEMS = (InvalidJson, *BY_KEY, TenantMismatch, NotFound, BodyTooLarge, UnsupportedMediaType)
 _BY_CODE = {kind.code: kind for kind in reversed(walk(InvalidPhoto))}
 
 

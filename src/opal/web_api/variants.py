@@ -10,10 +10,10 @@ from opal.blobs.interface import Permission
 from opal.database import items
 from opal.database.public_links import job_links
 from opal.database.variants import VariantRow, list_variants
-from opal.errors import NotFound, Unauthorized
+from opal.errors import NotFound
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import unique_product_stems
 from opal.items.states import ItemState
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
@@ -111,7 +111,7 @@ _EXAMPLE = ItemVariants(
     summary="List an item's pictures",
     responses={
         **answer("The item's pictures so far.", _EXAMPLE),
-        **problems(Unauthorized, NotFound, *ALWAYS),
+        **problems(*BY_KEY, NotFound, *ALWAYS),
     },
 )
 async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_id: ItemId) -> ItemVariants:

@@ -9,18 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from opal.database import webhooks
 from opal.database.receivers import ReceiverState
 from opal.database.webhooks import Webhook
-from opal.errors import AddressRefused, InvalidJson, TooManyWebhooks, Unauthorized, UnknownWebhook
+from opal.errors import AddressRefused, InvalidJson, TooManyWebhooks, UnknownWebhook
 from opal.faults import in_words
-from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
+from opal.http.authentication import SettingsRoute, Tenant, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
-from opal.http.problem import ALWAYS, problems
+from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.messages.webhook_event import EventType
 from opal.outgoing.addresses import LONGEST_URL
 from opal.outgoing.client import Outgoing
 from opal.web_api.parts import WebParts
 
-router = APIRouter(route_class=TenantRoute, tags=["webhooks"])
+router = APIRouter(route_class=SettingsRoute, tags=["webhooks"])
 
 WEBHOOK_ID_EXAMPLE = "webhook_5e6f7a8b9c0d1e2f3a4b5c6d"
 WebhookId = Annotated[str, Path(description="The webhook's id.", examples=[WEBHOOK_ID_EXAMPLE])]
@@ -127,7 +127,7 @@ _VIEW = _view(_EXAMPLE)
         **answer("The new webhook.", CreatedWebhook(**_VIEW.model_dump(), secret=_SHOWN_ONCE), 201),
         **problems(
             InvalidJson,
-            Unauthorized,
+            *BY_KEY,
             TenantMismatch,
             TooManyWebhooks,
             BodyTooLarge,
@@ -162,7 +162,7 @@ async def create_webhook(
     summary="List webhooks",
     responses={
         **answer("All of the tenant's webhooks.", WebhookList(webhooks=[_VIEW])),
-        **problems(Unauthorized, *ALWAYS),
+        **problems(*BY_KEY, *ALWAYS),
     },
 )
 async def list_webhooks(parts: WebParts, tenant_id: Tenant) -> WebhookList:
@@ -175,7 +175,7 @@ async def list_webhooks(parts: WebParts, tenant_id: Tenant) -> WebhookList:
 @router.get(
     "/v1/webhooks/{webhook_id}",
     summary="Read a webhook",
-    responses={**answer("The webhook.", _VIEW), **problems(Unauthorized, UnknownWebhook, *ALWAYS)},
+    responses={**answer("The webhook.", _VIEW), **problems(*BY_KEY, UnknownWebhook, *ALWAYS)},
 )
 async def read_webhook(parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId) -> WebhookView:
     """The webhook, and how its calls have been going."""
@@ -189,7 +189,7 @@ async def read_webhook(parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId
     summary="Delete a webhook",
     responses={
         204: {"description": "The webhook and its deliveries are gone."},
-        **problems(Unauthorized, UnknownWebhook, *ALWAYS),
+        **problems(*BY_KEY, UnknownWebhook, *ALWAYS),
     },
 )
 async def delete_webhook(parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId) -> None:
@@ -206,7 +206,7 @@ async def delete_webhook(parts: WebParts, tenant_id: Tenant, webhook_id: Webhook
             "The new secret.",
             RotatedSecret(secret=_SHOWN_ONCE, old_secret_until=_NOON + timedelta(days=1)),
         ),
-        **problems(Unauthorized, UnknownWebhook, *ALWAYS),
+        **problems(*BY_KEY, UnknownWebhook, *ALWAYS),
     },
 )
 async def rotate_webhook_secret(
@@ -226,7 +226,7 @@ async def rotate_webhook_secret(
     summary="Turn a webhook on again",
     responses={
         **answer("The webhook, active.", _VIEW),
-        **problems(Unauthorized, UnknownWebhook, *ALWAYS),
+        **problems(*BY_KEY, UnknownWebhook, *ALWAYS),
     },
 )
 async def enable_webhook(parts: WebParts, tenant_id: Tenant, webhook_id: WebhookId) -> WebhookView:
