@@ -34,6 +34,7 @@ LAYERS: tuple[set[str], ...] = (
         "webhook_sender",
         "delivery_sender",
         "sweeper",
+        "upkeep",
         "http",
         "scoring_client",
         "assembly",
