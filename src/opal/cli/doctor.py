@@ -46,6 +46,7 @@ class Finding:
 
 @app.command()
 def doctor(
+    *,
     invariants: Annotated[
         bool, typer.Option("--invariants", help="Look at the database and its blobs instead.")
     ] = False,
@@ -58,9 +59,7 @@ def doctor(
     ] = Thoroughness.LOOK,
     sample: Annotated[
         int | None,
-        typer.Option(
-            "--sample", min=1, max=10_000, help="Only the blobs of N exported items drawn at random."
-        ),
+        typer.Option("--sample", min=1, max=10_000, help="Only blobs of N exported items drawn at random."),
     ] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="With --invariants: this tenant's.")] = None,
     job: Annotated[str | None, typer.Option("--job", help="With --invariants: this job's.")] = None,
@@ -68,8 +67,8 @@ def doctor(
 ) -> None:
     """Look at what Opal needs and say how to get what is missing. Exit code 1: something is missing.
 
-    With --invariants it tells of the database, whichever the settings name, what must always be true of it and
-    what breaks that. Exit code 1: something does.
+    With --invariants it says what must always be true of the database, whichever the settings name, and what
+    breaks that. Exit code 1: something does.
     """
     settings = load_settings()
     if invariants:
