@@ -35,6 +35,7 @@ LAYERS: tuple[set[str], ...] = (
         "delivery_sender",
         "sweeper",
         "upkeep",
+        "backup",
         "http",
         "scoring_client",
         "assembly",
