@@ -38,7 +38,7 @@ def is_sound(database: Path) -> bool:
     """Whether SQLite finds its own structures in order."""
     try:
         with closing(_read_only(database)) as connection:
-            return connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except sqlite3.DatabaseError:
         return False
 

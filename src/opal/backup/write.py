@@ -34,7 +34,7 @@ _ROUNDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What was written. ``missing`` are blobs, the first thousand, that the database names and nobody finds."""
+    """What was written. ``missing`` are blobs, that the database names and nobody finds."""
 
     file: Path
     schema: str | None

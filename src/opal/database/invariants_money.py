@@ -135,12 +135,12 @@ def balance_is_the_sum(_dialect: str, _before: datetime) -> Select[Any]:
 
 def never_below_zero(_dialect: str, _before: datetime) -> Select[Any]:
     """After every row of the ledger the balance covered what was held, and that was not negative."""
-    running = {"partition_by": ledger.c.tenant_id, "order_by": ledger.c.seq}
+    mine, order = ledger.c.tenant_id, ledger.c.seq
     after = select(
         ledger.c.seq,
         ledger.c.tenant_id,
-        func.sum(ledger.c.amount).over(**running).label("balance"),
-        func.sum(ledger.c.held).over(**running).label("held"),
+        func.sum(ledger.c.amount).over(partition_by=mine, order_by=order).label("balance"),
+        func.sum(ledger.c.held).over(partition_by=mine, order_by=order).label("held"),
     ).subquery()
     found = "balance " + cast(after.c.balance, String) + ", held " + cast(after.c.held, String)
     return select(

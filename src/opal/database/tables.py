@@ -21,7 +21,7 @@ from sqlalchemy import (
 from opal.database.column_types import Json, Serial, UtcDateTime
 from opal.database.table_parts import created as _created
 from opal.database.table_parts import id_column as _id
-from opal.database.table_parts import metadata
+from opal.database.table_parts import metadata as metadata  # noqa: PLC0414 - others have it from here
 from opal.database.table_parts import tenant as _tenant
 
 tenants = Table(

@@ -46,8 +46,12 @@ OpalError
 │   ├── UnknownBackdrop
 │   ├── UnknownWebhook
 │   ├── UnknownDelivery
-│   └── UnknownDeliveryTarget
+│   ├── UnknownDeliveryTarget
+│   └── UnknownReceipt
+├── PictureExpired
+├── DataErased
 ├── Conflict                          what does not fit the present state
+│   ├── ConfirmationNeeded
 │   ├── BlobExists
 │   ├── UploadMissing
 │   ├── AlreadyUploaded
@@ -144,7 +148,9 @@ from opal.errors.state import (
     BackdropNotReady,
     BlobExists,
     BlobNotFound,
+    ConfirmationNeeded,
     Conflict,
+    DataErased,
     DeadLettered,
     DeliveryTargetDisabled,
     IdempotencyKeyInFlight,
@@ -155,6 +161,7 @@ from opal.errors.state import (
     LeaseLost,
     LockLost,
     NotFound,
+    PictureExpired,
     PublicLinksOff,
     TooManyDeliveryTargets,
     TooManyInterruptions,
@@ -162,6 +169,7 @@ from opal.errors.state import (
     UnknownBackdrop,
     UnknownDelivery,
     UnknownDeliveryTarget,
+    UnknownReceipt,
     UnknownWebhook,
     UploadExpired,
     UploadMissing,
@@ -178,7 +186,9 @@ __all__ = [
     "BlobExists",
     "BlobNotFound",
     "BlobStoreUnavailable",
+    "ConfirmationNeeded",
     "Conflict",
+    "DataErased",
     "DeadLettered",
     "DeliveryTargetDisabled",
     "DependencyError",
@@ -216,6 +226,7 @@ __all__ = [
     "PhotoTooLarge",
     "PhotoTooSmall",
     "PhotoTruncated",
+    "PictureExpired",
     "ProductTooSmall",
     "PublicLinksOff",
     "QueueUnavailable",
@@ -238,6 +249,7 @@ __all__ = [
     "UnknownDeliveryTarget",
     "UnknownEngine",
     "UnknownPreset",
+    "UnknownReceipt",
     "UnknownScene",
     "UnknownWebhook",
     "UnsupportedFormat",

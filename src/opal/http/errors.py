@@ -124,6 +124,8 @@ STATUS: dict[type[OpalError], int] = {
     MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.UploadExpired: 410,
+    errors.PictureExpired: 410,
+    errors.DataErased: 410,
     errors.Interrupted: 503,
     errors.ModelMissing: 503,
     errors.ModelCorrupt: 503,

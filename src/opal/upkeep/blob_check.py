@@ -79,12 +79,16 @@ async def _pages(database: Database, scope: BlobScope) -> AsyncIterator[list[Rec
         if scope.sample is not None or len(ids) < PAGE:
             break
         after = ids[-1]
-    after = "" if scope.job_id is None and scope.sample is None else None
-    while after is not None:
+    if scope.job_id is not None or scope.sample is not None:
+        return
+    after = ""
+    while True:
         async with database.read() as connection:
             page = await recorded_blobs.blobs_of_backdrops(connection, scope.tenant_id, after, PAGE)
         yield page
-        after = page[-1].subject if len(page) == PAGE else None
+        if len(page) < PAGE:
+            return
+        after = page[-1].subject
 
 
 async def _look(blobs: Blobs, blob: RecordedBlob, how: Thoroughness) -> tuple[str | None, int]:

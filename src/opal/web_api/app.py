@@ -39,6 +39,7 @@ from opal.web_api import (
     removebg,
     removebg_improve,
     scenes,
+    tenant_data,
     uploads,
     variants,
     webhooks,
@@ -103,6 +104,7 @@ def create_app(parts: Parts) -> FastAPI:
             {
                 "outbox-relay-loop": parts.relay.run,
                 "sweeper-loop": parts.sweeper.run,
+                "upkeep-loop": parts.upkeep.run,
                 "webhook-sender-loop": webhook_sender.run,
                 "delivery-sender-loop": delivery_sender.run,
             },
@@ -138,6 +140,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
         app.include_router(resource.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(public_links.router)
+    app.include_router(tenant_data.router)
     app.include_router(public_pictures.router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):
