@@ -20,7 +20,7 @@ from opal.database.erasures import KEPT
 from opal.database.items import Claimed, Stage
 from opal.items.states import ItemState
 from opal.outgoing_settings import DeliverySettings, OutgoingSettings
-from opal.settings import RemoveBgSettings
+from opal.settings import RemoveBgSettings, SweeperSettings
 from opal.upkeep.erasure import Eraser
 
 CONFIRMED = {"X-Confirm-Delete": TENANT}
@@ -34,6 +34,8 @@ async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
     groups = {
         "outgoing": OutgoingSettings(private_addresses="allow"),
         "delivery": DeliverySettings(folder_root=tmp_path / "root"),
+        # Its loop has a turn when it is kicked, and else not within a test.
+        "sweeper": SweeperSettings(interval_s=3600),
         "removebg": RemoveBgSettings(improve_folder=tmp_path / "improve"),
     }
     async with running_web_api(tmp_path / "data", **groups) as api:
