@@ -188,7 +188,8 @@ class SweeperSettings(BaseSettings):
 class RetentionSettings(BaseSettings):
     """How long pictures are kept after their photo's work has ended. Unset, they are kept for ever."""
 
-    model_config = _group("RETENTION_")
+    # Empty is unset, so that a template can name all three.
+    model_config = SettingsConfigDict(**_group("RETENTION_"), env_ignore_empty=True)
 
     raw_days: int | None = Field(default=None, ge=1, description="Days that uploaded photos are kept.")
     outputs_days: int | None = Field(default=None, ge=1, description="Days that scenes and mattes are kept.")

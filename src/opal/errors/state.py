@@ -87,7 +87,10 @@ class PictureExpired(OpalError):
 
 
 class DataErased(OpalError):
-    """The tenant had all its data deleted before the pictures were made; the credit is given back."""
+    """The tenant had all its data deleted before the pictures were made; the credit is given back.
+
+    `GET /v1/tenants/me/data/receipts` says when; send the photo again in a new job.
+    """
 
     code = "data_erased"
     title = "Data erased"
