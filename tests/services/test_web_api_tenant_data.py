@@ -31,7 +31,7 @@ _WITH_TENANT = [table for table in tables.metadata.sorted_tables if "tenant_id" 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[WebApi]:
     (tmp_path / "root").mkdir()
-    groups = {
+    groups: dict[str, Any] = {
         "outgoing": OutgoingSettings(private_addresses="allow"),
         "delivery": DeliverySettings(folder_root=tmp_path / "root"),
         # Its loop has a turn when it is kicked, and else not within a test.
