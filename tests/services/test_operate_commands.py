@@ -10,7 +10,9 @@ from tests.services.pipeline_world import World, world_in
 from tests.services.stored_items import exported
 
 from opal.database import items
+from opal.database.item_story import read_story
 from opal.database.items import Stage
+from opal.errors import NotFound
 from opal.items.item import Item
 
 
@@ -38,6 +40,18 @@ async def troubled(world: World) -> Item:
     return item
 
 
+async def test_the_story_is_read_from_either_database(world: World) -> None:
+    item = await troubled(world)
+    async with world.parts.database.read() as connection:
+        story = await read_story(connection, item.id)
+        with pytest.raises(NotFound):
+            await read_story(connection, "item_x")
+    assert [event.target for event in story.events][-3:] == ["queued", "processing", "failed"]
+    assert [entry.kind for entry in story.ledger] == ["hold", "release"]
+    assert (story.photos, story.job.id, story.item.error_code) == (1, item.job_id, "scoring_failed")
+
+
+@pytest.mark.sqlite
 async def test_one_photos_whole_story_is_told(world: World, tmp_path: Path) -> None:
     item = await troubled(world)
     [fine] = await exported(world)
