@@ -28,6 +28,7 @@ param database = {
 
 param storageSku = 'Standard_LRS'
 param lifecycle = { coolAfterDays: 30, coldAfterDays: 90 }
+param retention = { rawDays: '', outputsDays: '', exportsDays: '' }
 param uploadOrigins = []
 param registrySku = 'Basic'
 param logs = { retentionDays: 30, dailyGb: 1 }

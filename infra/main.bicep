@@ -30,6 +30,9 @@ param storageSku string
 @description('Days after which pictures move to a cheaper tier.')
 param lifecycle object
 
+@description('rawDays, outputsDays and exportsDays that web-api keeps pictures; empty: for ever (docs/operation.md).')
+param retention object
+
 @description('Origins whose browsers may upload photos.')
 param uploadOrigins array
 
@@ -210,6 +213,7 @@ module services 'modules/apps.bicep' = if (!empty(appImage)) {
     image: appImage
     sizes: apps
     workers: workers
+    retention: retention
     scoring: scoring
     databaseHost: postgres.outputs.host
     databasePoolSize: database.poolSize

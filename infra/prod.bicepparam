@@ -28,6 +28,7 @@ param database = {
 
 param storageSku = 'Standard_ZRS'
 param lifecycle = { coolAfterDays: 30, coldAfterDays: 90 }
+param retention = { rawDays: '', outputsDays: '', exportsDays: '' }
 param uploadOrigins = []
 param registrySku = 'Standard'
 param logs = { retentionDays: 90, dailyGb: 20 }

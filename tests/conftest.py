@@ -68,6 +68,15 @@ def shared_postgres(postgres: str, template: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def blank_postgres(postgres: str) -> Iterator[str]:
+    """The URL of a database of the test's own with nothing in it."""
+    name = f"opal_{next(_NUMBERS)}"
+    asyncio.run(_command(postgres, f"CREATE DATABASE {name}"))
+    yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    asyncio.run(_command(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture(autouse=True)
 def database_of_the_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Name a database of the test's own in the environment, which every process of the test inherits."""

@@ -13,7 +13,9 @@ from opal.http.errors import status_of
 
 # First match counts; what matches none is about the request itself.
 _FAMILIES: dict[str, Callable[[type[OpalError]], bool]] = {
-    "command line": lambda kind: kind.__module__.startswith("opal.cli") or kind.code == "download_failed",
+    "command line": lambda kind: (
+        kind.__module__.startswith(("opal.cli", "opal.backup")) or kind.code == "download_failed"
+    ),
     "photos": lambda kind: issubclass(kind, InvalidPhoto),
     "dependencies": lambda kind: (
         kind is OpalError or issubclass(kind, (DependencyError, ModelMissing, ModelCorrupt))

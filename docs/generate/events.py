@@ -9,12 +9,15 @@ from pathlib import Path
 from docs.generate.regions import code, table
 
 from opal.sweeper import SweepReport
+from opal.upkeep.tending import UpkeepReport
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 # `exception` is an error with its traceback; `write` is request_context.py's choice between two levels.
 _LEVELS = {"exception": "error", "write": "info, debug"}
 _NO_FIELDS = {"action", "exc_info"}
+# Events whose fields are those of a dataclass.
+_REPORTS = {"sweeper.healed": SweepReport, "upkeep.done": UpkeepReport}
 
 MEANINGS = {
     "blobs.sweep_failed": "What an upload that broke off left behind could not be removed.",
@@ -24,6 +27,7 @@ MEANINGS = {
     "delivery.target_disabled": "A target failed for too long, or was told to be: it gets nothing more.",
     "delivery.unsettled": "How a delivery went could not be noted; it is made again.",
     "delivery.waits": "What is due could not be looked for; tried again within a second.",
+    "erasure.done": "All of a tenant's data is deleted; the receipt is written.",
     "events.wait": "Event streams cannot be fed for now.",
     "health.check_failed": "A worker's part does not answer: its `/readyz` says 503.",
     "health.dropped": "A request to a worker's health page broke off.",
@@ -38,7 +42,7 @@ MEANINGS = {
     "item.failure": "A try to work on a photo failed; the code says why, the next event what follows.",
     "item.fault": "A fault of Opal's own while working on a photo, traceback beside it. Look into each.",
     "item.interrupted": "Another worker has the photo by now, so that this result is dropped.",
-    "key_use.alone": "Requests of keys cannot be counted in the database; this process counts for itself alone.",
+    "key_use.alone": "Keys' requests cannot be counted in the database; this process counts its own alone.",
     "lease.lost": "A lease ended while its worker worked: it was slow, paused, or cut off from the database.",
     "lease.renew_failed": "A lease could not be renewed; tried again until it ends.",
     "message.dropped": "A fault of the loop's own; the message comes again. Look into each.",
@@ -70,6 +74,8 @@ MEANINGS = {
     "sweeper.failed": "A sweep failed; the next one tries again.",
     "sweeper.healed": "Photos were left half-done and are on their way again; how many, per step.",
     "sweeper.skipped": "A queue is too long to see what is missing from it.",
+    "upkeep.done": "Data was erased, or blobs removed for their age or as nobody's; how many.",
+    "upkeep.failed": "A part of the upkeep failed; its next turn tries again.",
     "webhook.delivered": "An endpoint has taken an event.",
     "webhook.disabled": "An endpoint failed for too long, or said 410: it is told nothing more.",
     "webhook.failed": "It did not take it; tried again unless that was the last try.",
@@ -125,7 +131,7 @@ def events() -> dict[str, Event]:
                 for action, call in _log_calls(function):
                     event = found.setdefault(action, Event())
                     event.levels.add(_level(call))
-                    event.names |= set(_fields(call, function))
+                    event.names |= set(_fields(action, call, function))
                     event.parts.add(path.relative_to(_ROOT / "src" / "opal").as_posix())
     return found
 
@@ -148,7 +154,7 @@ def _level(call: ast.Call) -> str:
     return _LEVELS.get(name, name)
 
 
-def _fields(call: ast.Call, function: ast.AST) -> Iterator[str]:
+def _fields(action: str, call: ast.Call, function: ast.AST) -> Iterator[str]:
     for keyword in call.keywords:
         if keyword.arg is not None:
             yield from {keyword.arg} - _NO_FIELDS
@@ -156,7 +162,7 @@ def _fields(call: ast.Call, function: ast.AST) -> Iterator[str]:
             yield from _keys_of(keyword.value.id, function)
         else:
             assert ast.unparse(keyword.value) == "asdict(report)", ast.unparse(keyword.value)
-            yield from (each.name for each in fields(SweepReport))
+            yield from (each.name for each in fields(_REPORTS[action]))
 
 
 def _keys_of(name: str, function: ast.AST) -> Iterator[str]:

@@ -15,6 +15,9 @@ param image string
 @description('cpu, memory, minReplicas and maxReplicas of each app.')
 param sizes object
 
+@description('rawDays, outputsDays and exportsDays; empty: for ever.')
+param retention object
+
 @description('concurrency of orchestrator and exportWorker, and messagesPerReplica that KEDA aims at.')
 param workers object
 
@@ -95,6 +98,9 @@ module webApi 'app.bicep' = {
       { name: 'OPAL_WEB_PORT', value: '8080' }
       { name: 'OPAL_WEB_PUBLIC_URL', value: 'https://opal-web-api-${environmentName}.${domain}' }
       { name: 'OPAL_DELIVERY_KEY', secretRef: 'delivery-key' }
+      { name: 'OPAL_RETENTION_RAW_DAYS', value: string(retention.rawDays) }
+      { name: 'OPAL_RETENTION_OUTPUTS_DAYS', value: string(retention.outputsDays) }
+      { name: 'OPAL_RETENTION_EXPORTS_DAYS', value: string(retention.exportsDays) }
     ])
     scaleRules: [{ name: 'requests', http: { metadata: { concurrentRequests: '40' } } }]
   }

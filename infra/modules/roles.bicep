@@ -64,13 +64,13 @@ var onRaw = [
 ]
 
 var onOutputs = [
-  { who: 'webApi', role: 'blobReader', reason: 'signs downloads of scenes and mattes' }
+  { who: 'webApi', role: 'blobContributor', reason: 'signs downloads; removes what is too old, orphaned or to be erased' }
   { who: 'orchestrator', role: 'blobContributor', reason: 'signs the endpoint\'s writes, stores inline outputs, checks both' }
   { who: 'exportWorker', role: 'blobReader', reason: 'composes variants with the matte' }
 ]
 
 var onExports = [
-  { who: 'webApi', role: 'blobReader', reason: 'signs downloads; streams archives, public links and deliveries' }
+  { who: 'webApi', role: 'blobContributor', reason: 'signs and streams downloads; removes the old, orphaned or erased' }
   { who: 'orchestrator', role: 'blobReader', reason: 'its /readyz looks whether all three containers are there' }
   { who: 'exportWorker', role: 'blobContributor', reason: 'writes variants, and removes those of an attempt that lost' }
 ]

@@ -21,6 +21,7 @@ from opal.queues.local import LocalQueues
 from opal.sealing import Sealer
 from opal.settings import Settings, runtime_dir
 from opal.sweeper import Sweeper
+from opal.upkeep.tending import Upkeep
 
 if TYPE_CHECKING:
     from opal.azure_identity import AzureIdentity
@@ -36,6 +37,7 @@ class Parts:
     blobs: Blobs
     relay: OutboxRelay
     sweeper: Sweeper
+    upkeep: Upkeep
     identity: "AzureIdentity | None" = None
     """Who this process is in Azure; None where nothing of Azure's is used."""
 
@@ -55,13 +57,15 @@ def build_parts(settings: Settings) -> Parts:
     identity = build_identity(settings)
     database = build_database(settings, identity)
     queues = build_queues(settings, identity)
+    blobs = build_blobs(settings, identity)
     return Parts(
         settings=settings,
         database=database,
         queues=queues,
-        blobs=build_blobs(settings, identity),
+        blobs=blobs,
         relay=OutboxRelay(database, queues),
         sweeper=Sweeper(database, queues, settings),
+        upkeep=Upkeep(database, blobs, settings),
         identity=identity,
     )
 

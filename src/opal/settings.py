@@ -192,6 +192,24 @@ class SweeperSettings(BaseSettings):
     upload_expiry_s: float = Field(default=86_400.0, gt=0, description="Time a client has to upload a photo.")
 
 
+class RetentionSettings(BaseSettings):
+    """How long pictures are kept after their photo's work has ended. Unset, they are kept for ever."""
+
+    # Empty is unset, so that a template can name all three.
+    model_config = SettingsConfigDict(**_group("RETENTION_"), env_ignore_empty=True)
+
+    raw_days: int | None = Field(default=None, ge=1, description="Days that uploaded photos are kept.")
+    outputs_days: int | None = Field(default=None, ge=1, description="Days that scenes and mattes are kept.")
+    exports_days: int | None = Field(
+        default=None,
+        ge=3,
+        description="Days that finished pictures are kept; longer than deliveries of them are tried.",
+    )
+    orphans_days: int = Field(
+        default=7, ge=1, description="Days after which a blob that no row names is removed."
+    )
+
+
 class Settings(BaseSettings):
     """All groups. Build with ``load_settings``."""
 
@@ -221,6 +239,7 @@ class Settings(BaseSettings):
     removebg: RemoveBgSettings = Field(default_factory=RemoveBgSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     sweeper: SweeperSettings = Field(default_factory=SweeperSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
@@ -262,6 +281,7 @@ GROUPS: dict[str, type[BaseSettings]] = {
     "removebg": RemoveBgSettings,
     "api": ApiSettings,
     "sweeper": SweeperSettings,
+    "retention": RetentionSettings,
     "log": LogSettings,
     "telemetry": TelemetrySettings,
 }

@@ -73,6 +73,24 @@ async def test_a_part_can_be_read(blobs: Blobs) -> None:
     assert await blobs.read("raw", PATH, start=10, length=5) == b""
 
 
+async def test_a_listing_has_what_lies_in_a_folder(blobs: Blobs) -> None:
+    names = ["a1/jobs/j/one.jpg", "a1/jobs/j/two.jpg", "a1/jobs/j2/three.jpg", "a12/jobs/j/four.jpg"]
+    for name in names:
+        await blobs.write("outputs", name, b"12345", content_type="text/plain")
+    listed = {blob.path: blob async for blob in blobs.walk("outputs")}
+    assert set(names) <= set(listed)
+    blob = listed[names[0]]
+    assert blob.size == 5
+    assert abs(blob.modified_at - datetime.now(UTC)) < timedelta(seconds=60)
+    assert [blob.path async for blob in blobs.walk("outputs", "a1/")] == names[:3]
+    assert [blob.path async for blob in blobs.walk("outputs", "a1/jobs/j/")] == names[:2]
+    await blobs.delete("outputs", names[0])
+    assert [blob.path async for blob in blobs.walk("outputs", "a1/jobs/j/")] == names[1:2]
+    assert [blob async for blob in blobs.walk("raw", "nobody/")] == []
+    with pytest.raises(InvalidBlobPath):
+        [blob async for blob in blobs.walk("outputs", "../")]
+
+
 async def test_a_stream_comes_in_pieces(blobs: Blobs) -> None:
     data = bytes(range(250)) * 1000
     await blobs.write("outputs", PATH, data, content_type="image/png")

@@ -249,6 +249,23 @@ async def test_a_dead_letter_waits_with_its_reason_and_can_be_redriven(
     assert await patient.queues.redrive("jobs") == 0
 
 
+async def test_dead_letters_are_purged_by_reason_and_nothing_else_is(
+    patient: Rig, patient_receiver: Receiver
+) -> None:
+    await patient.queues.send("jobs", [_message(number) for number in range(5)])
+    for message in await _all(patient_receiver, 4):
+        odd = int(message.message_id.partition(":")[0][-1]) % 2
+        await patient_receiver.dead_letter(message, "Poison" if odd else "ItemMissing", "put aside")
+    assert await patient.queues.purge("jobs", reason="NoSuchReason") == 0
+    assert await patient.queues.purge("jobs", limit=1, reason="Poison") == 1
+    left = [letter.dead_letter_reason for letter in await patient.queues.peek("jobs", dead=True)]
+    assert sorted(filter(None, left)) == ["ItemMissing", "ItemMissing", "Poison"]
+    assert await patient.queues.purge("jobs") == 3
+    assert await patient.queues.purge("jobs") == 0
+    depth = await patient.queues.depth("jobs")
+    assert (depth.active, depth.dead) == (1, 0)
+
+
 async def test_a_message_abandoned_too_often_becomes_a_dead_letter(
     patient: Rig, patient_receiver: Receiver
 ) -> None:

@@ -1,103 +1,83 @@
-"""What a run left behind, read from the database and the blobs: the promises as figures.
+"""What a run left behind: the product's own invariants, and what a fault test wants to know besides.
 
-Used by the kill test; ``test_findings.py`` holds it against damage that it must see.
+Every fault test ends with ``examine``; ``test_findings.py`` holds it against damage that it must see.
 """
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from opal.blobs.interface import Blobs
-from opal.database import ledger, outbox, tables, variants
+from opal.database import invariants, ledger, tables
 from opal.database.engine import Database
+from opal.database.invariants import SETTLED, Verdict
 from opal.database.items import list_items
-from opal.errors import BlobNotFound, LeaseLost
+from opal.database.jobs import get_job
+from opal.database.recorded_blobs import BlobScope
+from opal.errors import LeaseLost
 from opal.items.states import ItemState
 from opal.queues.interface import Queues
+from opal.upkeep.blob_check import Thoroughness, check_blobs
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything but ``items``, ``interrupted`` and ``attempts`` must be zero."""
+    """Everything but ``items``, ``interrupted`` and ``attempts`` must be zero or empty."""
 
     items: int
     lost: int
-    charged_twice: int
-    uncharged: int
-    variants_missing: int
-    variants_damaged: int
     credits_unaccounted: int
-    holds_left: int
-    outbox_left: int
     messages_left: int
     dead_letters: int
+    broken: tuple[Verdict, ...]
+    """The invariants that do not hold."""
     interrupted: int
     attempts: int
 
     @property
     def faults(self) -> dict[str, int]:
         """The promises that were broken, by name."""
-        told = {"items", "interrupted", "attempts"}
-        return {
-            name: getattr(self, name) for name in self.__slots__ if name not in told and getattr(self, name)
-        }
+        figures = ("lost", "credits_unaccounted", "messages_left", "dead_letters")
+        told = {name: getattr(self, name) for name in figures if getattr(self, name)}
+        return {**told, **{verdict.name: verdict.count for verdict in self.broken}}
 
     def __str__(self) -> str:
-        return ", ".join(f"{name.replace('_', ' ')} {getattr(self, name)}" for name in self.__slots__)
+        sound = ", ".join(f"{verdict.name} broken {verdict.count} times" for verdict in self.broken)
+        figures = (name for name in self.__slots__ if name != "broken")
+        told = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name)}" for name in figures)
+        return f"{told}; {sound or 'every invariant holds'}"
 
 
 async def examine(
     database: Database, blobs: Blobs, queues: Queues, job_id: str, *, presets: Iterable[str], granted: int
 ) -> Findings:
-    """Look at one finished job of a tenant that was granted ``granted`` credits and ran nothing else."""
-    wanted = frozenset(presets)
+    """Look at a database where one job, asked for ``presets``, ran and nothing else; it is finished.
+
+    Its tenant was granted ``granted`` credits. Every blob is hashed.
+    """
     async with database.read() as connection:
+        job = await get_job(connection, job_id)
+        assert job is not None
+        assert set(job.recipe.presets) == set(presets)
         items = await list_items(connection, job_id)
-        tenant_id = items[0].tenant_id
-        debits = Counter(
-            (await connection.execute(select(tables.ledger.c.item_id).where(tables.ledger.c.amount == -1)))
-            .scalars()
-            .all()
-        )
-        balance = await ledger.balance(connection, tenant_id)
-        summed = await ledger.summed(connection, tenant_id)
-        outbox_left, _oldest = await outbox.pending(connection)
-        made = await variants.job_variants(connection, job_id)
-        story = (
-            await connection.execute(select(tables.item_events.c.code, tables.item_events.c.details))
-        ).all()
+        verdicts = await invariants.examine(connection, patience=SETTLED)
+        balance = await ledger.balance(connection, job.tenant_id)
+        events = tables.item_events
+        story = (await connection.execute(select(events.c.code, events.c.details))).all()
         attempts = (await connection.execute(select(func.sum(tables.items.c.attempt)))).scalar_one()
+    verdicts.append((await check_blobs(database, blobs, BlobScope(), Thoroughness.HASH)).verdict)
     # Taken over by another worker, or given back by the sweeper: a lease ended without a result.
     interrupted = sum(bool(row.details.get("taken_over")) or row.code == LeaseLost.code for row in story)
     exported = [item for item in items if item.state is ItemState.EXPORTED]
-    missing = damaged = 0
-    for item in exported:
-        rows = made.get(item.id, [])
-        missing += len(wanted - {row.preset for row in rows})
-        for row in rows:
-            try:
-                data = await blobs.read("exports", row.path)
-            except BlobNotFound:
-                missing += 1
-                continue
-            damaged += hashlib.sha256(data).hexdigest() != row.sha256
     depths = [await queues.depth(queue) for queue in ("jobs", "exports")]
     return Findings(
         items=len(items),
         lost=len(items) - len(exported),
-        charged_twice=sum(count - 1 for count in debits.values() if count > 1),
-        uncharged=sum(item.id not in debits for item in exported),
-        variants_missing=missing,
-        variants_damaged=damaged,
-        credits_unaccounted=abs(granted - len(exported) - balance.balance)
-        + abs(summed.balance - balance.balance),
-        holds_left=abs(balance.held) + abs(summed.held),
-        outbox_left=outbox_left,
+        credits_unaccounted=abs(granted - len(exported) - balance.balance) + balance.held,
         messages_left=sum(depth.active + depth.scheduled for depth in depths),
         dead_letters=sum(depth.dead for depth in depths),
+        broken=tuple(verdict for verdict in verdicts if verdict.count),
         interrupted=interrupted,
         attempts=int(attempts),
     )

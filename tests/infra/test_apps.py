@@ -34,7 +34,11 @@ def _values(app: str) -> dict[str, str]:
     for name, each in environment(app).items():
         value = each.get("value", "secret")
         values[name] = _INTERPOLATION.sub("x", value) if isinstance(value, str) else "1"
-    return values | {"OPAL_BLOB_ACCOUNT_URL": "https://x.blob.core.windows.net"}
+    return values | {
+        "OPAL_BLOB_ACCOUNT_URL": "https://x.blob.core.windows.net",
+        "OPAL_RETENTION_RAW_DAYS": "",
+        "OPAL_RETENTION_EXPORTS_DAYS": "365",
+    }
 
 
 @pytest.mark.parametrize(("app", "service"), APPS.items())

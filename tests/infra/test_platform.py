@@ -127,6 +127,8 @@ def test_roles_are_what_each_app_does_and_no_more() -> None:
         for who, role in _roles(table):
             held[who].add((table, role))
     assert held["orchestrator"] >= {("onJobsQueue", "queueReceiver"), ("onOutputs", "blobContributor")}
+    # Removes what is too old, what no row names, and what a tenant wants gone.
+    assert held["webApi"] >= {(each, "blobContributor") for each in ("onRaw", "onOutputs", "onExports")}
     assert held["exportWorker"] >= {("onExportsQueue", "queueReceiver"), ("onExports", "blobContributor")}
     assert held["webApi"] >= {("onJobsQueue", "queueSender"), ("onExportsQueue", "queueSender")}
     # One consumer per queue: who may settle messages elsewhere only looks, and says so.
@@ -184,3 +186,9 @@ def _duration(text: str) -> timedelta:
     assert text.startswith("PT")
     assert text.endswith("M")
     return timedelta(minutes=int(text[2:-1]))
+
+
+def test_no_rule_of_the_storage_account_deletes_what_rows_still_name() -> None:
+    rules = config("storage", "ageing")["properties"]["policy"]["rules"]
+    actions = {action for rule in rules for action in rule["definition"]["actions"]["baseBlob"]}
+    assert actions == {"tierToCool", "tierToCold"}

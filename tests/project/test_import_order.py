@@ -42,6 +42,8 @@ LAYERS: tuple[set[str], ...] = (
         "webhook_sender",
         "delivery_sender",
         "sweeper",
+        "upkeep",
+        "backup",
         "http",
         "scoring_client",
         "assembly",

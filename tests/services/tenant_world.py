@@ -3,6 +3,7 @@
 A parameter that this file does not know fails that test, so that a new route says what its parameters name.
 """
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Any, Final
@@ -48,6 +49,7 @@ OWNED: Final = frozenset(
         *("job_id", "item_id", "backdrop_id", "webhook_id", "delivery_id", "target_id", "upload_id"),
         *("preset", "presets", "scene_of_job", "picture_delivery_id", "token", "path", "tenant_id"),
         *("backdrop_cursor", "delivery_cursor", "picture_cursor", "idempotency-key"),
+        *("receipt_id", "x-confirm-delete"),
     }
 )
 """What belongs to a tenant: another's must be answered as what nobody has."""
@@ -74,6 +76,7 @@ PLAIN: Final = frozenset(
 
 async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
     """What ``api.client``'s tenant has, by the names of ``OWNED``, ``SHARED`` and a signature of its own."""
+    receipt_id = await _erased(api, tenant)
     preset = f"house-of-{tenant}"
     answer = await api.client.put(f"/v1/presets/{preset}", json={"toml": _PRESET.format(name=preset)})
     assert answer.status_code == 201, answer.text
@@ -110,8 +113,21 @@ async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
         "file": file,
         "path": path,
         "tenant_id": tenant,
+        "x-confirm-delete": tenant,
+        "receipt_id": receipt_id,
         "idempotency-key": key,
     }
+
+
+async def _erased(api: WebApi, tenant: str) -> str:
+    """The receipt of an erasure that is done, before there is anything that it could delete."""
+    answer = await api.client.delete("/v1/tenants/me/data", headers={"X-Confirm-Delete": tenant})
+    assert answer.status_code == 202, answer.text
+    for _ in range(600):
+        if (await api.client.get(answer.headers["Location"])).json()["state"] == "done":
+            return str(answer.json()["id"])
+        await asyncio.sleep(0.1)
+    raise AssertionError("nothing to delete, and not done within a minute")
 
 
 def foreign(mine: dict[str, Any], theirs: dict[str, Any], name: str) -> Any:

@@ -98,11 +98,9 @@ class World:
                 if stored:
                     await self.parts.blobs.write("exports", path, data, content_type="image/jpeg")
                 sha256 = hashlib.sha256(data).hexdigest()
-                sizes = {"width": 10, "height": 10, "bytes": len(data)}
                 row = VariantRow(
-                    "square-1x1", path, "jpeg", "image/jpeg", **sizes, sha256=sha256,
-                    compliance=[RULE], fidelity=None, placed=None,
-                )  # fmt: skip
+                    "square-1x1", path, "jpeg", "image/jpeg", 10, 10, len(data), sha256, [RULE], None
+                )
                 await variants.record_variant(connection, item, row)
                 await plan_deliveries(connection, item, [row])
 

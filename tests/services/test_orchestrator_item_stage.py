@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.services.pipeline_world import GRANTED, World, delivery, world_in
 
+from opal.database import erasures, items
 from opal.database.engine import utc_now
 from opal.database.items import Stage
 from opal.errors import LeaseLost, NoProductFound, StoredPictureUnusable
@@ -143,3 +145,33 @@ async def test_an_item_that_keeps_killing_its_workers_fails(world: World) -> Non
     failed = await world.item(item.id)
     assert (failed.state, failed.error_code) == (ItemState.FAILED, "too_many_interruptions")
     assert (await world.balance()).held == 0
+
+
+async def test_a_message_of_an_unknown_item_is_put_aside_unless_its_tenant_had_its_data_deleted(
+    world: World,
+) -> None:
+    [item] = await world.queued()
+    message = JobMessage.of(replace(item, id="item_of_nobody"))
+    outcome = await stage_of(world, raising(AssertionError())).handle(message, delivery())
+    assert isinstance(outcome, Dead)
+    async with world.parts.database.transaction() as connection:
+        await erasures.request(connection, item.tenant_id, late=timedelta(0))
+    assert await stage_of(world, raising(AssertionError())).handle(message, delivery()) == Done()
+
+
+async def test_work_on_an_item_that_is_erased_meanwhile_leaves_no_trace(world: World) -> None:
+    [item] = await world.queued()
+
+    async def erase(held: Item, _message: JobMessage) -> None:
+        async with world.parts.database.transaction() as connection:
+            wish = await erasures.request(connection, held.tenant_id, late=timedelta(0))
+            await erasures.end_items(connection, wish, 10)
+            await erasures.delete_job(connection, wish, held.job_id)
+        async with world.parts.database.transaction() as connection:
+            await items.move(connection, held, ItemState.COMPLETED, by="test")
+
+    outcome = await stage_of(world, erase).handle(JobMessage.of(item), delivery())
+    assert isinstance(outcome, Later)
+    assert (await world.balance()).held == 0
+    async with world.parts.database.read() as connection:
+        assert await items.get_item(connection, item.id) is None

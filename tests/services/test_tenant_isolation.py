@@ -37,6 +37,7 @@ _ID = re.compile(r"[a-z]+_[0-9a-f]{24}")
 _NEEDED = {"job_id", "item_id", "target_id", "toml", *SHARED}
 # Another contract's: pictures in, pictures out, and nothing in between that has a name.
 _NAMELESS = ("/v1.0/", "/api/")
+_ALL = "/v1/tenants/me/data"
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,17 @@ class Operation:
 
 
 def operations_of(document: dict[str, Any]) -> list[Operation]:
-    """Every operation, looking before changing and deleting last, so that all find what they need."""
+    """Every operation, looking before changing and deleting last, so that all find what they need.
+
+    What deletes everything comes after all others.
+    """
     found = [
         Operation(method, path, tuple(_parameters(document, path, operation)), _example(document, operation))
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
     order = ("get", "head", "post", "put", "patch", "delete")
-    return sorted(found, key=lambda each: (order.index(each.method), -len(each.path)))
+    return sorted(found, key=lambda each: (order.index(each.method), each.path == _ALL, -len(each.path)))
 
 
 def _parameters(document: dict[str, Any], path: str, operation: dict[str, Any]) -> Iterator[Parameter]:

@@ -34,7 +34,15 @@ from azure.storage.blob import (
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ExponentialRetry
 
 from opal.azure_identity import AzureIdentity
-from opal.blobs.interface import CONTAINERS, SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl, url_expiry
+from opal.blobs.interface import (
+    CONTAINERS,
+    SIGNED_URL_LIFETIME,
+    BlobInfo,
+    ListedBlob,
+    Permission,
+    SignedUrl,
+    url_expiry,
+)
 from opal.blobs.names import attachment, check_name
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable
 from opal.platform_settings import BlobSettings
@@ -46,6 +54,8 @@ _BLOCK = 4 << 20
 """Bytes of a stream that are fetched and held at a time."""
 _ONE_REQUEST = 64 << 20
 """Bytes up to which a blob is written or read by one request; more goes in blocks of this size, staged."""
+_PAGE = 1000
+"""Blobs listed by one request."""
 _TRANSFERS = 2
 """Blocks of one blob on their way at a time."""
 _SKEW = timedelta(minutes=5)
@@ -190,6 +200,21 @@ class AzureBlobs:
         async with self._deadline():
             with suppress(ResourceNotFoundError):
                 await self._blob(container, path).delete_blob()
+
+    async def walk(self, container: str, prefix: str = "") -> AsyncIterator[ListedBlob]:
+        """The container's blobs in the order of their names, a page at a time."""
+        if prefix:
+            check_name(container, prefix.rstrip("/"))
+        client = self._service.get_container_client(container)
+        pages = client.list_blobs(name_starts_with=prefix or None, results_per_page=_PAGE).by_page()
+        while True:
+            async with self._deadline():
+                try:
+                    page = [blob async for blob in await anext(pages)]
+                except StopAsyncIteration:
+                    return
+            for blob in page:
+                yield ListedBlob(blob.name, blob.size, blob.last_modified)
 
     async def check(self) -> None:
         """Return when all containers are there and may be read, else raise ``BlobStoreUnavailable``."""

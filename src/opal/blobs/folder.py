@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar
 import structlog
 
 from opal.blobs.folder_files import FolderFiles
-from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, Permission, SignedUrl, url_expiry
+from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, ListedBlob, Permission, SignedUrl, url_expiry
 from opal.blobs.names import attachment, check_name
 from opal.blobs.signing import Grant, UrlSigner
 from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, PhotoTooLarge, StorageFull
@@ -154,6 +154,16 @@ class FolderBlobs:
     async def delete(self, container: str, path: str) -> None:
         """Remove the blob if it is there."""
         await _off_loop(lambda: self._files.delete(container, path))
+
+    async def walk(self, container: str, prefix: str = "") -> AsyncIterator[ListedBlob]:
+        """The container's blobs, folder by folder."""
+        folders = [prefix.rstrip("/")]
+        while folders:
+            folder = folders.pop()
+            below, blobs = await _off_loop(lambda folder=folder: self._files.entries(container, folder))  # type: ignore[misc]
+            folders += reversed(below)
+            for blob in blobs:
+                yield blob
 
     async def check(self) -> None:
         """Return when the folder can be written, else raise ``BlobStoreUnavailable``."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from opal.blobs.interface import BlobInfo
+from opal.blobs.interface import BlobInfo, ListedBlob
 from opal.blobs.names import check_name
 from opal.errors import BlobExists, BlobNotFound, InvalidBlobPath
 
@@ -130,6 +130,31 @@ class FolderFiles:
         if file.is_file():
             file.unlink(missing_ok=True)
             _forget_types(file, keep=None)
+
+    def entries(self, container: str, folder: str) -> tuple[list[str], list[ListedBlob]]:
+        """The folders in a folder, and the blobs, by name; ``folder`` is empty for the container itself."""
+        home = self.file(container, folder) if folder else self._root / container
+        folders: list[str] = []
+        blobs: list[ListedBlob] = []
+        try:
+            with os.scandir(home) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except OSError as error:
+            if error.errno in _NOTHING_THERE:
+                return [], []
+            raise
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.name.startswith("."):
+                continue  # a type's, or what is only being written
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    when = datetime.fromtimestamp(status.st_mtime, UTC)
+                    blobs.append(ListedBlob(path, status.st_size, when))
+        return folders, blobs
 
     def check(self) -> None:
         """Write and remove a file."""

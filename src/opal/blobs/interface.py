@@ -34,6 +34,15 @@ class BlobInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedBlob:
+    """A blob as a listing has it."""
+
+    path: str
+    size: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SignedUrl:
     """A short-lived URL, the headers a client must send with it, and when it ends."""
 
@@ -97,6 +106,13 @@ class Blobs(Protocol):
 
     async def delete(self, container: str, path: str) -> None:
         """Remove the blob; removing what is not there is no error."""
+        ...
+
+    def walk(self, container: str, prefix: str = "") -> AsyncIterator[ListedBlob]:
+        """The container's blobs, or those in the folder ``prefix`` (with a slash at its end), by and by.
+
+        What is written or removed meanwhile may be in it or not. It needs little memory, however many.
+        """
         ...
 
     async def check(self) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import pyvips
 import typer
 
 from opal.assembly import open_database
+from opal.cli.doctor_invariants import Question, print_invariants
 from opal.cli.main import EXIT_FAILED
 from opal.cli.ports import is_free
 from opal.cli.terminal import JsonOption, command_app, out, print_json
@@ -22,6 +24,7 @@ from opal.cutout.engines import verify_engine
 from opal.database.migrate import schema_version
 from opal.errors import OpalError
 from opal.settings import Settings, load_settings
+from opal.upkeep.blob_check import Thoroughness
 
 app = command_app()
 
@@ -42,9 +45,37 @@ class Finding:
 
 
 @app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Look at what Opal needs and say how to get what is missing. Exit code 1: something is missing."""
+def doctor(
+    *,
+    invariants: Annotated[
+        bool, typer.Option("--invariants", help="Look at the database and its blobs instead.")
+    ] = False,
+    blobs: Annotated[
+        Thoroughness,
+        typer.Option(
+            "--blobs",
+            help="With --invariants: leave blobs out, look whether each is there, or read and hash them.",
+        ),
+    ] = Thoroughness.LOOK,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, max=10_000, help="Only blobs of N exported items drawn at random."),
+    ] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="With --invariants: this tenant's.")] = None,
+    job: Annotated[str | None, typer.Option("--job", help="With --invariants: this job's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at what Opal needs and say how to get what is missing. Exit code 1: something is missing.
+
+    With --invariants it says what must always be true of the database, whichever the settings name, and what
+    breaks that. Exit code 1: something does.
+    """
     settings = load_settings()
+    if invariants:
+        question = Question(tenant, job, blobs, sample)
+        if not print_invariants(settings, question, as_json=as_json):
+            raise typer.Exit(EXIT_FAILED)
+        return
     checks: tuple[Callable[[Settings], Finding], ...] = (
         _python, _libvips, _weights, _cores, _memory, _disk, _port, _database, _signing,
     )  # fmt: skip

@@ -43,7 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "credits": (_OPERATE, "Grant and show credits."),
     "webhooks": (_OPERATE, "Make, test and watch webhooks, and replay what did not arrive."),
     "deliver": (_OPERATE, "Make and test delivery targets, and deliver finished jobs to them."),
-    "queues": (_OPERATE, "Look into the queues and send dead letters again."),
+    "queues": (_OPERATE, "Look into the queues; send dead letters again, or remove them."),
+    "items": (_OPERATE, "Tell everything that happened to one photo."),
+    "backup": (_OPERATE, "Write everything that the data folder holds into one file."),
+    "restore": (_OPERATE, "Make a data folder of a backup."),
 }
 
 

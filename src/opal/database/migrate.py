@@ -34,13 +34,13 @@ async def schema_version(database: Database) -> tuple[str | None, str]:
     engine = database.engine_for_migrations()
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(_present_revision), _newest_revision()
+            return await connection.run_sync(_present_revision), newest_revision()
     finally:
         await engine.dispose()
 
 
-def _newest_revision() -> str:
-    """Revisions are numbered, and their files begin with the number."""
+def newest_revision() -> str:
+    """The newest schema there is: revisions are numbered, and their files begin with the number."""
     return max(path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*.py"))
 
 
@@ -54,7 +54,7 @@ def _present_revision(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    if _present_revision(connection) == _newest_revision():
+    if _present_revision(connection) == newest_revision():
         return
     act_for_platform(connection)
     from alembic import command  # noqa: PLC0415 - see the top of this file

@@ -34,6 +34,8 @@ class PublicPicture:
     content_type: str
     bytes: int
     sha256: str
+    expired_at: datetime | None = None
+    """When it was removed for its age."""
 
 
 class Picture(Protocol):
@@ -122,13 +124,13 @@ async def public_picture(connection: AsyncConnection, token: str, name: str) -> 
     columns: Sequence[Any] = (
         public_links.c.key,
         items.c.sku,
-        *(variants.c[each] for each in ("preset", "path", "content_type", "bytes", "sha256")),
+        *(variants.c[each] for each in ("preset", "path", "content_type", "bytes", "sha256", "expired_at")),
     )
     query = select(*columns).select_from(joined).where(variants.c.item_id == item_id)
     for row in await connection.execute(query):
         genuine = JobLinks(row.key).path(item_id, row.sku, row)
         if genuine is not None and same_path(f"{PREFIX}{token}/{name}", genuine):
-            return PublicPicture(row.path, row.content_type, row.bytes, row.sha256)
+            return PublicPicture(row.path, row.content_type, row.bytes, row.sha256, row.expired_at)
     return None
 
 

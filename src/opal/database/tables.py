@@ -1,8 +1,5 @@
 """Every table. Migrations must add up to exactly this (tests/migrations)."""
 
-from datetime import datetime
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -12,7 +9,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -23,34 +19,12 @@ from sqlalchemy import (
 )
 
 from opal.database.column_types import Json, Serial, UtcDateTime
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _id(name: str = "id", **options: Any) -> Column[str]:
-    return Column(name, String(64), **options)
-
-
-def _created() -> Column[datetime]:
-    return Column("created_at", UtcDateTime, nullable=False)
-
-
-def _tenant() -> Column[str]:
-    return Column("tenant_id", String(64), ForeignKey("tenants.id"), nullable=False)
-
-
-def _trace() -> Column[str]:
-    # The span that wrote the row (W3C Trace Context); null where no spans are made.
-    return Column("traceparent", String(64))
-
+from opal.database.table_parts import created as _created
+from opal.database.table_parts import id_column as _id
+from opal.database.table_parts import metadata as metadata  # noqa: PLC0414 - others have it from here
+from opal.database.table_parts import receiver as _receiver
+from opal.database.table_parts import tenant as _tenant
+from opal.database.table_parts import trace as _trace
 
 tenants = Table(
     "tenants", metadata, _id(primary_key=True), Column("name", String(200), nullable=False), _created()
@@ -149,9 +123,12 @@ items = Table(
     Column("lease_until", UtcDateTime),
     Column("correlation_id", String(128), nullable=False),
     Column("raw_path", String(512)),
+    # When the blob was removed for its age (upkeep/retention.py); so with the other two.
+    Column("raw_expired_at", UtcDateTime),
     Column("photo", Json, nullable=False, default=dict),
     Column("scene_path", String(512)),
     Column("matte_path", String(512)),
+    Column("outputs_expired_at", UtcDateTime),
     Column("meta", Json, nullable=False, default=dict),
     Column("review", Boolean, nullable=False, default=False, server_default=false()),
     Column("error_code", String(64)),
@@ -202,6 +179,7 @@ variants = Table(
     # How the product was placed; rows of before revision 0003 do not know.
     Column("placed", Json),
     _created(),
+    Column("expired_at", UtcDateTime),
     PrimaryKeyConstraint("item_id", "preset"),
     Index(None, "job_id"),
 )
@@ -291,11 +269,7 @@ webhooks = Table(
     Column("secret", String(128), nullable=False),
     Column("old_secret", String(128)),
     Column("old_secret_until", UtcDateTime),
-    Column("state", String(16), nullable=False),
-    Column("disabled_reason", String(200)),
-    Column("failures", Integer, nullable=False, default=0),
-    Column("failing_since", UtcDateTime),
-    Column("not_before", UtcDateTime),
+    *_receiver(),
     _created(),
     Index(None, "tenant_id", "created_at"),
 )
@@ -354,11 +328,7 @@ delivery_targets = Table(
     # Names of the presets and formats that go there; none: all.
     Column("presets", Json, nullable=False, default=list, server_default=text("'[]'")),
     Column("formats", Json, nullable=False, default=list, server_default=text("'[]'")),
-    Column("state", String(16), nullable=False),
-    Column("disabled_reason", String(200)),
-    Column("failures", Integer, nullable=False, default=0),
-    Column("failing_since", UtcDateTime),
-    Column("not_before", UtcDateTime),
+    *_receiver(),
     _created(),
     Index(None, "tenant_id", "created_at"),
 )
@@ -405,4 +375,23 @@ idempotency_keys = Table(
     Column("body", Text),
     _created(),
     PrimaryKeyConstraint("tenant_id", "key"),
+)
+
+# What tenants asked to have deleted; the receipt is kept for good, as the ledger is.
+erasures = Table(
+    "erasures",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("state", String(16), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    # Until then a worker that was under way, or a signed URL, may still write a blob.
+    Column("late_until", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("counts", Json, nullable=False, default=dict, server_default=text("'{}'")),
+    # The very text whose hash stands beside it.
+    Column("receipt", Text),
+    Column("sha256", String(64)),
+    Index(None, "tenant_id", "requested_at"),
+    Index(None, "state"),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, insert, select
@@ -28,6 +29,8 @@ class VariantRow:
     fidelity: dict[str, Any] | None
     placed: dict[str, Any] | None = None
     """How the product was placed: scale, upscaled, capped, straightened_degrees."""
+    expired_at: datetime | None = None
+    """When the blob was removed for its age; None: it is there."""
 
 
 async def record_variant(connection: AsyncConnection, item: Item, variant: VariantRow) -> None:

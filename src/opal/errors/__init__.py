@@ -47,8 +47,12 @@ OpalError
 │   ├── UnknownBackdrop
 │   ├── UnknownWebhook
 │   ├── UnknownDelivery
-│   └── UnknownDeliveryTarget
+│   ├── UnknownDeliveryTarget
+│   └── UnknownReceipt
+├── PictureExpired
+├── DataErased
 ├── Conflict                          what does not fit the present state
+│   ├── ConfirmationNeeded
 │   ├── BlobExists
 │   ├── UploadMissing
 │   ├── AlreadyUploaded
@@ -146,7 +150,9 @@ from opal.errors.state import (
     BackdropNotReady,
     BlobExists,
     BlobNotFound,
+    ConfirmationNeeded,
     Conflict,
+    DataErased,
     DeadLettered,
     DeliveryTargetDisabled,
     IdempotencyKeyInFlight,
@@ -157,6 +163,7 @@ from opal.errors.state import (
     LeaseLost,
     LockLost,
     NotFound,
+    PictureExpired,
     PublicLinksOff,
     TooManyDeliveryTargets,
     TooManyInterruptions,
@@ -164,6 +171,7 @@ from opal.errors.state import (
     UnknownBackdrop,
     UnknownDelivery,
     UnknownDeliveryTarget,
+    UnknownReceipt,
     UnknownWebhook,
     UploadExpired,
     UploadMissing,
@@ -180,7 +188,9 @@ __all__ = [
     "BlobExists",
     "BlobNotFound",
     "BlobStoreUnavailable",
+    "ConfirmationNeeded",
     "Conflict",
+    "DataErased",
     "DeadLettered",
     "DeliveryTargetDisabled",
     "DependencyError",
@@ -219,6 +229,7 @@ __all__ = [
     "PhotoTooLarge",
     "PhotoTooSmall",
     "PhotoTruncated",
+    "PictureExpired",
     "ProductTooSmall",
     "PublicLinksOff",
     "QueueUnavailable",
@@ -241,6 +252,7 @@ __all__ = [
     "UnknownDeliveryTarget",
     "UnknownEngine",
     "UnknownPreset",
+    "UnknownReceipt",
     "UnknownScene",
     "UnknownWebhook",
     "UnsupportedFormat",

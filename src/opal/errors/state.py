@@ -65,6 +65,38 @@ class UnknownDeliveryTarget(NotFound):
     title = "Unknown delivery target"
 
 
+class UnknownReceipt(NotFound):
+    """There is no receipt under that id.
+
+    `GET /v1/tenants/me/data/receipts` lists the tenant's own.
+    """
+
+    code = "unknown_receipt"
+    title = "Unknown receipt"
+
+
+class PictureExpired(OpalError):
+    """The picture was removed for its age; its report is kept.
+
+    Pictures are kept as long as the operator says (`OPAL_RETENTION_EXPORTS_DAYS`); send the photo again.
+    """
+
+    code = "picture_expired"
+    title = "Picture expired"
+    expected = True
+
+
+class DataErased(OpalError):
+    """The tenant had all its data deleted before the pictures were made; the credit is given back.
+
+    `GET /v1/tenants/me/data/receipts` says when; send the photo again in a new job.
+    """
+
+    code = "data_erased"
+    title = "Data erased"
+    expected = True
+
+
 class Conflict(OpalError):
     """The request does not fit the present state.
 
@@ -74,6 +106,16 @@ class Conflict(OpalError):
     code = "conflict"
     title = "Conflict"
     expected = True
+
+
+class ConfirmationNeeded(Conflict):
+    """Nothing was deleted: the request does not say that all of the tenant's data is meant.
+
+    Send the tenant's id in the header `X-Confirm-Delete`.
+    """
+
+    code = "confirmation_needed"
+    title = "Confirmation needed"
 
 
 class BlobExists(Conflict):

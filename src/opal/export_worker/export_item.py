@@ -22,6 +22,7 @@ from opal.errors import (
     BlobExists,
     BlobNotFound,
     InvalidPhoto,
+    LeaseLost,
     OpalError,
     StoredPictureUnusable,
 )
@@ -192,7 +193,8 @@ async def export_item(means: Means, item: Item) -> None:
     """Take a claimed item through all steps."""
     async with means.database.read() as connection:
         job = await jobs.get_job(connection, item.job_id)
-    assert job is not None, "an item's job is never deleted before it"
+    if job is None:
+        raise LeaseLost("The item and its job were erased.")
     work = Work(item=item, recipe=job.recipe)
     for step in STEPS:
         started = time.perf_counter()

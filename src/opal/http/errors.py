@@ -169,6 +169,8 @@ STATUS: dict[type[OpalError], int] = {
     MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.UploadExpired: 410,
+    errors.PictureExpired: 410,
+    errors.DataErased: 410,
     TooManyRequests: 429,
     errors.Interrupted: 503,
     errors.ModelMissing: 503,

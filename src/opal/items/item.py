@@ -36,6 +36,10 @@ class Item:
     updated_at: datetime
     photo: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    raw_expired_at: datetime | None = None
+    """When the photo was removed for its age; None: it is there."""
+    outputs_expired_at: datetime | None = None
+    """The same of scene and matte."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,14 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from opal.blobs.interface import Blobs, Permission
 from opal.database import backdrops, items, jobs, ledger, outbox
 from opal.database.engine import Database
-from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, ScoringFailed, StoredPictureUnusable
+from opal.errors import (
+    BlobExists,
+    BlobNotFound,
+    BlobStoreUnavailable,
+    LeaseLost,
+    ScoringFailed,
+    StoredPictureUnusable,
+)
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.review import needs_review
 from opal.items.states import ItemState
@@ -175,7 +182,8 @@ async def process_item(means: Means, item: Item) -> None:
     """Take a claimed item through all steps."""
     async with means.database.read() as connection:
         job = await jobs.get_job(connection, item.job_id)
-    assert job is not None, "an item's job is never deleted before it"
+    if job is None:
+        raise LeaseLost("The item and its job were erased.")
     work = Work(item=item, recipe=job.recipe)
     for step in STEPS:
         started = time.perf_counter()

@@ -113,6 +113,13 @@ class Queues(Protocol):
         """Send dead letters again, oldest first, delivery count 0; returns how many."""
         ...
 
+    async def purge(self, queue: str, limit: int = 100, *, reason: str | None = None) -> int:
+        """Remove dead letters for good, oldest first, or those of one ``reason``; returns how many.
+
+        What can be received is never touched.
+        """
+        ...
+
     async def depth(self, queue: str) -> Depth:
         """How full the queue is."""
         ...

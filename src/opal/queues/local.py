@@ -60,6 +60,11 @@ class LocalQueues:
         name = _checked(queue)
         return await self.call(lambda: self._store.redrive(name, limit), rings=name)
 
+    async def purge(self, queue: str, limit: int = 100, *, reason: str | None = None) -> int:
+        """Remove dead letters for good, oldest first; returns how many."""
+        name = _checked(queue)
+        return await self.call(lambda: self._store.purge(name, limit, reason))
+
     async def depth(self, queue: str) -> Depth:
         """How full the queue is."""
         name = _checked(queue)

@@ -198,6 +198,16 @@ class LocalStore:
                 (now, now, queue, limit),
             ).rowcount
 
+    def purge(self, queue: str, limit: int, reason: str | None) -> int:
+        """Delete the oldest dead letters, or those of one reason."""
+        with self._file.writing() as db:
+            return db.execute(
+                "DELETE FROM messages WHERE sequence_number IN"
+                " (SELECT sequence_number FROM messages WHERE queue = :queue AND dead_reason IS NOT NULL"
+                " AND (:reason IS NULL OR dead_reason = :reason) ORDER BY sequence_number LIMIT :most)",
+                {"queue": queue, "reason": reason, "most": limit},
+            ).rowcount
+
     def depth(self, queue: str) -> Depth:
         """Counts; a message waiting out a delay is scheduled, a locked one is active."""
         with self._file.reading() as db:

@@ -29,6 +29,8 @@ _PAGE = 250
 
 _REDRIVE_WAIT_S = 2.0
 _REDRIVE_BATCH = 32
+_LONGEST_PURGE = 10_000
+"""Dead letters that one purge looks through."""
 
 T = TypeVar("T")
 Use = Callable[[ServiceBusReceiver], Awaitable[T]]
@@ -71,6 +73,21 @@ class ServiceBusQueues:
         link = self._receiving_link(queue, dead=True)
         try:
             return await self._redrive(queue, link, waiting)
+        finally:
+            await link.close()
+
+    async def purge(self, queue: str, limit: int = 100, *, reason: str | None = None) -> int:
+        """Remove dead letters for good, oldest first; returns how many.
+
+        Those of another reason are locked while it lasts and then given back. Dying meanwhile leaves what is
+        not removed yet.
+        """
+        waiting = len(await self.peek(queue, dead=True, limit=_LONGEST_PURGE))
+        if not waiting:
+            return 0
+        link = self._receiving_link(queue, dead=True)
+        try:
+            return await _purge(link, waiting, limit, reason)
         finally:
             await link.close()
 
@@ -165,6 +182,27 @@ class ServiceBusQueues:
         return ServiceBusLink(f"receiver of {name}", make, self._settings.answer_s)
 
 
+async def _purge(
+    link: ServiceBusLink[ServiceBusReceiver], waiting: int, limit: int, reason: str | None
+) -> int:
+    removed = 0
+    spared: list[ServiceBusReceivedMessage] = []
+    while removed < limit and removed + len(spared) < waiting:
+        most = min(_REDRIVE_BATCH, limit - removed, waiting - removed - len(spared))
+        letters = await link.call(_receive(most))
+        if not letters:
+            break  # others took or hold the rest
+        for letter in letters:
+            if reason is None or letter.dead_letter_reason == reason:
+                await link.call(_complete(letter))
+                removed += 1
+            else:
+                spared.append(letter)
+    for letter in spared:
+        await link.call(_abandon(letter))
+    return removed
+
+
 def _peek(count: int, sequence_number: int) -> Use[list[ServiceBusReceivedMessage]]:
     return lambda sdk: sdk.peek_messages(count, sequence_number=sequence_number)
 
@@ -175,6 +213,10 @@ def _receive(count: int) -> Use[list[ServiceBusReceivedMessage]]:
 
 def _complete(message: ServiceBusReceivedMessage) -> Use[None]:
     return lambda sdk: sdk.complete_message(message)
+
+
+def _abandon(message: ServiceBusReceivedMessage) -> Use[None]:
+    return lambda sdk: sdk.abandon_message(message)
 
 
 def _client(settings: QueueSettings, identity: AzureIdentity | None) -> ServiceBusClient:

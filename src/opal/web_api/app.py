@@ -42,6 +42,7 @@ from opal.web_api import (
     removebg,
     removebg_improve,
     scenes,
+    tenant_data,
     uploads,
     variants,
     webhooks,
@@ -89,11 +90,7 @@ def create_app(parts: Parts) -> FastAPI:
     Raises ``InvalidSettings`` where others could reach what needs no key.
     """
     settings = parts.settings
-    if settings.removebg.open_tenant is not None and not is_loopback(settings.web.host):
-        raise InvalidSettings(
-            "OPAL_REMOVEBG_OPEN_TENANT: lets /api/remove work without a key, and "
-            f"{settings.web.host} can be reached from other machines."
-        )
+    _refuse_to_be_open(settings)
     outgoing = Outgoing(settings.outgoing)
     destinations = Destinations(settings.delivery, outgoing)
     sealer = build_sealer(settings)
@@ -118,6 +115,7 @@ def create_app(parts: Parts) -> FastAPI:
             {
                 "outbox-relay-loop": parts.relay.run,
                 "sweeper-loop": parts.sweeper.run,
+                "upkeep-loop": parts.upkeep.run,
                 "webhook-sender-loop": webhook_sender.run,
                 "delivery-sender-loop": delivery_sender.run,
             },
@@ -145,6 +143,15 @@ def create_app(parts: Parts) -> FastAPI:
     return app
 
 
+def _refuse_to_be_open(settings: Settings) -> None:
+    """Routes that need no key are for this machine alone."""
+    if settings.removebg.open_tenant is not None and not is_loopback(settings.web.host):
+        raise InvalidSettings(
+            "OPAL_REMOVEBG_OPEN_TENANT: lets /api/remove work without a key, and "
+            f"{settings.web.host} can be reached from other machines."
+        )
+
+
 def _add_routes(app: FastAPI, parts: Parts) -> None:
     """Every resource; those of remove.bg last, as they answer whatever is under their prefix."""
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes, job_reports):
@@ -153,6 +160,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
         app.include_router(resource.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(public_links.router)
+    app.include_router(tenant_data.router)
     app.include_router(public_pictures.router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):

@@ -17,7 +17,7 @@ from opal.blobs.names import attachment
 from opal.database import items
 from opal.database.jobs import Job
 from opal.database.variants import VariantRow, job_variants
-from opal.errors import JobNotReady, NotFound
+from opal.errors import JobNotReady, NotFound, PictureExpired
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import safe_stem
@@ -59,7 +59,10 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
         (variant.path, row)
         for item, told in zip(job_items, report.items, strict=True)
         for variant, row in zip(told.variants, rows.get(item.id, []), strict=True)
+        if row.expired_at is None
     ]
+    if not files:
+        raise PictureExpired
     return _Archive(job, report, files, parts.blobs)
 
 
@@ -72,13 +75,14 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
             "description": "A ZIP file; its `report.json` is described by ArchiveReport.",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **problems(*BY_KEY, NotFound, JobNotReady, *ALWAYS),
+        **problems(*BY_KEY, NotFound, JobNotReady, PictureExpired, *ALWAYS),
     },
 )
 async def download_archive(archive: Annotated[_Archive, Depends(_archive)]) -> StreamingResponse:
     """A ZIP with ``<SKU or photo>/<preset>.<ext>`` for every picture that is ready, and its reports.
 
-    They are ``report.json`` and, for people, ``report.html``, which shows the pictures beside it.
+    They are ``report.json`` and, for people, ``report.html``, which shows the pictures beside it. Of pictures
+    that were removed for their age they only tell; where no other is left, the answer is 410.
     """
     name = f"opal-{safe_stem(archive.job.name + '.') if archive.job.name else archive.job.id}.zip"
     headers = {"Content-Disposition": attachment(name), "Cache-Control": "private, no-store"}

@@ -7,7 +7,16 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from opal.blobs.folder import FolderBlobs
 from opal.blobs.interface import BlobInfo, Permission
-from opal.errors import BlobExists, BlobNotFound, NotFound, PhotoTooLarge, SignatureInvalid
+from opal.database.engine import Database
+from opal.database.expiry import has_expired
+from opal.errors import (
+    BlobExists,
+    BlobNotFound,
+    NotFound,
+    PhotoTooLarge,
+    PictureExpired,
+    SignatureInvalid,
+)
 from opal.http.errors import MissingHeader, RangeNotSatisfiable
 from opal.http.problem import ALWAYS, problems
 from opal.web_api.blob_answer import StoredBlob, WantedRange, blob_answer, wanted_range
@@ -61,7 +70,7 @@ _DOWNLOAD_DOCS: dict[str, Any] = {
     "responses": {
         200: _WHOLE,
         206: {**_WHOLE, "description": "The part of the blob that was asked for"},
-        **problems(SignatureInvalid, NotFound, BlobNotFound, RangeNotSatisfiable, *ALWAYS),
+        **problems(SignatureInvalid, NotFound, BlobNotFound, PictureExpired, RangeNotSatisfiable, *ALWAYS),
     },
     "openapi_extra": {"parameters": _SIGNATURE},
 }
@@ -121,8 +130,15 @@ def blob_routes(blobs: FolderBlobs, max_bytes: int) -> APIRouter:
 
 
 async def _answer(request: Request, blobs: FolderBlobs, blob: _BlobName, wanted: WantedRange) -> Response:
+    database: Database = request.app.state.database
     grant = blobs.verify(blob.container, blob.path, request.query_params, Permission.READ)
-    info = await blobs.info(blob.container, blob.path)
+    try:
+        info = await blobs.info(blob.container, blob.path)
+    except BlobNotFound as error:
+        async with database.read() as connection:
+            if await has_expired(connection, blob.container, blob.path):
+                raise PictureExpired from error
+        raise
     headers = {**_PRIVATE, **_version(info)}
     if grant.content_disposition is not None:
         headers["Content-Disposition"] = grant.content_disposition

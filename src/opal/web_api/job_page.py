@@ -47,11 +47,11 @@ def job_page(
 
 
 def _in_archive(variant: ArchivedVariant) -> str | None:
-    return link(variant.path)
+    return None if variant.expired_at else link(variant.path)
 
 
 def _in_archive_if_shown(variant: ArchivedVariant) -> str | None:
-    return link(variant.path) if variant.format in _SHOWN else None
+    return _in_archive(variant) if variant.format in _SHOWN else None
 
 
 def _photo(item: ArchivedItem, href: Where, thumbnail: Where) -> PagePhoto:
@@ -93,6 +93,9 @@ def _picture(variant: ArchivedVariant, href: Where, thumbnail: Where) -> PagePic
     facts = [picture_facts(variant.width, variant.height, variant.format, variant.bytes)]
     facts.append("" if variant.fidelity is None else fidelity_text(variant.fidelity.model_dump()))
     facts.append(_placed(variant.placed))
+    facts.append(
+        "" if variant.expired_at is None else f"removed for its age on {variant.expired_at:%Y-%m-%d}"
+    )
     return PagePicture(
         title=variant.preset,
         href=href(variant),

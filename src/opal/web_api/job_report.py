@@ -1,6 +1,7 @@
 """What became of every photo of a job, as data: `report.json`, alone and in the archive."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from pydantic import BaseModel, Field
@@ -30,6 +31,9 @@ class ArchivedVariant(BaseModel):
     fidelity: FidelityReport | None
     placed: PlacedReport | None
     public_url: str | None = Field(description="Its public link; null where its job has none.")
+    expired_at: datetime | None = Field(
+        default=None, description="When the picture was removed for its age; null: it is there."
+    )
 
 
 class ArchivedItem(BaseModel):
@@ -102,6 +106,7 @@ def _archived_item(
                 fidelity=None if row.fidelity is None else FidelityReport.model_validate(row.fidelity),
                 placed=None if row.placed is None else PlacedReport.model_validate(row.placed),
                 public_url=public_url(row),
+                expired_at=row.expired_at,
             )
             for row in rows
         ],

@@ -122,7 +122,7 @@ class Previews:
         return {row.path: url for row, url in zip(rows, made, strict=True) if url is not None}
 
     async def _of_one(self, row: VariantRow) -> str | None:
-        if row.bytes > _LARGEST_PREVIEWED:
+        if row.bytes > _LARGEST_PREVIEWED or row.expired_at is not None:
             return None
         async with self._turn:
             with suppress(BlobNotFound, pyvips.Error):
@@ -196,7 +196,7 @@ async def read_job_page(
     made = job_page(
         job,
         report,
-        href=lambda variant: variant.public_url,
+        href=lambda variant: None if variant.expired_at else variant.public_url,
         thumbnail=lambda variant: thumbnails[variant.path],
         counted=part.counted(len(everything)),
         notes=[_SEVERAL] if part.pages(len(everything)) > 1 else [],

@@ -11,7 +11,7 @@ import structlog
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from opal.database.public_links import PublicPicture, public_picture
-from opal.errors import BlobNotFound, NotFound
+from opal.errors import BlobNotFound, NotFound, PictureExpired
 from opal.http.errors import DownloadsBusy, RangeNotSatisfiable
 from opal.http.problem import ALWAYS, problem_of, problems
 from opal.web_api.blob_answer import Pace, StoredBlob, WantedRange, blob_answer, wanted_range
@@ -43,7 +43,7 @@ _DOCS: dict[str, Any] = {
         200: _WHOLE,
         206: {**_WHOLE, "description": "The part of the picture that was asked for"},
         304: {"description": "The version that the client has is the one there is."},
-        **problems(NotFound, RangeNotSatisfiable, DownloadsBusy, *ALWAYS),
+        **problems(NotFound, PictureExpired, RangeNotSatisfiable, DownloadsBusy, *ALWAYS),
     },
 }
 
@@ -97,6 +97,8 @@ async def _answer(
         picture = await public_picture(connection, asked.token, asked.name)
     if picture is None:
         return problem_of(request, NotFound(), headers=_UNCACHED)
+    if picture.expired_at is not None:
+        return problem_of(request, PictureExpired(), headers=_UNCACHED)
     headers = {**_PUBLIC, "ETag": f'"{picture.sha256}"'}
     if is_held(held, headers["ETag"]):
         return Response(status_code=304, headers=headers)

@@ -15,6 +15,7 @@ from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import unique_product_stems
+from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item
@@ -38,9 +39,14 @@ class Download(BaseModel):
     expires_at: datetime
 
 
-class VariantView(Download):
-    """One finished picture."""
+class VariantView(BaseModel):
+    """One finished picture; one that was removed for its age has no `url`, but its reports all the same."""
 
+    url: str | None = Field(description="A short-lived address; null for a picture that has expired.")
+    expires_at: datetime | None = Field(description="When the address ends.")
+    expired_at: datetime | None = Field(
+        default=None, description="When the picture was removed for its age; null: it is there."
+    )
     preset: str = Field(examples=["amazon-main"])
     filename: str = Field(description="What a download is saved as.", examples=["MUG-01-amazon-main.jpg"])
     format: str = Field(examples=["jpeg"])
@@ -71,8 +77,12 @@ class ItemVariants(BaseModel):
 
     item_id: str
     state: ItemState
-    scene: Download | None = Field(description="The product in its scene, in the photo's aspect.")
-    matte: Download | None = Field(description="The cut-out's matte, at the photo's own size.")
+    scene: Download | None = Field(
+        description="The product in its scene, in the photo's aspect; null also once it has expired."
+    )
+    matte: Download | None = Field(
+        description="The cut-out's matte, at the photo's own size; null also once it has expired."
+    )
     variants: list[VariantView]
 
 
@@ -127,8 +137,8 @@ async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_
     return ItemVariants(
         item_id=item.id,
         state=item.state,
-        scene=await _output(parts, item.scene_path, f"{stem}-scene"),
-        matte=await _output(parts, item.matte_path, f"{stem}-matte"),
+        scene=await _output(parts, item, item.scene_path, f"{stem}-scene"),
+        matte=await _output(parts, item, item.matte_path, f"{stem}-matte"),
         variants=[
             await _variant(parts, row, stem, links.url(parts.settings.public_links_url, item, row))
             for row in rows
@@ -136,8 +146,8 @@ async def read_variants(parts: WebParts, tenant_id: Tenant, job_id: JobId, item_
     )
 
 
-async def _output(parts: Parts, path: str | None, stem: str) -> Download | None:
-    if path is None:
+async def _output(parts: Parts, item: Item, path: str | None, stem: str) -> Download | None:
+    if path is None or item.outputs_expired_at is not None:
         return None
     name = f"{stem}.{path.rpartition('.')[2]}"
     return await _download(parts, "outputs", path, name)
@@ -145,10 +155,11 @@ async def _output(parts: Parts, path: str | None, stem: str) -> Download | None:
 
 async def _variant(parts: Parts, row: VariantRow, stem: str, public_url: str | None) -> VariantView:
     name = f"{stem}-{row.preset}.{row.path.rpartition('.')[2]}"
-    download = await _download(parts, "exports", row.path, name)
+    download = None if row.expired_at else await _download(parts, "exports", row.path, name)
     return VariantView(
-        url=download.url,
-        expires_at=download.expires_at,
+        url=download.url if download else None,
+        expires_at=download.expires_at if download else None,
+        expired_at=row.expired_at,
         preset=row.preset,
         filename=name,
         format=row.format,

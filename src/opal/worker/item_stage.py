@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from opal.database import items
+from opal.database import erasures, items
 from opal.database.engine import Database, DatabaseUnavailable, utc_now
 from opal.database.items import Busy, Claimed, Missing, Settled, Stage
 from opal.errors import (
@@ -103,6 +103,8 @@ class ItemStage(Generic[M]):
                 # be lost, the sweeper sees it: this one, come again, says nothing about the other.
                 return Done()
             case Missing():
+                if await self._erased(message.tenant_id):
+                    return Done()
                 return Dead("ItemMissing", f"There is no item {message.item_id}.")
 
     async def _work(self, item: Item, message: M, delivery: Delivery) -> Outcome:
@@ -129,6 +131,10 @@ class ItemStage(Generic[M]):
     async def _renew(self, item: Item) -> bool:
         async with self._database.transaction() as connection:
             return await items.renew_lease(connection, item, self._settings.lease_s)
+
+    async def _erased(self, tenant_id: str) -> bool:
+        async with self._database.read() as connection:
+            return await erasures.any_of(connection, tenant_id)
 
     async def _free(self, item: Item) -> None:
         # What cannot be freed in time is freed by the end of its lease.

@@ -1,0 +1,1 @@
+"""The data folder of an embedded Opal as one file, and back."""

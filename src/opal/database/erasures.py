@@ -1,0 +1,246 @@
+"""A tenant's wish that all its data be deleted: asked for, carried out in small steps, answered by a receipt.
+
+Called by web-api and `upkeep/erasure.py`. What was made before the wish goes, job by job; settings such as
+webhooks and presets go whenever they were made. The ledger stays, as money is never unwritten: its rows name
+ids that lead nowhere any more. Every step can be done again.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy import ColumnElement, Table, delete, insert, literal, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from opal.database import items as item_rows
+from opal.database import ledger
+from opal.database.engine import utc_now
+from opal.database.tables import backdrops, erasures, items, jobs, metadata, tenants
+from opal.errors import DataErased, UnknownReceipt
+from opal.items.item import new_id
+from opal.items.states import CANCELLABLE, TERMINAL, ItemState
+
+ID = "erasure_[0-9a-f]{24}"
+"""What an erasure's id looks like, as a regular expression."""
+
+KEPT: Final = frozenset(
+    {"tenants", "api_keys", "accounts", "ledger", "rate_windows", "request_windows", "erasures"}
+)
+"""Tables whose rows stay: who the tenant is, its keys, its money and limits, and its receipts."""
+
+BY: Final = "erasure"
+_ROWS: Final = 500
+
+State = Literal["running", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One wish; ``receipt`` and its ``sha256`` are there when it is done."""
+
+    id: str
+    tenant_id: str
+    state: State
+    requested_at: datetime
+    late_until: datetime
+    finished_at: datetime | None
+    counts: dict[str, int]
+    receipt: str | None
+    sha256: str | None
+
+
+_COLUMNS = [erasures.c[name] for name in Erasure.__dataclass_fields__]
+
+
+async def request(connection: AsyncConnection, tenant_id: str, *, late: timedelta) -> Erasure:
+    """The tenant's running erasure, a new one, or the last one where nothing is left to delete.
+
+    ``late`` is how long a worker that is under way, or a signed URL, may still write a blob.
+    """
+    # One at a time per tenant: two at once would make two receipts of one wish.
+    await connection.execute(select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update())
+    last = next(iter(await of_tenant(connection, tenant_id, 1)), None)
+    if last is not None and (last.state == "running" or not await _anything(connection, tenant_id)):
+        return last
+    now = utc_now()
+    until = now + late if await _may_write(connection, tenant_id, now - late) else now
+    wish = {"id": new_id("erasure"), "tenant_id": tenant_id, "state": "running", "counts": {}}
+    await connection.execute(insert(erasures).values(**wish, requested_at=now, late_until=until))
+    [made] = await of_tenant(connection, tenant_id, 1)
+    return made
+
+
+async def of_tenant(connection: AsyncConnection, tenant_id: str, limit: int) -> list[Erasure]:
+    """The tenant's erasures, newest first."""
+    query = select(*_COLUMNS).where(erasures.c.tenant_id == tenant_id)
+    rows = await connection.execute(
+        query.order_by(erasures.c.requested_at.desc(), erasures.c.id.desc()).limit(limit)
+    )
+    return [Erasure(**row._asdict()) for row in rows]
+
+
+async def tenant_erasure(connection: AsyncConnection, tenant_id: str, erasure_id: str) -> Erasure:
+    """The tenant's erasure. Raises ``UnknownReceipt`` for unknown and foreign ids alike."""
+    query = select(*_COLUMNS).where(erasures.c.tenant_id == tenant_id, erasures.c.id == erasure_id)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownReceipt
+    return Erasure(**row._asdict())
+
+
+async def running(connection: AsyncConnection) -> list[Erasure]:
+    """Those that are not done, oldest first."""
+    query = select(*_COLUMNS).where(erasures.c.state == "running").order_by(erasures.c.requested_at)
+    return [Erasure(**row._asdict()) for row in await connection.execute(query)]
+
+
+async def any_of(connection: AsyncConnection, tenant_id: str) -> bool:
+    """Whether the tenant ever asked for it: a message may then name an item that is not there."""
+    query = select(erasures.c.id).where(erasures.c.tenant_id == tenant_id).limit(1)
+    return (await connection.execute(query)).one_or_none() is not None
+
+
+async def count(connection: AsyncConnection, erasure: Erasure, more: Mapping[str, int]) -> None:
+    """Add to the receipt's figures, in the transaction of what is counted."""
+    query = select(erasures.c.counts).where(erasures.c.id == erasure.id).with_for_update()
+    so_far = Counter((await connection.execute(query)).scalar_one())
+    so_far.update(more)
+    counts = dict(sorted(so_far.items()))
+    await connection.execute(update(erasures).where(erasures.c.id == erasure.id).values(counts=counts))
+
+
+async def end_items(connection: AsyncConnection, erasure: Erasure, limit: int) -> int:
+    """Cancel what is under way and release its credits; a photo that waits for its pictures gets its back.
+
+    Returns how many items were ended, at most ``limit``.
+    """
+    query = (
+        select(items.c.id)
+        .select_from(items.join(jobs, jobs.c.id == items.c.job_id))
+        .where(_mine(erasure), items.c.state.not_in(sorted(TERMINAL)))
+        .order_by(items.c.id)
+        .limit(limit)
+    )
+    ended: Counter[str] = Counter()
+    for item_id in (await connection.execute(query)).scalars().all():
+        item = await item_rows.get_item(connection, item_id, lock=True)
+        if item is None:
+            continue
+        if item.state in CANCELLABLE:
+            await item_rows.move(connection, item, ItemState.CANCELLED, by=BY, code=DataErased.code)
+            ended["credits_released"] += await ledger.release(connection, item)
+        elif item.state is ItemState.COMPLETED:
+            error = DataErased()
+            await item_rows.fail_item(connection, item, code=error.code, message=error.message, by=BY)
+            ended["credits_refunded"] += 1
+        ended["items_ended"] += 1
+    if ended:
+        await count(connection, erasure, ended)
+    return ended["items_ended"]
+
+
+async def next_job(connection: AsyncConnection, erasure: Erasure) -> str | None:
+    """A job that is still there."""
+    return await connection.scalar(select(jobs.c.id).where(_mine(erasure)).order_by(jobs.c.id).limit(1))
+
+
+async def delete_job(connection: AsyncConnection, erasure: Erasure, job_id: str) -> None:
+    """Delete the job with all its rows in every table that has any."""
+    deleted: Counter[str] = Counter()
+    its_items = select(items.c.id).where(items.c.job_id == job_id)
+    for table in reversed(metadata.sorted_tables):
+        if table.name in KEPT:
+            continue
+        if table is jobs:
+            mine = jobs.c.id == job_id
+        elif "job_id" in table.c:
+            mine = table.c.job_id == job_id
+        elif "item_id" in table.c:
+            mine = table.c.item_id.in_(its_items)
+        else:
+            continue
+        deleted[table.name] += (await connection.execute(delete(table).where(mine))).rowcount
+    await count(connection, erasure, +deleted)
+
+
+def settings_tables() -> list[Table]:
+    """Tables of what the tenant set up, children first: they are emptied whole."""
+    of_jobs = {"items", "item_events", "variants", "jobs", "webhook_events"}
+    kept = KEPT | of_jobs
+    tables = reversed(metadata.sorted_tables)
+    return [table for table in tables if "tenant_id" in table.c and table.name not in kept]
+
+
+async def delete_settings(connection: AsyncConnection, erasure: Erasure, table: Table) -> int:
+    """Delete some rows of a table of `settings_tables`; returns how many, 0 when none is left."""
+    key = tuple_(*table.primary_key.columns)
+    some = select(*table.primary_key.columns).where(table.c.tenant_id == erasure.tenant_id).limit(_ROWS)
+    gone = (await connection.execute(delete(table).where(key.in_(some)))).rowcount
+    if gone:
+        await count(connection, erasure, {table.name: gone})
+    return gone
+
+
+async def delete_strays(connection: AsyncConnection, erasure: Erasure) -> None:
+    """Delete events that name no job of the tenant's: they were only examples."""
+    events = metadata.tables["webhook_events"]
+    there = select(jobs.c.id)
+    stray = (events.c.tenant_id == erasure.tenant_id) & events.c.job_id.not_in(there)
+    gone = (await connection.execute(delete(events).where(stray))).rowcount
+    if gone:
+        await count(connection, erasure, {events.name: gone})
+
+
+async def jobs_there(connection: AsyncConnection, tenant_id: str) -> set[str]:
+    """Ids of jobs and backdrops that came after the wish: their blobs stay."""
+    found: set[str] = set()
+    for table in (jobs, backdrops):
+        query = select(table.c.id).where(table.c.tenant_id == tenant_id)
+        found.update((await connection.execute(query)).scalars())
+    return found
+
+
+async def finish(connection: AsyncConnection, erasure: Erasure) -> Erasure:
+    """Write the receipt, once."""
+    now = utc_now()
+    present = await tenant_erasure(connection, erasure.tenant_id, erasure.id)
+    told = {
+        "receipt": erasure.id,
+        "tenant_id": erasure.tenant_id,
+        "requested_at": erasure.requested_at.isoformat(),
+        "finished_at": now.isoformat(),
+        "deleted": present.counts,
+        "kept": sorted(KEPT),
+    }
+    text = json.dumps(told, indent=2, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    still = (erasures.c.id == erasure.id) & (erasures.c.state == "running")
+    values = {"state": "done", "finished_at": now, "receipt": text, "sha256": digest}
+    await connection.execute(update(erasures).where(still).values(**values))
+    return await tenant_erasure(connection, erasure.tenant_id, erasure.id)
+
+
+def _mine(erasure: Erasure) -> ColumnElement[bool]:
+    return (jobs.c.tenant_id == erasure.tenant_id) & (jobs.c.created_at <= erasure.requested_at)
+
+
+async def _anything(connection: AsyncConnection, tenant_id: str) -> bool:
+    """Whether the tenant has anything that an erasure would delete."""
+    for table in (jobs, *settings_tables()):
+        query = select(literal(1)).select_from(table).where(table.c.tenant_id == tenant_id).limit(1)
+        if await connection.scalar(query) is not None:
+            return True
+    return False
+
+
+async def _may_write(connection: AsyncConnection, tenant_id: str, since: datetime) -> bool:
+    """Whether a worker or a client may be about to write a blob of the tenant's."""
+    recent = or_(items.c.state.not_in(sorted(TERMINAL)), items.c.updated_at > since)
+    mine = select(literal(1)).select_from(items).where(items.c.tenant_id == tenant_id, recent)
+    theirs = backdrops.c.tenant_id == tenant_id
+    backdrop = select(literal(1)).select_from(backdrops).where(theirs, backdrops.c.created_at > since)
+    return any([await connection.scalar(query.limit(1)) is not None for query in (mine, backdrop)])

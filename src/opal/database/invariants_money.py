@@ -1,0 +1,151 @@
+"""The rules of credits, part of `invariants.py`. A function's docstring is its rule."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, null, or_, select, union_all
+
+from opal.database.tables import accounts, erasures, items, ledger
+from opal.items.states import ItemState
+
+_CHARGED = (ItemState.COMPLETED, ItemState.EXPORTED)
+_WAITING = (ItemState.CREATED, ItemState.UPLOADED, ItemState.QUEUED, ItemState.PROCESSING)
+
+
+def _by_item() -> Any:
+    """What the ledger says of each item."""
+    debits = func.sum(case((ledger.c.amount < 0, 1), else_=0))
+    return (
+        select(
+            ledger.c.item_id,
+            func.sum(ledger.c.amount).label("amount"),
+            func.sum(ledger.c.held).label("held"),
+            debits.label("debits"),
+        )
+        .where(ledger.c.item_id.is_not(None))
+        .group_by(ledger.c.item_id)
+        .subquery()
+    )
+
+
+def _number(column: ColumnElement[Any]) -> ColumnElement[str]:
+    return cast(func.coalesce(column, 0), String)
+
+
+def charged_once(_dialect: str, _before: datetime) -> Select[Any]:
+    """An item that is completed or exported has exactly one debit; any other has none, or got it back."""
+    told = _by_item()
+    amount, debits = func.coalesce(told.c.amount, 0), func.coalesce(told.c.debits, 0)
+    charged = items.c.state.in_(_CHARGED)
+    found = items.c.state + ", " + _number(told.c.debits) + " debits, sum " + _number(told.c.amount)
+    return (
+        select(
+            items.c.id.label("subject"),
+            items.c.tenant_id,
+            items.c.job_id.label("job_id"),
+            found.label("found"),
+        )
+        .select_from(items.outerjoin(told, told.c.item_id == items.c.id))
+        .where(or_(charged & ((amount != -1) | (debits != 1)), ~charged & ((amount != 0) | (debits > 1))))
+    )
+
+
+def held_while_waiting(_dialect: str, _before: datetime) -> Select[Any]:
+    """An item that waits or is worked on holds exactly one credit, any other none."""
+    told = _by_item()
+    due = case((items.c.state.in_(_WAITING), 1), else_=0)
+    found = items.c.state + ", holds " + _number(told.c.held)
+    return (
+        select(
+            items.c.id.label("subject"),
+            items.c.tenant_id,
+            items.c.job_id.label("job_id"),
+            found.label("found"),
+        )
+        .select_from(items.outerjoin(told, told.c.item_id == items.c.id))
+        .where(func.coalesce(told.c.held, 0) != due)
+    )
+
+
+def charged_for_an_item(_dialect: str, _before: datetime) -> Select[Any]:
+    """A ledger row that names an item is of an item that is there and the tenant's own, unless erased."""
+    gone = items.c.id.is_(None)
+    erased = (
+        select(erasures.c.id)
+        .where(
+            erasures.c.tenant_id == ledger.c.tenant_id,
+            or_(erasures.c.finished_at.is_(None), erasures.c.finished_at >= ledger.c.created_at),
+        )
+        .exists()
+    )
+    found = ledger.c.kind + " of " + case((gone, "an unknown item"), else_="another tenant's item")
+    return (
+        select(
+            ledger.c.item_id.label("subject"),
+            ledger.c.tenant_id,
+            ledger.c.job_id.label("job_id"),
+            found.label("found"),
+        )
+        .select_from(ledger.outerjoin(items, items.c.id == ledger.c.item_id))
+        .where(ledger.c.item_id.is_not(None))
+        .where(or_(gone & ~erased, items.c.tenant_id != ledger.c.tenant_id))
+    )
+
+
+def balance_is_the_sum(_dialect: str, _before: datetime) -> Select[Any]:
+    """A tenant's balance and what is held are the sums of its ledger."""
+    sums = (
+        select(
+            ledger.c.tenant_id,
+            func.sum(ledger.c.amount).label("amount"),
+            func.sum(ledger.c.held).label("held"),
+        )
+        .group_by(ledger.c.tenant_id)
+        .subquery()
+    )
+    account = "balance " + cast(accounts.c.balance, String) + ", held " + cast(accounts.c.held, String)
+    added = "ledger " + _number(sums.c.amount) + ", held " + _number(sums.c.held)
+    differing = (
+        select(
+            accounts.c.tenant_id.label("subject"),
+            accounts.c.tenant_id.label("tenant_id"),
+            cast(null(), String).label("job_id"),
+            (account + "; " + added).label("found"),
+        )
+        .select_from(accounts.outerjoin(sums, sums.c.tenant_id == accounts.c.tenant_id))
+        .where(
+            or_(
+                accounts.c.balance != func.coalesce(sums.c.amount, 0),
+                accounts.c.held != func.coalesce(sums.c.held, 0),
+            )
+        )
+    )
+    without = (
+        select(
+            sums.c.tenant_id.label("subject"),
+            sums.c.tenant_id.label("tenant_id"),
+            cast(null(), String).label("job_id"),
+            ("no account; " + added).label("found"),
+        )
+        .select_from(sums.outerjoin(accounts, accounts.c.tenant_id == sums.c.tenant_id))
+        .where(accounts.c.tenant_id.is_(None))
+    )
+    return select(union_all(differing, without).subquery())
+
+
+def never_below_zero(_dialect: str, _before: datetime) -> Select[Any]:
+    """After every row of the ledger the balance covered what was held, and that was not negative."""
+    mine, order = ledger.c.tenant_id, ledger.c.seq
+    after = select(
+        ledger.c.seq,
+        ledger.c.tenant_id,
+        func.sum(ledger.c.amount).over(partition_by=mine, order_by=order).label("balance"),
+        func.sum(ledger.c.held).over(partition_by=mine, order_by=order).label("held"),
+    ).subquery()
+    found = "balance " + cast(after.c.balance, String) + ", held " + cast(after.c.held, String)
+    return select(
+        (literal("ledger row ") + cast(after.c.seq, String)).label("subject"),
+        after.c.tenant_id.label("tenant_id"),
+        cast(null(), String).label("job_id"),
+        found.label("found"),
+    ).where((after.c.held < 0) | (after.c.balance < after.c.held))

@@ -1,0 +1,142 @@
+"""The rules of items, pictures and messages, part of `invariants.py`. A function's docstring is its rule."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+
+from opal.database.tables import erasures, item_events, items, jobs, outbox, variants
+from opal.items.states import TERMINAL, ItemState
+
+
+def _of_item(found: ColumnElement[str]) -> Select[Any]:
+    return select(
+        items.c.id.label("subject"), items.c.tenant_id, items.c.job_id.label("job_id"), found.label("found")
+    )
+
+
+def no_lease_on_finished(_dialect: str, _before: datetime) -> Select[Any]:
+    """No worker has an item that is finished."""
+    finished = items.c.state.in_(sorted(TERMINAL))
+    return _of_item(items.c.state + " with a lease").where(finished, items.c.lease_until.is_not(None))
+
+
+def exactly_its_variants(dialect: str, _before: datetime) -> Select[Any]:
+    """An exported item has one variant for each preset of its job and no other; no other item has any."""
+    exported = items.c.state == ItemState.EXPORTED
+    if dialect == "sqlite":
+        asked = func.json_each(jobs.c.presets).table_valued("value", name="asked")
+    else:
+        asked = func.jsonb_array_elements_text(jobs.c.presets).table_valued("value", name="asked")
+    made = and_(variants.c.item_id == items.c.id, variants.c.preset == asked.c.value)
+    missing = (
+        _of_item(literal("no variant ") + asked.c.value)
+        .select_from(items.join(jobs, jobs.c.id == items.c.job_id).join(asked, literal(True)))
+        .where(exported, ~select(variants.c.item_id).where(made).exists())
+    )
+    wanted = select(asked.c.value).where(asked.c.value == variants.c.preset)
+    found = (
+        literal("variant ")
+        + variants.c.preset
+        + case(
+            (items.c.id.is_(None), " of no item"),
+            (~exported, " of an item that is not exported"),
+            else_=" not asked for",
+        )
+    )
+    excess = (
+        select(
+            variants.c.item_id.label("subject"),
+            variants.c.tenant_id.label("tenant_id"),
+            variants.c.job_id.label("job_id"),
+            found.label("found"),
+        )
+        .select_from(
+            variants.outerjoin(items, items.c.id == variants.c.item_id).outerjoin(
+                jobs, jobs.c.id == items.c.job_id
+            )
+        )
+        .where(or_(items.c.id.is_(None), ~exported, ~wanted.correlate(jobs, variants).exists()))
+    )
+    return select(union_all(missing, excess).subquery())
+
+
+def story_agrees(_dialect: str, _before: datetime) -> Select[Any]:
+    """The last event of every item says the state that it is in."""
+    last = (
+        select(item_events.c.item_id, func.max(item_events.c.seq).label("seq"))
+        .group_by(item_events.c.item_id)
+        .subquery()
+    )
+    found = items.c.state + ", last event " + func.coalesce(item_events.c.target, "missing")
+    return (
+        _of_item(found)
+        .select_from(
+            items.outerjoin(last, last.c.item_id == items.c.id).outerjoin(
+                item_events, item_events.c.seq == last.c.seq
+            )
+        )
+        .where(func.coalesce(item_events.c.target, "") != items.c.state)
+    )
+
+
+def one_tenant(_dialect: str, _before: datetime) -> Select[Any]:
+    """A job, its items, their events and variants belong to one tenant."""
+    foreign_items = (
+        _of_item(literal("item of a job of ") + jobs.c.tenant_id)
+        .select_from(items.join(jobs, jobs.c.id == items.c.job_id))
+        .where(items.c.tenant_id != jobs.c.tenant_id)
+    )
+    foreign_rows = [
+        _of_item(literal(f"{name} of ") + table.c.tenant_id)
+        .select_from(items.join(table, table.c.item_id == items.c.id))
+        .where(or_(table.c.tenant_id != items.c.tenant_id, table.c.job_id != items.c.job_id))
+        for name, table in (("event", item_events), ("variant", variants))
+    ]
+    return select(union_all(foreign_items, *foreign_rows).subquery())
+
+
+def work_ends(_dialect: str, before: datetime) -> Select[Any]:
+    """Every item comes to an end: none waits for long without anything happening."""
+    return _of_item(items.c.state + " and untouched").where(
+        items.c.state.not_in(sorted(TERMINAL)),
+        items.c.updated_at <= before,
+        or_(items.c.lease_until.is_(None), items.c.lease_until <= before),
+    )
+
+
+def erasures_end(_dialect: str, before: datetime) -> Select[Any]:
+    """What a tenant asked to have deleted is deleted."""
+    return select(
+        erasures.c.id.label("subject"),
+        erasures.c.tenant_id,
+        cast(null(), String).label("job_id"),
+        erasures.c.state.label("found"),
+    ).where(erasures.c.finished_at.is_(None), erasures.c.requested_at <= before)
+
+
+def outbox_drains(_dialect: str, before: datetime) -> Select[Any]:
+    """Messages leave the outbox."""
+    return (
+        select(
+            outbox.c.message_id.label("subject"),
+            func.coalesce(items.c.tenant_id, "").label("tenant_id"),
+            items.c.job_id.label("job_id"),
+            (literal("for ") + outbox.c.queue).label("found"),
+        )
+        .select_from(outbox.outerjoin(items, items.c.id == outbox.c.item_id))
+        .where(outbox.c.created_at <= before)
+    )
