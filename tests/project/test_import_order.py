@@ -34,6 +34,7 @@ LAYERS: tuple[set[str], ...] = (
         "placement",
         "content_credentials",
         "cutout_pictures",
+        "decoder",
         "report_page",
     },
     {

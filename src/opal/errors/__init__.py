@@ -36,6 +36,8 @@ OpalError
 │       ├── PhotoAnimated
 │       ├── InterlacedTooLarge
 │       ├── PhotoChanged
+│       ├── PhotoMetadataTooLarge
+│       ├── PhotoUndecodable
 │       ├── NoProductFound
 │       ├── ProductTooSmall
 │       └── PhotoRefused
@@ -73,6 +75,7 @@ OpalError
 │   ├── QueueUnavailable
 │   ├── BlobStoreUnavailable
 │   ├── StorageFull
+│   ├── DecoderUnavailable
 │   ├── StoredPictureUnusable
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
@@ -88,6 +91,7 @@ OpalError
 from opal.errors.base import OpalError, walk
 from opal.errors.dependencies import (
     BlobStoreUnavailable,
+    DecoderUnavailable,
     DependencyError,
     DestinationFailed,
     ModelCorrupt,
@@ -110,10 +114,12 @@ from opal.errors.photos import (
     PhotoChanged,
     PhotoCorrupt,
     PhotoEmpty,
+    PhotoMetadataTooLarge,
     PhotoRefused,
     PhotoTooLarge,
     PhotoTooSmall,
     PhotoTruncated,
+    PhotoUndecodable,
     ProductTooSmall,
     SideTooLong,
     TooManyPixels,
@@ -182,6 +188,7 @@ __all__ = [
     "BlobStoreUnavailable",
     "Conflict",
     "DeadLettered",
+    "DecoderUnavailable",
     "DeliveryTargetDisabled",
     "DependencyError",
     "DestinationFailed",
@@ -215,10 +222,12 @@ __all__ = [
     "PhotoChanged",
     "PhotoCorrupt",
     "PhotoEmpty",
+    "PhotoMetadataTooLarge",
     "PhotoRefused",
     "PhotoTooLarge",
     "PhotoTooSmall",
     "PhotoTruncated",
+    "PhotoUndecodable",
     "ProductTooSmall",
     "PublicLinksOff",
     "QueueUnavailable",

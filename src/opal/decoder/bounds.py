@@ -1,0 +1,51 @@
+"""How much memory, time and output one picture may cost. Arithmetic only; ``confine.py`` enforces it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+_MB = 1_000_000
+# Of a file of n bytes there are at most: the mapping, the Python object and libvips' own copy.
+_COPIES_OF_FILE = 3
+_HEADER_ROOM = 24 * _MB
+_DECODER_ROOM = 160 * _MB
+"""Stacks of libvips' threads, rows in flight, tables of codecs."""
+_BYTES_PER_PIXEL = 40
+"""The most that any accepted format took, plus a third (`tests/unit/test_decoder_bounds.py`)."""
+_HEADER_CPU_S = 2
+_PHOTO_CPU_S = 8
+_MEGAPIXELS_PER_CPU_S = 1
+# A busy machine is not the picture's fault: waiting is bounded far more loosely than computing.
+_WALL_PER_CPU = 3
+_WALL_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one child may use."""
+
+    memory: int
+    """Address space in bytes, beyond what the process has when it begins."""
+    cpu_s: int
+    """Processor time, seconds."""
+    output: int
+    """Largest file that it may write, bytes."""
+
+    @classmethod
+    def of_header(cls, size: int) -> Self:
+        """For looking at the header of a file of `size` bytes."""
+        return cls(memory=_HEADER_ROOM + _COPIES_OF_FILE * size, cpu_s=_HEADER_CPU_S, output=0)
+
+    @classmethod
+    def of_pixels(cls, size: int, pixels: int) -> Self:
+        """For decoding `pixels` pixels from a file of `size` bytes."""
+        return cls(
+            memory=_DECODER_ROOM + _COPIES_OF_FILE * size + _BYTES_PER_PIXEL * pixels,
+            cpu_s=_PHOTO_CPU_S + pixels // (_MEGAPIXELS_PER_CPU_S * 1_000_000),
+            # Three bands of 16 bits; alpha has one of 8 and a file of its own.
+            output=6 * pixels,
+        )
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds after which the child is ended whatever it does."""
+        return _WALL_S + _WALL_PER_CPU * self.cpu_s

@@ -1,0 +1,219 @@
+"""A service's side of the decoder: starts the zygote, hands it pictures, and says what became of them.
+
+Called by ``pictures.py`` from any thread. Nothing that comes back is believed before it is checked: a child
+that a picture has taken over may answer anything.
+"""
+
+import atexit
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import structlog
+
+from opal import errors
+from opal.decoder import anonymous_file
+from opal.decoder.bounds import Bounds
+from opal.decoder.wire import ask_for_child, receive_all, send
+from opal.errors import DecoderUnavailable, InvalidPhoto, PhotoUndecodable
+from opal.images.limits import Limits
+
+PROGRAM: tuple[str, ...] = ("-m", "opal.decoder.zygote")
+"""What Python runs as the zygote."""
+THREADS = 2
+"""libvips' threads per picture; decoders themselves use one or two."""
+_SOURCE = Path(__file__).resolve().parents[2]
+_BY_CODE = {kind.code: kind for kind in reversed(errors.walk(InvalidPhoto))}
+# Ends a child that is the picture's doing; SIGKILL is ours, or that of a machine out of memory.
+_CRASHES = {
+    signal.SIGXCPU: "took too much processor time",
+    signal.SIGXFSZ: "wrote too much",
+    signal.SIGSEGV: "crashed",
+    signal.SIGABRT: "crashed",
+    signal.SIGBUS: "crashed",
+    signal.SIGFPE: "crashed",
+    signal.SIGILL: "crashed",
+    signal.SIGTRAP: "crashed",
+    signal.SIGSYS: "crashed",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a child said, and what it took."""
+
+    told: Mapping[str, Any]
+    cpu_s: float
+    memory: int
+    """The most that was resident, bytes, with what it shares with the zygote."""
+
+
+@dataclass(slots=True)
+class _Zygote:
+    process: "subprocess.Popen[bytes]"
+    control: socket.socket
+
+    def end(self) -> None:
+        """It ends when its socket is closed; whatever it is doing, within seconds."""
+        self.control.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(slots=True)
+class Decoder:
+    """One zygote, started when it is first needed and again when it is gone. Safe for many threads."""
+
+    program: Sequence[str] = PROGRAM
+    _turn: Lock = field(default_factory=Lock)
+    _zygote: _Zygote | None = None
+
+    def start(self) -> None:
+        """Start the zygote without waiting for it, so that the first picture need not."""
+        with self._turn:
+            self._ready()
+
+    def close(self) -> None:
+        """End the zygote and all its children; a later picture starts another."""
+        with self._turn:
+            if self._zygote is not None:
+                self._zygote.end()
+                self._zygote = None
+
+    def ask(
+        self,
+        job: str,
+        data: bytes,
+        limits: Limits,
+        options: Mapping[str, Any] | None = None,
+        outputs: Sequence[int] = (),
+    ) -> Answer:
+        """Have a child do `job` with `data`, which must not be empty.
+
+        Raises the InvalidPhoto that the child found, PhotoUndecodable where the picture ended its child, and
+        DecoderUnavailable where something else did.
+        """
+        wall_s = Bounds.of_pixels(len(data), limits.most_pixels).wall_s
+        source = anonymous_file.create_with(data)
+        task = {"job": job, "size": len(data), "limits": asdict(limits), "options": dict(options or {})}
+        try:
+            messages = self._converse(task, [source, *outputs], wall_s)
+            if not messages:
+                # The zygote itself was ended: by an operator, or by a machine out of memory. Once more.
+                messages = self._converse(task, [source, *outputs], wall_s)
+        finally:
+            os.close(source)
+        return _judged(messages, job)
+
+    def _converse(self, task: Mapping[str, Any], files: Sequence[int], wall_s: float) -> list[dict[str, Any]]:
+        """All that child and zygote say; empty where the zygote is gone."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            try:
+                with theirs, self._turn:
+                    ask_for_child(self._ready().control, theirs, wall_s)
+                # The zygote ends a child that is late; this is for a zygote that is not there to do it.
+                ours.settimeout(2 * wall_s)
+                send(ours, dict(task), files)
+                return list(receive_all(ours))
+            except OSError:
+                return []
+
+    def _ready(self) -> _Zygote:
+        if self._zygote is not None and self._zygote.process.poll() is not None:
+            _log.warning("decoder was ended", action="decoder.ended", status=self._zygote.process.returncode)
+            self._zygote.control.close()
+            self._zygote = None
+        if self._zygote is None:
+            self._zygote = _started(self.program)
+        return self._zygote
+
+
+def _started(program: Sequence[str]) -> _Zygote:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - this Python and a program of ours
+                [sys.executable, "-P", "-s", *program, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd="/",
+                # Nothing of the service's own environment, which may hold keys.
+                env={
+                    "PYTHONPATH": str(_SOURCE),
+                    "VIPS_BLOCK_UNTRUSTED": "1",
+                    "VIPS_CONCURRENCY": str(THREADS),
+                    # Its threads would not survive a fork, and each has a heap that counts as memory.
+                    "OPENBLAS_NUM_THREADS": "1",
+                    "MALLOC_ARENA_MAX": "1",
+                },
+            )
+        except OSError as error:
+            ours.close()
+            raise DecoderUnavailable(f"The decoder cannot be started: {error.strerror}.") from error
+    return _Zygote(process, ours)
+
+
+def _judged(messages: Sequence[Mapping[str, Any]], job: str) -> Answer:
+    """The child's answer, once the zygote's verdict, which comes last, allows it."""
+    verdict = messages[-1].get("verdict") if messages else None
+    if not isinstance(verdict, dict):
+        raise DecoderUnavailable
+    if "refused" in verdict:
+        raise DecoderUnavailable(f"The decoder cannot start a process: {verdict['refused']}.")
+    told = messages[0] if len(messages) == 2 else {}
+    if "error" in told:
+        raise _BY_CODE.get(str(told["error"]), PhotoUndecodable)(str(told.get("message"))[:500])
+    if "fault" in told:
+        raise RuntimeError(f"decoder, {job}: {told['fault']}")
+    reason = _reason(verdict, told)
+    if reason is not None:
+        _log.warning(
+            "a picture stopped its decoder", action="decoder.stopped", job=job, reason=reason, **verdict
+        )
+        raise PhotoUndecodable(f"Decoding the photo was stopped: it {reason}.")
+    if verdict["late"] or verdict["signal"] or not isinstance(told.get("done"), dict):
+        _log.warning("a decoder was ended", action="decoder.interrupted", job=job, **verdict)
+        raise DecoderUnavailable
+    return Answer(told["done"], verdict["cpu_s"], verdict["memory"])
+
+
+def _reason(verdict: Mapping[str, Any], told: Mapping[str, Any]) -> str | None:
+    """What the picture did to its child; None where it did nothing."""
+    if "exhausted" in told:
+        return "took too much memory"
+    return None if verdict["late"] else _CRASHES.get(verdict["signal"])
+
+
+_shared = Decoder()
+
+
+def shared() -> Decoder:
+    """This process' decoder."""
+    return _shared
+
+
+def start_decoder() -> None:
+    """Start this process' decoder, as a service does when it starts, so that no picture waits for it."""
+    _shared.start()
+
+
+@atexit.register
+def _at_exit() -> None:
+    with contextlib.suppress(OSError):
+        _shared.close()
