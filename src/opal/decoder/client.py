@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -49,10 +49,14 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a child said, and what it took."""
+class Outcome:
+    """What a child said, and how it ended by the zygote's word."""
 
     told: Mapping[str, Any]
+    late: bool
+    """It had to be ended, as it was still there after its time."""
+    signal: int
+    """What ended it; 0: it ended by itself."""
     cpu_s: float
     memory: int
     """The most that was resident, bytes, with what it shares with the zygote."""
@@ -78,13 +82,26 @@ class Decoder:
     """One zygote, started when it is first needed and again when it is gone. Safe for many threads."""
 
     program: Sequence[str] = PROGRAM
+    wall_s: float | None = None
+    """Seconds that a picture may take; None: by its size (`bounds.py`)."""
     _turn: Lock = field(default_factory=Lock)
     _zygote: _Zygote | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The zygote's process, None while there is none."""
+        return None if self._zygote is None else self._zygote.process.pid
 
     def start(self) -> None:
         """Start the zygote without waiting for it, so that the first picture need not."""
         with self._turn:
             self._ready()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End the zygote and all its children; a later picture starts another."""
@@ -100,23 +117,33 @@ class Decoder:
         limits: Limits,
         options: Mapping[str, Any] | None = None,
         outputs: Sequence[int] = (),
-    ) -> Answer:
-        """Have a child do `job` with `data`, which must not be empty.
+    ) -> Mapping[str, Any]:
+        """Have a child do `job` with `data`, which must not be empty; what it answers.
 
         Raises the InvalidPhoto that the child found, PhotoUndecodable where the picture ended its child, and
         DecoderUnavailable where something else did.
         """
-        wall_s = Bounds.of_pixels(len(data), limits.most_pixels).wall_s
-        source = anonymous_file.create_with(data)
+        return _judged(job, self.run(job, data, limits, options, outputs))
+
+    def run(
+        self,
+        job: str,
+        data: bytes,
+        limits: Limits,
+        options: Mapping[str, Any] | None = None,
+        outputs: Sequence[int] = (),
+    ) -> Outcome:
+        """As `ask`, for those who want to know what it took; raises only DecoderUnavailable."""
+        wall_s = self.wall_s or Bounds.of_pixels(len(data), limits.most_pixels).wall_s
         task = {"job": job, "size": len(data), "limits": asdict(limits), "options": dict(options or {})}
+        source = anonymous_file.create_with(data)
         try:
-            messages = self._converse(task, [source, *outputs], wall_s)
-            if not messages:
-                # The zygote itself was ended: by an operator, or by a machine out of memory. Once more.
-                messages = self._converse(task, [source, *outputs], wall_s)
+            # Where nothing comes back the zygote itself was ended, by an operator or for want of memory.
+            files = [source, *outputs]
+            messages = self._converse(task, files, wall_s) or self._converse(task, files, wall_s)
         finally:
             os.close(source)
-        return _judged(messages, job)
+        return _outcome(messages)
 
     def _converse(self, task: Mapping[str, Any], files: Sequence[int], wall_s: float) -> list[dict[str, Any]]:
         """All that child and zygote say; empty where the zygote is gone."""
@@ -169,35 +196,33 @@ def _started(program: Sequence[str]) -> _Zygote:
     return _Zygote(process, ours)
 
 
-def _judged(messages: Sequence[Mapping[str, Any]], job: str) -> Answer:
-    """The child's answer, once the zygote's verdict, which comes last, allows it."""
+def _outcome(messages: Sequence[Mapping[str, Any]]) -> Outcome:
+    """The child's answer with the zygote's verdict, which comes last; DecoderUnavailable without one."""
     verdict = messages[-1].get("verdict") if messages else None
     if not isinstance(verdict, dict):
         raise DecoderUnavailable
     if "refused" in verdict:
         raise DecoderUnavailable(f"The decoder cannot start a process: {verdict['refused']}.")
-    told = messages[0] if len(messages) == 2 else {}
+    return Outcome(messages[0] if len(messages) == 2 else {}, **verdict)
+
+
+def _judged(job: str, outcome: Outcome) -> Mapping[str, Any]:
+    told, done = outcome.told, outcome.told.get("done")
+    took = {name: getattr(outcome, name) for name in ("signal", "late", "cpu_s", "memory")}
+    reason = "took too much memory" if "exhausted" in told else _CRASHES.get(outcome.signal)
+    if reason is not None and not outcome.late:
+        _log.warning(
+            "a picture stopped its decoder", action="decoder.stopped", job=job, reason=reason, **took
+        )
+        raise PhotoUndecodable(f"Decoding the photo was stopped: it {reason}.")
     if "error" in told:
         raise _BY_CODE.get(str(told["error"]), PhotoUndecodable)(str(told.get("message"))[:500])
     if "fault" in told:
         raise RuntimeError(f"decoder, {job}: {told['fault']}")
-    reason = _reason(verdict, told)
-    if reason is not None:
-        _log.warning(
-            "a picture stopped its decoder", action="decoder.stopped", job=job, reason=reason, **verdict
-        )
-        raise PhotoUndecodable(f"Decoding the photo was stopped: it {reason}.")
-    if verdict["late"] or verdict["signal"] or not isinstance(told.get("done"), dict):
-        _log.warning("a decoder was ended", action="decoder.interrupted", job=job, **verdict)
+    if outcome.late or outcome.signal or not isinstance(done, dict):
+        _log.warning("a decoder was ended", action="decoder.interrupted", job=job, **took)
         raise DecoderUnavailable
-    return Answer(told["done"], verdict["cpu_s"], verdict["memory"])
-
-
-def _reason(verdict: Mapping[str, Any], told: Mapping[str, Any]) -> str | None:
-    """What the picture did to its child; None where it did nothing."""
-    if "exhausted" in told:
-        return "took too much memory"
-    return None if verdict["late"] else _CRASHES.get(verdict["signal"])
+    return done
 
 
 _shared = Decoder()

@@ -27,12 +27,11 @@ _FILE_RIGHTS = ((5, 16), (3, 15), (2, 14), (1, 13))
 _NETWORK, _SIGNALS = 4, 6
 
 
-def set_bounds(bounds: Bounds, most: Bounds | None = None) -> None:
-    """Bound this process; with `most` it may raise its bounds once more, up to that.
+def set_bounds(bounds: Bounds, most: Bounds) -> None:
+    """Bound this process, which may raise its bounds up to `most`.
 
     Memory is counted from here on, so call it before anything large exists.
     """
-    most = most or bounds
     here = _address_space()
     if here is not None:
         _limit(resource.RLIMIT_AS, here + bounds.memory, here + most.memory)
@@ -63,10 +62,10 @@ def drop_abilities() -> bool:
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES)
     if sys.platform != "linux":
         return False
-    library = ctypes.CDLL(None, use_errno=True)
+    library = ctypes.CDLL(None)
     library.prctl(_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     library.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    version = library.syscall(_CREATE_RULESET, None, 0, _WHICH_VERSION)
+    version = landlock_version()
     if version < 1:
         return False
     # Every right is named and none is granted.
@@ -77,7 +76,14 @@ def drop_abilities() -> bool:
     if version >= _SIGNALS:
         rules += struct.pack("Q", 0b11)
     ruleset = library.syscall(_CREATE_RULESET, rules, len(rules), 0)
-    return ruleset >= 0 and library.syscall(_RESTRICT_SELF, ruleset, 0) == 0
+    return bool(ruleset >= 0 and library.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
+
+
+def landlock_version() -> int:
+    """The kernel's version of Landlock: 1 keeps paths away, 4 also TCP, 6 also signals; below 1 nothing."""
+    if sys.platform != "linux":
+        return 0
+    return int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _WHICH_VERSION))
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:

@@ -17,11 +17,13 @@ from opal.decoder.bounds import Bounds
 from opal.decoder.confine import drop_abilities, raise_bounds, set_bounds
 from opal.decoder.wire import receive, send
 from opal.errors import InvalidPhoto
+from opal.images.ballast import webp_canvas
 from opal.images.decode import Keep, decode_photo
 from opal.images.existing import look_at_existing, whole_file
 from opal.images.facts import read_facts
 from opal.images.limits import Limits, admit, probe
 from opal.images.photo import Photo
+from opal.images.sniff import ImageFormat
 
 # So libvips' message begins where the system gave no memory.
 _OUT_OF_MEMORY = "out of memory"
@@ -43,22 +45,28 @@ Job: TypeAlias = Callable[[Task], dict[str, Any]]
 
 
 def work(picture: socket.socket, jobs: Mapping[str, Job]) -> None:
-    """Do the one task that comes over `picture` and answer it."""
+    """Do the one task that comes over `picture`, confined, and answer it."""
+    job, task = read_task(picture)
+    most = Bounds.of_pixels(task.size, task.limits.most_pixels)
+    set_bounds(Bounds.of_header(task.size), most)
+    drop_abilities()
+    send(picture, answer(jobs[job], task))
+
+
+def read_task(picture: socket.socket) -> tuple[str, Task]:
+    """The job's name, and what to do it with."""
     message, files = receive(picture)
-    task = Task(
+    return message["job"], Task(
         source=files[0],
         size=message["size"],
         limits=Limits(**message["limits"]),
         options=message["options"],
         outputs=files[1:],
     )
-    largest = Bounds.of_pixels(task.size, task.limits.most_pixels)
-    set_bounds(Bounds.of_header(task.size), most=largest)
-    drop_abilities()
-    send(picture, _answer(jobs[message["job"]], task))
 
 
-def _answer(job: Job, task: Task) -> dict[str, Any]:
+def answer(job: Job, task: Task) -> dict[str, Any]:
+    """What the job says, or what kept it from saying anything."""
     try:
         return {"done": job(task)}
     except MemoryError:
@@ -106,7 +114,9 @@ JOBS: Mapping[str, Job] = {
 def _admitted(task: Task) -> bytes:
     """The file's bytes, once it is known to carry no ballast: mapped, what is refused is never read."""
     with mmap.mmap(task.source, task.size, prot=mmap.PROT_READ) as view:
-        admit(view, task.limits)
+        if admit(view, task.limits) is ImageFormat.WEBP:
+            width, height = webp_canvas(view)
+            raise_bounds(Bounds.of_header(task.size, canvas=width * height), task.size)
         return view[:]
 
 

@@ -14,7 +14,7 @@ import pyvips
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from opal.decoder import anonymous_file
-from opal.decoder.client import Answer, Decoder, shared
+from opal.decoder.client import Decoder, shared
 from opal.errors import PhotoUndecodable
 from opal.images.existing import ExistingFacts, ExistingPicture, to_existing
 from opal.images.facts import PictureFacts
@@ -49,7 +49,7 @@ class _Plane(BaseModel):
 def probe(data: bytes, limits: Limits, decoder: Decoder | None = None) -> Header:
     """As `images.limits.probe`. Raises DecoderUnavailable as well, as all here do."""
     read_source(data, limits)
-    return _believed(_HEADER, (decoder or shared()).ask("header", data, limits).told)
+    return _believed(_HEADER, (decoder or shared()).ask("header", data, limits))
 
 
 def decode_photo(
@@ -62,29 +62,29 @@ def decode_photo(
     """As `images.decode.decode_photo`: the same pixels, to the bit."""
     limits = limits or Limits()
     data = read_source(source, limits)
-    with _outputs() as outputs:
+    with outputs() as files:
         options = {"unblemished": unblemished}
-        answer = (decoder or shared()).ask("photo", data, limits, options, outputs)
-        return _photo(answer, outputs)
+        answer = (decoder or shared()).ask("photo", data, limits, options, files)
+        return _photo(answer, files)
 
 
 def read_existing(data: bytes, limits: Limits, decoder: Decoder | None = None) -> ExistingPicture:
     """Any picture, both as it is and as a photo to cut out; see `images.existing`."""
     read_source(data, limits)
-    with _outputs() as outputs:
-        answer = (decoder or shared()).ask("existing", data, limits, outputs=outputs)
-        photo = _photo(answer, outputs)
-    return to_existing(photo, _believed(_EXISTING, answer.told.get("facts")))
+    with outputs() as files:
+        answer = (decoder or shared()).ask("existing", data, limits, outputs=files)
+        photo = _photo(answer, files)
+    return to_existing(photo, _believed(_EXISTING, answer.get("facts")))
 
 
 def read_facts(data: bytes, limits: Limits, decoder: Decoder | None = None) -> PictureFacts:
     """As `images.facts.read_facts`."""
     read_source(data, limits)
-    return _believed(_FACTS, (decoder or shared()).ask("facts", data, limits).told)
+    return _believed(_FACTS, (decoder or shared()).ask("facts", data, limits))
 
 
 @contextlib.contextmanager
-def _outputs() -> Iterator[tuple[int, int]]:
+def outputs() -> Iterator[tuple[int, int]]:
     """Empty files for pixels and alpha. What is mapped of them outlives their descriptors."""
     with contextlib.ExitStack() as stack:
         descriptors = []
@@ -94,11 +94,11 @@ def _outputs() -> Iterator[tuple[int, int]]:
         yield descriptors[0], descriptors[1]
 
 
-def _photo(answer: Answer, outputs: tuple[int, int]) -> Photo:
-    planes = answer.told.get("planes")
+def _photo(answer: Mapping[str, Any], outputs: tuple[int, int]) -> Photo:
+    planes = answer.get("planes")
     if not isinstance(planes, Mapping):
         raise PhotoUndecodable
-    source = _believed(_SOURCE, answer.told.get("source"))
+    source = _believed(_SOURCE, answer.get("source"))
     alpha = _mapped(planes["alpha"], outputs[1]) if "alpha" in planes else None
     return Photo(pixels=_mapped(planes.get("pixels"), outputs[0]), alpha=alpha, source=source)
 

@@ -13,11 +13,15 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from opal.decoder.jobs import JOBS, Job, work
 from opal.decoder.wire import accept_picture, line_of
+
+Work: TypeAlias = Callable[[socket.socket, Mapping[str, Job]], None]
+"""What a child does: take its task, and answer."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class _Child:
 class _Zygote:
     control: socket.socket
     jobs: Mapping[str, Job]
+    work: Work
     null: int
     wakeups: tuple[int, int]
     children: dict[int, _Child] = field(default_factory=dict)
@@ -81,7 +86,9 @@ class _Zygote:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # Python would carry on after having written too much.
+            for number in (signal.SIGCHLD, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
             # A group of its own, so that whatever it might start ends with it.
             os.setpgid(0, 0)
             for descriptor in (0, 1, 2):
@@ -89,7 +96,7 @@ class _Zygote:
             self.control.close()
             for other in self.children.values():
                 other.picture.close()
-            work(picture, self.jobs)
+            self.work(picture, self.jobs)
             code = 0
         finally:
             os._exit(code)
@@ -116,7 +123,6 @@ class _Zygote:
                 child.picture,
                 {
                     "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
-                    "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
                     "late": child.late,
                     "cpu_s": used.ru_utime + used.ru_stime,
                     "memory": used.ru_maxrss * unit,
@@ -140,7 +146,7 @@ def _tell(picture: socket.socket, verdict: dict[str, object]) -> None:
     picture.close()
 
 
-def serve(control: socket.socket, jobs: Mapping[str, Job]) -> None:
+def serve(control: socket.socket, jobs: Mapping[str, Job], do: Work) -> None:
     """Fork children for `jobs` until the service is gone."""
     # A platform that stops a container tells every process; this one lives as long as its service.
     for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -156,16 +162,16 @@ def serve(control: socket.socket, jobs: Mapping[str, Job]) -> None:
     # What is here now is shared with every child; collecting garbage would copy it.
     gc.collect()
     gc.freeze()
-    zygote = _Zygote(control, jobs, os.open(os.devnull, os.O_RDWR), (reading, writing))
+    zygote = _Zygote(control, jobs, do, os.open(os.devnull, os.O_RDWR), (reading, writing))
     try:
         zygote.run()
     finally:
         zygote.end_all()
 
 
-def main(jobs: Mapping[str, Job] = JOBS) -> None:
-    """Serve the socket whose descriptor is this process' only argument."""
-    serve(socket.socket(fileno=int(sys.argv[1])), jobs)
+def main(jobs: Mapping[str, Job] = JOBS, do: Work = work) -> None:
+    """Serve the socket whose descriptor is this process' last argument."""
+    serve(socket.socket(fileno=int(sys.argv[-1])), jobs, do)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from opal.images.sniff import ImageFormat
 
 View: TypeAlias = bytes | mmap.mmap
 
-_MOST_PIECES = 20_000
-"""Segments, chunks or entries before the pixels. Real files have a few dozen."""
+_MOST_PIECES = 5_000
+"""Segments, chunks, boxes or pages. A photo has a few dozen before its pixels."""
+_GULP = 65_536
 _COMPRESSED = frozenset((b"iCCP", b"zTXt", b"iTXt"))
 """PNG chunks that may be compressed."""
 
@@ -80,10 +81,14 @@ def _inflated(kind: bytes, body: bytes, most: int) -> int:
         if body[start - 1 : start] != b"\1":
             return 0
         start = body.find(b"\0", body.find(b"\0", start + 1) + 1) + 1
+    unpacker, rest, total = zlib.decompressobj(), body[start:], 0
     try:
-        return len(zlib.decompressobj().decompress(body[start:], most + 1))
+        while rest and total <= most:
+            total += len(unpacker.decompress(rest, _GULP))
+            rest = unpacker.unconsumed_tail
     except zlib.error:
-        return 0
+        pass
+    return total
 
 
 def _webp(view: View, _most: int) -> Iterator[int]:
@@ -95,24 +100,44 @@ def _webp(view: View, _most: int) -> Iterator[int]:
         at += 8 + size + (size & 1)
 
 
+def webp_canvas(view: View) -> tuple[int, int]:
+    """Width and height that a WebP claims, (0, 0) where it is damaged.
+
+    Its decoder sets memory aside for all of it before it tells how large it is.
+    """
+    kind, body = view[12:16], view[20:30]
+    if len(body) < 10:
+        return 0, 0
+    if kind == b"VP8X":
+        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    if kind == b"VP8L":
+        packed = int.from_bytes(body[1:5], "little")
+        return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+    return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+
+
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 17: 8, 18: 8}
 
 
 def _tiff(view: View, _most: int) -> Iterator[int]:
-    """Entries of the first directory, by what their values take."""
+    """Entries of the first directory, by what their values take; then every further directory, as a page."""
     order: Literal["little", "big"] = "little" if view[:2] == b"II" else "big"
     big = int.from_bytes(view[2:4], order) == 43
     word = 8 if big else 4
-    at = int.from_bytes(view[8:16] if big else view[4:8], order)
-    count = int.from_bytes(view[at : at + (8 if big else 2)], order)
-    at += 8 if big else 2
-    for entry in range(at, at + count * (4 + 2 * word), 4 + 2 * word):
-        if entry + 4 + word > len(view):
+    counter, entry = (8, 20) if big else (2, 12)
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(view[at : at + size], order)
+
+    at = number(8, 8) if big else number(4, 4)
+    first = at + counter
+    for place in range(first, first + number(at, counter) * entry, entry):
+        if place + entry > len(view):
             return
-        kind = int.from_bytes(view[entry + 2 : entry + 4], order)
-        values = int.from_bytes(view[entry + 4 : entry + 4 + word], order)
         # Entries that claim more than the file has are damage.
-        yield min(values * _TIFF_SIZES.get(kind, 1), len(view))
+        yield min(number(place + 4, word) * _TIFF_SIZES.get(number(place + 2, 2), 1), len(view))
+    while 0 < (at := number(at + counter + number(at, counter) * entry, word)) < len(view):
+        yield 0
 
 
 def _gif(_view: View, _most: int) -> Iterator[int]:

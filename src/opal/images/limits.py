@@ -18,7 +18,7 @@ from opal.errors import (
     SideTooLong,
     TooManyPixels,
 )
-from opal.images.ballast import View, check_ballast
+from opal.images.ballast import View, check_ballast, webp_canvas
 from opal.images.loaders import read_header
 from opal.images.sniff import HEAD_BYTES, ImageFormat, sniff
 
@@ -104,10 +104,12 @@ def whole_file(limits: Limits) -> Limits:
 def admit(view: View, limits: Limits) -> ImageFormat:
     """What a file is, told before any library may see it.
 
-    Raises UnsupportedFormat, PhotoEmpty and PhotoMetadataTooLarge.
+    Raises UnsupportedFormat, PhotoEmpty, PhotoMetadataTooLarge, and for WebP SideTooLong and TooManyPixels.
     """
     image_format = sniff(view[:HEAD_BYTES])
     check_ballast(view, image_format, limits.max_ballast)
+    if image_format is ImageFormat.WEBP:
+        _check_size(*webp_canvas(view), limits)
     return image_format
 
 
@@ -150,14 +152,8 @@ def describe(data: bytes, image_format: ImageFormat, image: pyvips.Image) -> Hea
 def check(header: Header, limits: Limits) -> None:
     """Raise the error of the first limit that the header breaks."""
     width, height = header.width, header.height
+    _check_size(width, height, limits)
     size = f"{width} × {height}"
-    if max(width, height) > limits.max_side:
-        raise SideTooLong(f"The photo is {size}; a side may have at most {limits.max_side} pixels.")
-    if width * height > limits.most_pixels:
-        raise TooManyPixels(
-            f"The photo is {size}, {width * height / 1e6:.1f} megapixels; "
-            f"at most {limits.most_pixels / 1e6:.1f} are allowed."
-        )
     if min(width, height) < limits.min_side:
         raise PhotoTooSmall(f"The photo is {size}; each side needs at least {limits.min_side} pixels.")
     if limits.max_frames is not None and header.frames > limits.max_frames:
@@ -166,6 +162,17 @@ def check(header: Header, limits: Limits) -> None:
         raise InterlacedTooLarge(
             f"The photo is an interlaced PNG of {size}; above "
             f"{limits.max_interlaced_pixels / 1e6:.0f} megapixels save it without interlacing."
+        )
+
+
+def _check_size(width: int, height: int, limits: Limits) -> None:
+    size = f"{width} × {height}"
+    if max(width, height) > limits.max_side:
+        raise SideTooLong(f"The photo is {size}; a side may have at most {limits.max_side} pixels.")
+    if width * height > limits.most_pixels:
+        raise TooManyPixels(
+            f"The photo is {size}, {width * height / 1e6:.1f} megapixels; "
+            f"at most {limits.most_pixels / 1e6:.1f} are allowed."
         )
 
 
