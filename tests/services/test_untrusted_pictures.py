@@ -19,16 +19,14 @@ from opal.web_api.removebg_errors import TITLES
 
 MUTANTS = int(os.environ.get("OPAL_TEST_MUTANTS", "204")) // 10
 MUTANTS = min(MUTANTS, CREDITS - 10)
-SMALL_BOMBS = tuple(
-    name for name in bombs() if name.startswith(("interlaced PNG 6", "GIF", "WebP at", "AVIF at"))
-)
+QUICKLY_MADE = ("interlaced PNG 6", "GIF", "WebP at", "AVIF at")
 CODES = {kind.code for kind in walk(InvalidPhoto) if kind is not PhotoRefused}
 
 
 def hostile() -> list[bytes]:
     """Mutants of every format, and those bombs that are quickly made."""
-    made = (bombs()[name][0] for name in SMALL_BOMBS)
-    return [*(mutant(number) for number in range(MUTANTS)), *(make() for make in made)]
+    made = [make() for name, (make, _) in bombs().items() if name.startswith(QUICKLY_MADE)]
+    return [*(mutant(number) for number in range(MUTANTS)), *made]
 
 
 @pytest.fixture

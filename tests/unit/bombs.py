@@ -66,7 +66,13 @@ def avif_sized(width: int, height: int) -> bytes:
 
 def tiff_pages(count: int) -> bytes:
     """A TIFF of `count` pages that are all the same strip."""
-    entries = ((256, 3, 1, 64), (257, 3, 1, 64), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1))
+    entries: tuple[tuple[int, int, int, int], ...] = (
+        (256, 3, 1, 64),
+        (257, 3, 1, 64),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+    )
     entries += ((273, 4, 1, 8), (277, 3, 1, 1), (278, 3, 1, 64), (279, 4, 1, 4096))
     body = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     size = 2 + len(body) + 4

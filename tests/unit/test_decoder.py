@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def with_alpha() -> bytes:
 
 FILES: dict[str, Callable[[], bytes]] = {
     **{path.stem: path.read_bytes for path in SAMPLES},
-    **{kind: lambda kind=kind: file_of(kind) for kind in ("png", "webp", "gif", "tiff", "avif")},
+    **{kind: partial(file_of, kind) for kind in ("png", "webp", "gif", "tiff", "avif")},
     "16 bits, turned, with alpha": with_alpha,
     "cmyk": lambda: image(codes()).icc_transform("cmyk", input_profile="srgb").jpegsave_buffer(),
     "grey": lambda: image(codes()[..., 0], "b-w").pngsave_buffer(),

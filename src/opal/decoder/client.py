@@ -33,7 +33,7 @@ THREADS = 2
 _SOURCE = Path(__file__).resolve().parents[2]
 _BY_CODE = {kind.code: kind for kind in reversed(errors.walk(InvalidPhoto))}
 # Ends a child that is the picture's doing; SIGKILL is ours, or that of a machine out of memory.
-_CRASHES = {
+_CRASHES: Mapping[int, str] = {
     signal.SIGXCPU: "took too much processor time",
     signal.SIGXFSZ: "wrote too much",
     signal.SIGSEGV: "crashed",
@@ -138,32 +138,42 @@ class Decoder:
         task = {"job": job, "size": len(data), "limits": asdict(limits), "options": dict(options or {})}
         source = anonymous_file.create_with(data)
         try:
-            # Where nothing comes back the zygote itself was ended, by an operator or for want of memory.
             files = [source, *outputs]
-            messages = self._converse(task, files, wall_s) or self._converse(task, files, wall_s)
+            messages = self._converse(task, files, wall_s)
+            if messages is None:
+                # The zygote itself was ended, by an operator or for want of memory: the next may live.
+                messages = self._converse(task, files, wall_s)
         finally:
             os.close(source)
         return _outcome(messages)
 
-    def _converse(self, task: Mapping[str, Any], files: Sequence[int], wall_s: float) -> list[dict[str, Any]]:
-        """All that child and zygote say; empty where the zygote is gone."""
+    def _converse(
+        self, task: Mapping[str, Any], files: Sequence[int], wall_s: float
+    ) -> list[dict[str, Any]] | None:
+        """All that child and zygote say; None where the zygote is gone."""
         ours, theirs = socket.socketpair()
         with ours:
+            with theirs, self._turn:
+                zygote = self._ready()
+                with contextlib.suppress(OSError):
+                    ask_for_child(zygote.control, theirs, wall_s)
+            # The zygote ends a child that is late; this is for a zygote that is not there to do it.
+            ours.settimeout(2 * wall_s)
             try:
-                with theirs, self._turn:
-                    ask_for_child(self._ready().control, theirs, wall_s)
-                # The zygote ends a child that is late; this is for a zygote that is not there to do it.
-                ours.settimeout(2 * wall_s)
                 send(ours, dict(task), files)
-                return list(receive_all(ours))
-            except OSError:
-                return []
+                return receive_all(ours)
+            except (OSError, EOFError):
+                self._forget(zygote)
+                return None
+
+    def _forget(self, zygote: _Zygote) -> None:
+        with self._turn:
+            if self._zygote is zygote:
+                zygote.end()
+                self._zygote = None
+                _log.warning("decoder was ended", action="decoder.ended", status=zygote.process.returncode)
 
     def _ready(self) -> _Zygote:
-        if self._zygote is not None and self._zygote.process.poll() is not None:
-            _log.warning("decoder was ended", action="decoder.ended", status=self._zygote.process.returncode)
-            self._zygote.control.close()
-            self._zygote = None
         if self._zygote is None:
             self._zygote = _started(self.program)
         return self._zygote
@@ -196,10 +206,10 @@ def _started(program: Sequence[str]) -> _Zygote:
     return _Zygote(process, ours)
 
 
-def _outcome(messages: Sequence[Mapping[str, Any]]) -> Outcome:
+def _outcome(messages: Sequence[Mapping[str, Any]] | None) -> Outcome:
     """The child's answer with the zygote's verdict, which comes last; DecoderUnavailable without one."""
     verdict = messages[-1].get("verdict") if messages else None
-    if not isinstance(verdict, dict):
+    if not messages or not isinstance(verdict, dict):
         raise DecoderUnavailable
     if "refused" in verdict:
         raise DecoderUnavailable(f"The decoder cannot start a process: {verdict['refused']}.")

@@ -19,9 +19,9 @@ from opal.decoder.wire import receive, send
 from opal.errors import InvalidPhoto
 from opal.images.ballast import webp_canvas
 from opal.images.decode import Keep, decode_photo
-from opal.images.existing import look_at_existing, whole_file
+from opal.images.existing import look_at_existing
 from opal.images.facts import read_facts
-from opal.images.limits import Limits, admit, probe
+from opal.images.limits import Limits, admit, probe, whole_file
 from opal.images.photo import Photo
 from opal.images.sniff import ImageFormat
 

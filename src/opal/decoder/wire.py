@@ -7,7 +7,7 @@ end, writes its answer; the zygote, when the child has ended, writes how it ende
 import json
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 MOST_BYTES = 65_536
@@ -58,16 +58,23 @@ def receive(picture: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(data), files
 
 
-def receive_all(picture: socket.socket) -> Iterator[dict[str, Any]]:
-    """Every message until the other side closes; what follows a line that is no message is left."""
+def receive_all(picture: socket.socket) -> list[dict[str, Any]]:
+    """Every message until the other side closes; what follows a line that is no message is left.
+
+    Raises EOFError where nothing came at all.
+    """
     data = b""
     while len(data) <= MOST_BYTES and (more := picture.recv(MOST_BYTES)):
         data += more
+    if not data:
+        raise EOFError
+    messages: list[dict[str, Any]] = []
     for line in data.splitlines():
         try:
             message = json.loads(line)
-        except ValueError:
-            return
+        except (ValueError, RecursionError):
+            break
         if not isinstance(message, dict):
-            return
-        yield message
+            break
+        messages.append(message)
+    return messages
