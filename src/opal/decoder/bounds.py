@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 _MB = 1_000_000
-# Of a file of n bytes there are at most: the mapping, the Python object and libvips' own copy.
-_COPIES_OF_FILE = 3
+# Of a file there is the mapping, and what its decoder copies of it.
+_COPIES_OF_FILE = 2
 _HEADER_ROOM = 24 * _MB
 _DECODER_ROOM = 160 * _MB
 """Stacks of libvips' threads, rows in flight, tables of codecs."""

@@ -23,7 +23,7 @@ from opal.images.existing import look_at_existing
 from opal.images.facts import read_facts
 from opal.images.limits import Limits, admit, probe, whole_file
 from opal.images.photo import Photo
-from opal.images.sniff import ImageFormat
+from opal.images.sniff import ImageFormat, View
 
 # So libvips' message begins where the system gave no memory.
 _OUT_OF_MEMORY = "out of memory"
@@ -111,17 +111,17 @@ JOBS: Mapping[str, Job] = {
 }
 
 
-def _admitted(task: Task) -> bytes:
-    """The file's bytes, once it is known to carry no ballast: mapped, what is refused is never read."""
-    with mmap.mmap(task.source, task.size, prot=mmap.PROT_READ) as view:
-        if admit(view, task.limits) is ImageFormat.WEBP:
-            width, height = webp_canvas(view)
-            raise_bounds(Bounds.of_header(task.size, canvas=width * height), task.size)
-        return view[:]
+def _admitted(task: Task) -> View:
+    """The file, once it is known to carry no ballast. It is mapped: what nobody looks at is never read."""
+    view = mmap.mmap(task.source, task.size, prot=mmap.PROT_READ)
+    if admit(view, task.limits) is ImageFormat.WEBP:
+        width, height = webp_canvas(view)
+        raise_bounds(Bounds.of_header(task.size, canvas=width * height), task.size)
+    return view
 
 
-def _with_room(task: Task, limits: Limits) -> bytes:
-    """The file's bytes, with the room to decode what its header says."""
+def _with_room(task: Task, limits: Limits) -> View:
+    """The file, with the room to decode what its header says."""
     data = _admitted(task)
     header = probe(data, limits)
     raise_bounds(Bounds.of_pixels(task.size, header.width * header.height), task.size)

@@ -5,15 +5,12 @@ Called by `limits.admit` before any library sees the file. A few kilobytes can h
 large the picture is.
 """
 
-import mmap
 import zlib
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from opal.errors import PhotoMetadataTooLarge
-from opal.images.sniff import ImageFormat
-
-View: TypeAlias = bytes | mmap.mmap
+from opal.images.sniff import ImageFormat, View
 
 _MOST_PIECES = 5_000
 """Segments, chunks, boxes or pages. A photo has a few dozen before its pixels."""

@@ -21,7 +21,7 @@ from opal.images.loaders import heic_unsupported, read_header
 from opal.images.metadata import told_source_type
 from opal.images.photo import Photo, SourceInfo
 from opal.images.profile import embedded_profile, profile_name
-from opal.images.sniff import ImageFormat
+from opal.images.sniff import ImageFormat, View
 
 # An alpha that hides less than this share is a rounded corner or a watermark, not a cut-out.
 _LEAST_HIDDEN = 0.01
@@ -38,7 +38,7 @@ def in_memory(image: pyvips.Image, _part: Literal["pixels", "alpha"]) -> pyvips.
 
 
 def decode_photo(
-    source: bytes | Path,
+    source: View | Path,
     limits: Limits | None = None,
     *,
     unblemished: bool = False,
@@ -63,7 +63,7 @@ def decode_photo(
     return _decode(data, image_format, limits, keep, blemished=True)
 
 
-def _decode(data: bytes, image_format: ImageFormat, limits: Limits, keep: Keep, *, blemished: bool) -> Photo:
+def _decode(data: View, image_format: ImageFormat, limits: Limits, keep: Keep, *, blemished: bool) -> Photo:
     """`blemished` is whether a JPEG's decoder may go on where it warns."""
     image = read_header(data, image_format, strict=True, unblemished=not blemished)
     header = describe(data, image_format, image)
@@ -80,7 +80,7 @@ def _decode(data: bytes, image_format: ImageFormat, limits: Limits, keep: Keep, 
 
 
 def _source_info(
-    data: bytes, header: Header, image: pyvips.Image, *, halved: bool, blemished: bool
+    data: View, header: Header, image: pyvips.Image, *, halved: bool, blemished: bool
 ) -> SourceInfo:
     return SourceInfo(
         format=header.format,

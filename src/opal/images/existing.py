@@ -16,7 +16,7 @@ from opal.images.limits import Limits, describe, whole_file
 from opal.images.loaders import read_header
 from opal.images.metadata import told_source_type
 from opal.images.photo import Photo
-from opal.images.sniff import sniff
+from opal.images.sniff import HEAD_BYTES, View, sniff
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class ExistingFacts:
     block: int
 
 
-def look_at_existing(data: bytes, limits: Limits, keep: Keep = in_memory) -> tuple[Photo, ExistingFacts]:
+def look_at_existing(data: View, limits: Limits, keep: Keep = in_memory) -> tuple[Photo, ExistingFacts]:
     """Decode any picture of a supported format, of any number of frames and down to one pixel.
 
     One above `limits.max_pixels` is refused and never halved, as its own pixels are what is judged. Raises
     the InvalidPhoto that says what is wrong with the file.
     """
     photo = decode_photo(data, replace(whole_file(limits), halve=False), keep=keep)
-    image_format = sniff(data)
+    image_format = sniff(data[:HEAD_BYTES])
     image = read_header(data, image_format, strict=True)
     header = describe(data, image_format, image)
     return photo, ExistingFacts(

@@ -14,7 +14,7 @@ from opal.images.limits import Limits, admit, check, describe, whole_file
 from opal.images.loaders import heic_unsupported, read_header
 from opal.images.metadata import told_creator_tool, told_source_type
 from opal.images.profile import embedded_profile, profile_name
-from opal.images.sniff import ImageFormat
+from opal.images.sniff import ImageFormat, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PictureFacts:
     creator_tool: str | None
 
 
-def read_facts(data: bytes, limits: Limits) -> PictureFacts:
+def read_facts(data: View, limits: Limits) -> PictureFacts:
     """The facts of a whole and undamaged picture, of any number of frames and down to one pixel.
 
     Raises the InvalidPhoto that says what is wrong with it.

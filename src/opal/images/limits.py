@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, overload
 
 import pyvips
 
@@ -18,9 +18,9 @@ from opal.errors import (
     SideTooLong,
     TooManyPixels,
 )
-from opal.images.ballast import View, check_ballast, webp_canvas
+from opal.images.ballast import check_ballast, webp_canvas
 from opal.images.loaders import read_header
-from opal.images.sniff import HEAD_BYTES, ImageFormat, sniff
+from opal.images.sniff import HEAD_BYTES, ImageFormat, View, sniff
 
 if TYPE_CHECKING:
     # Not needed by the decoder's processes, and heavier than all that they do need.
@@ -83,17 +83,21 @@ class Header:
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
-def read_source(source: bytes | Path, limits: Limits) -> bytes:
+@overload
+def read_source(source: bytes | Path, limits: Limits) -> bytes: ...
+@overload
+def read_source(source: View | Path, limits: Limits) -> View: ...
+def read_source(source: View | Path, limits: Limits) -> View:
     """The source's bytes, refused by size before they are read.
 
     Raises PhotoEmpty and PhotoTooLarge.
     """
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    size = source.stat().st_size if isinstance(source, Path) else len(source)
     if size == 0:
         raise PhotoEmpty
     if size > limits.max_bytes:
         raise PhotoTooLarge(f"The photo has {size:,} bytes; at most {limits.max_bytes:,} are allowed.")
-    return source if isinstance(source, bytes) else source.read_bytes()
+    return source.read_bytes() if isinstance(source, Path) else source
 
 
 def whole_file(limits: Limits) -> Limits:
@@ -113,7 +117,7 @@ def admit(view: View, limits: Limits) -> ImageFormat:
     return image_format
 
 
-def probe(source: bytes | Path, limits: Limits | None = None) -> Header:
+def probe(source: View | Path, limits: Limits | None = None) -> Header:
     """Read the header and hold it against the limits; no pixel is decoded.
 
     Raises the InvalidPhoto subclass that names what is wrong.
@@ -126,7 +130,7 @@ def probe(source: bytes | Path, limits: Limits | None = None) -> Header:
     return header
 
 
-def describe(data: bytes, image_format: ImageFormat, image: pyvips.Image) -> Header:
+def describe(data: View, image_format: ImageFormat, image: pyvips.Image) -> Header:
     """Collect what an opened but undecoded image says about itself."""
     fields = set(image.get_fields())
 
@@ -176,7 +180,7 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def _apng_frames(data: bytes) -> int:
+def _apng_frames(data: View) -> int:
     """Frames of an animated PNG (its acTL chunk stands before the first IDAT); libvips ignores it."""
     position = 8
     while position + 12 <= len(data):
