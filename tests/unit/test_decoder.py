@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -201,3 +203,21 @@ def test_the_zygote_runs_no_thread_and_ends_with_its_service() -> None:
     assert len(list(Path(f"/proc/{zygote}/task").iterdir())) == 1
     decoder.close()
     assert not Path(f"/proc/{zygote}").exists()
+
+
+def test_the_zygote_ends_with_a_service_that_was_killed() -> None:
+    program = (
+        "import time; from opal.decoder.client import Decoder; "
+        "d = Decoder(); d.start(); print(d.pid, flush=True); time.sleep(600)"
+    )
+    service = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    with service:
+        assert service.stdout is not None
+        zygote = Path("/proc") / service.stdout.readline().decode().strip()
+        assert zygote.exists()
+        service.kill()
+    give_up_at = time.monotonic() + 60
+    # Where nobody collects orphans its entry stays, without a process.
+    while zygote.exists() and "State:\tZ" not in (zygote / "status").read_text("ascii"):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)

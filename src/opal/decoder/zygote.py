@@ -17,8 +17,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import pyvips
+
 from opal.decoder.jobs import JOBS, Job, work
 from opal.decoder.wire import accept_picture, line_of
+from opal.images.loaders import LOADERS
+
+OPERATIONS = (
+    *LOADERS.values(),
+    *("autorot", "black", "cast", "colourspace", "copy", "extract_band", "hist_find", "icc_import"),
+    *("icc_transform", "linear", "rawsave_target", "round", "shrink"),
+)
+"""What decoding calls."""
 
 Work: TypeAlias = Callable[[socket.socket, Mapping[str, Job]], None]
 """What a child does: take its task, and answer."""
@@ -159,6 +169,9 @@ def serve(control: socket.socket, jobs: Mapping[str, Job], do: Work) -> None:
     # What a child would look up by name must be here before files are out of its reach.
     for name in ("ascii", "utf-8", "utf-16-be"):
         codecs.lookup(name)
+    # pyvips asks libvips what an operation takes when it is first called: here once for all children.
+    for name in OPERATIONS:
+        pyvips.Introspect.get(name)
     # What is here now is shared with every child; collecting garbage would copy it.
     gc.collect()
     gc.freeze()

@@ -20,7 +20,7 @@ _ALLOWED_LOADERS = (
     "VipsForeignLoadHeif",
 )
 
-_LOADER_OF: dict[ImageFormat, str] = {
+LOADERS: dict[ImageFormat, str] = {
     ImageFormat.JPEG: "jpegload_source",
     ImageFormat.PNG: "pngload_source",
     ImageFormat.WEBP: "webpload_source",
@@ -29,6 +29,7 @@ _LOADER_OF: dict[ImageFormat, str] = {
     ImageFormat.AVIF: "heifload_source",
     ImageFormat.HEIC: "heifload_source",
 }
+"""libvips' operation for each format."""
 
 
 def harden_libvips() -> None:
@@ -54,7 +55,7 @@ def read_header(
     pixels that nobody photographed. (Other formats carry sums, or fail; their warnings tell of metadata.)
     Raises UnsupportedFormat (HEIC without a decoder in this build), PhotoTruncated or PhotoCorrupt.
     """
-    operation = _LOADER_OF[image_format]
+    operation = LOADERS[image_format]
     if unblemished and image_format is ImageFormat.JPEG:
         fail_on = "warning"
     else:
