@@ -22,6 +22,9 @@ _REPORTS = {"sweeper.healed": SweepReport, "upkeep.done": UpkeepReport}
 MEANINGS = {
     "blobs.sweep_failed": "What an upload that broke off left behind could not be removed.",
     "blobs.swept": "What uploads that broke off left behind was removed, at start.",
+    "decoder.ended": "The process that forks a decoder per picture is gone; another is started.",
+    "decoder.interrupted": "A decoder was killed or waited too long; its picture is tried again.",
+    "decoder.stopped": "A picture crashed its decoder or broke its bounds, and is refused. Look into many.",
     "delivery.delivered": "A picture or report lies at its target.",
     "delivery.failed": "It does not; it is tried again unless that was the last try.",
     "delivery.target_disabled": "A target failed for too long, or was told to be: it gets nothing more.",

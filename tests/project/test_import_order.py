@@ -34,6 +34,7 @@ LAYERS: tuple[set[str], ...] = (
         "placement",
         "content_credentials",
         "cutout_pictures",
+        "decoder",
         "report_page",
     },
     {
@@ -156,3 +157,27 @@ def test_only_settings_reads_the_environment() -> None:
             if through_os or by_name:
                 readers.append(where(module.path, getattr(node, "lineno", 0)))
     assert not readers, f"os.environ outside settings.py: {readers}"
+
+
+# Functions that run a decoder over bytes, by the module that has them; `opal.images` is made of them.
+_DECODING = {
+    "opal.images.decode": {"decode_photo"},
+    "opal.images.existing": {"look_at_existing"},
+    "opal.images.facts": {"read_facts"},
+    "opal.images.limits": {"probe"},
+    "opal.images.loaders": {"read_header"},
+}
+# Decodes what it has drawn itself.
+_AT_HOME = {"opal.export_worker.warm_up"}
+
+
+def test_strangers_pictures_are_decoded_by_the_decoder_only() -> None:
+    strays = []
+    for module in modules():
+        if module.part in {"images", "decoder"} or module.name in _AT_HOME:
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ImportFrom) and node.module in _DECODING:
+                taken = {alias.name for alias in node.names} & _DECODING[node.module]
+                strays += [f"{where(module.path, node.lineno)}: {name}" for name in sorted(taken)]
+    assert not strays, f"decoded in a service's own process: {strays}; take opal.decoder.pictures"

@@ -16,9 +16,9 @@ from tests.unit.photo_files import (
     with_profile,
 )
 
+from opal.decoder.pictures import read_existing
 from opal.errors import InvalidPhoto, PhotoTruncated, TooManyPixels
 from opal.images.encode import encode
-from opal.images.existing import read_existing
 from opal.images.finished import FinishedPicture, read_finished
 from opal.images.limits import Limits
 

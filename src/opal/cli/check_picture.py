@@ -12,8 +12,9 @@ from opal.cli.file_unusable import file_error
 from opal.cli.report import ReportError
 from opal.cli.whole_file import write_whole
 from opal.cutout.interface import Cutout, CutoutEngine
+from opal.decoder.pictures import read_existing
 from opal.errors import NoProductFound, OpalError
-from opal.images.existing import ExistingPicture, read_existing
+from opal.images.existing import ExistingPicture
 from opal.images.limits import Limits, read_source
 from opal.images.preview import preview
 from opal.items.review import needs_review

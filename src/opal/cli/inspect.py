@@ -17,8 +17,9 @@ from opal.content_credentials.read import (
     ContentCredentials,
     read_content_credentials,
 )
+from opal.decoder.pictures import read_facts
 from opal.errors import OpalError
-from opal.images.facts import PictureFacts, read_facts
+from opal.images.facts import PictureFacts
 from opal.images.limits import Limits, read_source
 from opal.settings import load_settings
 

@@ -24,8 +24,8 @@ from opal.cutout.engines import load_engine
 from opal.cutout.interface import CutoutEngine
 from opal.cutout_pictures.picture import make_picture
 from opal.cutout_pictures.wanted import ORIGINAL, Channels, Colour, Wanted
+from opal.decoder.pictures import decode_photo
 from opal.errors import InvalidInput, OpalError, StorageFull
-from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.settings import Settings
 

@@ -13,9 +13,9 @@ from opal.cli.report import ReportError, ReportItem, ReportPlaced, ReportRule, R
 from opal.cli.whole_file import write_whole
 from opal.content_credentials.sign import PictureSigner
 from opal.cutout.interface import CutoutEngine
+from opal.decoder.pictures import decode_photo
 from opal.errors import OpalError, StorageFull
 from opal.export_worker.create_variants import Variant, create_variants
-from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.images.matte import encode_matte
 from opal.images.photo import Photo

@@ -20,8 +20,8 @@ from opal.cutout.isnet import load_isnet, open_quantised
 from opal.cutout.models import model_spec, verify_model
 from opal.cutout.quantise_process import QuantiseTask
 from opal.cutout.quantised import BOUND, NAME, SOURCE, QuantisedRecord, combined_hash, files, keep
+from opal.decoder.pictures import decode_photo
 from opal.errors import InvalidInput, InvalidPhoto, NoProductFound, OpalError
-from opal.images.decode import decode_photo
 from opal.images.matte import Matte
 from opal.images.photo import Photo
 from opal.settings import child_environment

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from opal.cutout.isnet import FORM
 from opal.cutout.network import open_network
 from opal.cutout.two_looks import part_to_look_at
-from opal.images.decode import decode_photo
+from opal.decoder.pictures import decode_photo
 
 
 class QuantiseTask(BaseModel):

@@ -36,6 +36,8 @@ OpalError
 │       ├── PhotoAnimated
 │       ├── InterlacedTooLarge
 │       ├── PhotoChanged
+│       ├── PhotoMetadataTooLarge
+│       ├── PhotoUndecodable
 │       ├── NoProductFound
 │       ├── ProductTooSmall
 │       └── PhotoRefused
@@ -77,6 +79,7 @@ OpalError
 │   ├── QueueUnavailable
 │   ├── BlobStoreUnavailable
 │   ├── StorageFull
+│   ├── DecoderUnavailable
 │   ├── StoredPictureUnusable
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
@@ -92,6 +95,7 @@ OpalError
 from opal.errors.base import OpalError, walk
 from opal.errors.dependencies import (
     BlobStoreUnavailable,
+    DecoderUnavailable,
     DependencyError,
     DestinationFailed,
     ModelCorrupt,
@@ -114,10 +118,12 @@ from opal.errors.photos import (
     PhotoChanged,
     PhotoCorrupt,
     PhotoEmpty,
+    PhotoMetadataTooLarge,
     PhotoRefused,
     PhotoTooLarge,
     PhotoTooSmall,
     PhotoTruncated,
+    PhotoUndecodable,
     ProductTooSmall,
     SideTooLong,
     TooManyPixels,
@@ -192,6 +198,7 @@ __all__ = [
     "Conflict",
     "DataErased",
     "DeadLettered",
+    "DecoderUnavailable",
     "DeliveryTargetDisabled",
     "DependencyError",
     "DestinationFailed",
@@ -225,11 +232,13 @@ __all__ = [
     "PhotoChanged",
     "PhotoCorrupt",
     "PhotoEmpty",
+    "PhotoMetadataTooLarge",
     "PhotoRefused",
     "PhotoTooLarge",
     "PhotoTooSmall",
     "PhotoTruncated",
     "PictureExpired",
+    "PhotoUndecodable",
     "ProductTooSmall",
     "PublicLinksOff",
     "QueueUnavailable",

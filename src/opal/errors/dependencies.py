@@ -48,6 +48,17 @@ class StorageFull(DependencyError):
         return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
+class DecoderUnavailable(DependencyError):
+    """The process that decodes pictures is away.
+
+    It could not be started, or was ended from outside: most often the machine has no memory left. Tried again
+    by itself.
+    """
+
+    code = "decoder_unavailable"
+    title = "Decoder unavailable"
+
+
 class StoredPictureUnusable(DependencyError):
     """A picture that Opal stored is missing or damaged.
 

@@ -125,6 +125,27 @@ class PhotoChanged(InvalidPhoto):
     title = "Photo was replaced"
 
 
+class PhotoMetadataTooLarge(InvalidPhoto):
+    """The file carries too much besides its pixels.
+
+    Profiles, XMP, previews and comments may have 16 MB together, decompressed. Save the photo without them.
+    """
+
+    code = "image_metadata_too_large"
+    title = "Photo has too much metadata"
+
+
+class PhotoUndecodable(InvalidPhoto):
+    """Decoding the photo was stopped.
+
+    Its decoder crashed on it, or took more memory or time than any photo of its size. Export the photo again
+    from its source and send it in a new job. The log has the reason under `decoder.stopped`.
+    """
+
+    code = "image_undecodable"
+    title = "Photo cannot be decoded"
+
+
 class NoProductFound(InvalidPhoto):
     """No product stands out from the background.
 

@@ -7,6 +7,7 @@ from opal import telemetry
 from opal.assembly import Parts, build_parts
 from opal.content_credentials.sign import PictureSigner
 from opal.database.items import Stage
+from opal.decoder.client import start_decoder
 from opal.export_worker.export_item import BY, Means, export_item
 from opal.heap import limit_heaps
 from opal.images.limits import Limits
@@ -27,6 +28,7 @@ async def main(settings: Settings) -> None:
 
 
 async def _work(settings: Settings) -> None:
+    start_decoder()
     parts = build_parts(settings)
     heartbeat = Heartbeat()
     checks: dict[str, Check] = {

@@ -17,6 +17,7 @@ from opal.database import backdrops, delivery_plan, items, jobs, variants
 from opal.database.engine import Database
 from opal.database.public_links import job_links
 from opal.database.variants import VariantRow
+from opal.decoder.pictures import decode_photo
 from opal.errors import (
     BackdropUnusable,
     BlobExists,
@@ -27,7 +28,6 @@ from opal.errors import (
     StoredPictureUnusable,
 )
 from opal.export_worker.create_variants import Variant, create_variants
-from opal.images.decode import decode_photo
 from opal.images.limits import Limits
 from opal.images.matte import Matte, read_matte
 from opal.images.photo import Photo

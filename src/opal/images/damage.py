@@ -6,13 +6,13 @@ Called by `loaders.read_header` and `decode_photo` once libvips has given up; it
 from typing import Literal
 
 from opal.errors import InvalidPhoto, PhotoCorrupt, PhotoTruncated
-from opal.images.sniff import ImageFormat
+from opal.images.sniff import ImageFormat, View
 
 _TAIL = 64
 """Bytes at the end in which an end mark is looked for; some cameras write a few bytes after it."""
 
 
-def name_damage(data: bytes, image_format: ImageFormat) -> InvalidPhoto:
+def name_damage(data: View, image_format: ImageFormat) -> InvalidPhoto:
     """PhotoTruncated where the file lacks its own end, PhotoCorrupt otherwise. To be raised by the caller.
 
     `data` is not empty and begins as `image_format` does.
@@ -23,7 +23,7 @@ def name_damage(data: bytes, image_format: ImageFormat) -> InvalidPhoto:
     return PhotoCorrupt(f"The {name} file is damaged and cannot be decoded.")
 
 
-def _ends_early(data: bytes, image_format: ImageFormat) -> bool:
+def _ends_early(data: View, image_format: ImageFormat) -> bool:
     """Whether the file lacks its format's own end mark or declared length."""
     match image_format:
         case ImageFormat.JPEG:
@@ -31,7 +31,7 @@ def _ends_early(data: bytes, image_format: ImageFormat) -> bool:
         case ImageFormat.PNG:
             return b"IEND" not in data[-_TAIL:]
         case ImageFormat.GIF:
-            return not data.rstrip(b"\x00").endswith(b"\x3b")
+            return not data[:].rstrip(b"\x00").endswith(b"\x3b")
         case ImageFormat.WEBP:
             return int.from_bytes(data[4:8], "little") + 8 > len(data)
         case ImageFormat.AVIF | ImageFormat.HEIC:
@@ -41,7 +41,7 @@ def _ends_early(data: bytes, image_format: ImageFormat) -> bool:
             return _tiff_directory(data) >= len(data)
 
 
-def _iso_boxes_end(data: bytes) -> int:
+def _iso_boxes_end(data: View) -> int:
     """Where the last top-level box of an ISO media file says it ends."""
     position = 0
     while position + 8 <= len(data):
@@ -56,7 +56,7 @@ def _iso_boxes_end(data: bytes) -> int:
     return position if position >= len(data) else len(data) + 1
 
 
-def _tiff_directory(data: bytes) -> int:
+def _tiff_directory(data: View) -> int:
     """Where a TIFF (version 42) or BigTIFF (43) says its first directory stands."""
     order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
     is_big = int.from_bytes(data[2:4], order) == 43

@@ -1,19 +1,20 @@
 """What any picture file says of itself, Opal's own or another's: size, profile, resolution, maker.
 
-Called by `opal inspect`. The whole file is decoded, in rows, so that damage anywhere is found.
+Called for `opal inspect`, in a process of `opal.decoder`. The whole file is decoded, in rows, so that damage
+anywhere is found.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyvips
 
 from opal.images.damage import name_damage
 from opal.images.finished import told_dots_per_inch
-from opal.images.limits import Limits, check, describe
+from opal.images.limits import Limits, admit, check, describe, whole_file
 from opal.images.loaders import heic_unsupported, read_header
 from opal.images.metadata import told_creator_tool, told_source_type
 from opal.images.profile import embedded_profile, profile_name
-from opal.images.sniff import ImageFormat, sniff
+from opal.images.sniff import ImageFormat, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,15 @@ class PictureFacts:
     creator_tool: str | None
 
 
-def read_facts(data: bytes, limits: Limits) -> PictureFacts:
+def read_facts(data: View, limits: Limits) -> PictureFacts:
     """The facts of a whole and undamaged picture, of any number of frames and down to one pixel.
 
     Raises the InvalidPhoto that says what is wrong with it.
     """
-    image_format = sniff(data)
+    image_format = admit(data, limits)
     image = read_header(data, image_format, strict=True)
     header = describe(data, image_format, image)
-    check(replace(header, frames=1), replace(limits, min_side=1))
+    check(header, whole_file(limits))
     facts = PictureFacts(
         format=image_format.value,
         media_type=image_format.media_type,

@@ -7,7 +7,7 @@ import pyvips
 
 from opal.errors import UnsupportedFormat
 from opal.images.damage import name_damage
-from opal.images.sniff import ImageFormat
+from opal.images.sniff import ImageFormat, View
 
 # Class names in libvips. Everything else (SVG, PDF, ImageMagick, Matlab, CSV, raw, ...) stays blocked
 # even if a future wheel brings it.
@@ -20,15 +20,16 @@ _ALLOWED_LOADERS = (
     "VipsForeignLoadHeif",
 )
 
-_LOADER_OF: dict[ImageFormat, str] = {
-    ImageFormat.JPEG: "jpegload_buffer",
-    ImageFormat.PNG: "pngload_buffer",
-    ImageFormat.WEBP: "webpload_buffer",
-    ImageFormat.GIF: "gifload_buffer",
-    ImageFormat.TIFF: "tiffload_buffer",
-    ImageFormat.AVIF: "heifload_buffer",
-    ImageFormat.HEIC: "heifload_buffer",
+LOADERS: dict[ImageFormat, str] = {
+    ImageFormat.JPEG: "jpegload_source",
+    ImageFormat.PNG: "pngload_source",
+    ImageFormat.WEBP: "webpload_source",
+    ImageFormat.GIF: "gifload_source",
+    ImageFormat.TIFF: "tiffload_source",
+    ImageFormat.AVIF: "heifload_source",
+    ImageFormat.HEIC: "heifload_source",
 }
+"""libvips' operation for each format."""
 
 
 def harden_libvips() -> None:
@@ -45,7 +46,7 @@ def harden_libvips() -> None:
 
 
 def read_header(
-    data: bytes, image_format: ImageFormat, *, strict: bool, unblemished: bool = False
+    data: View, image_format: ImageFormat, *, strict: bool, unblemished: bool = False
 ) -> pyvips.Image:
     """Open `data` with exactly the loader of `image_format`; pixels are decoded only when asked for.
 
@@ -54,13 +55,16 @@ def read_header(
     pixels that nobody photographed. (Other formats carry sums, or fail; their warnings tell of metadata.)
     Raises UnsupportedFormat (HEIC without a decoder in this build), PhotoTruncated or PhotoCorrupt.
     """
-    operation = _LOADER_OF[image_format]
+    operation = LOADERS[image_format]
     if unblemished and image_format is ImageFormat.JPEG:
         fail_on = "warning"
     else:
         fail_on = "error" if strict or unblemished else "none"
     try:
-        image: pyvips.Image = getattr(pyvips.Image, operation)(data, access="sequential", fail_on=fail_on)
+        source = pyvips.Source.new_from_memory(data)
+        image: pyvips.Image = getattr(pyvips.Image, operation)(source, access="sequential", fail_on=fail_on)
+        # As pyvips' own `new_from_source` does: the file is not copied, so it has to live as long.
+        image._references.append(source)
     except pyvips.Error as error:
         if image_format is ImageFormat.HEIC:
             raise heic_unsupported() from error

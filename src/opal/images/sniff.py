@@ -3,9 +3,14 @@
 Called by `limits.probe`, `decode_photo` and web-api when an upload completes.
 """
 
+import mmap
 from enum import StrEnum
+from typing import TypeAlias
 
 from opal.errors import PhotoEmpty, UnsupportedFormat
+
+View: TypeAlias = bytes | mmap.mmap
+"""A whole file, in memory or mapped into it."""
 
 HEAD_BYTES = 4096
 """How many bytes `sniff` looks at, at most."""

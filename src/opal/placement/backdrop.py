@@ -10,9 +10,9 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from opal.decoder.pictures import decode_photo
 from opal.errors import BackdropTooSmall, BackdropUnusable, InvalidPhoto, InvalidScene
 from opal.images.colour import LINEAR_OF_8_BIT, LINEAR_OF_16_BIT, Linear
-from opal.images.decode import decode_photo
 from opal.images.defocus import defocus
 from opal.images.limits import Limits
 from opal.images.photo import Photo

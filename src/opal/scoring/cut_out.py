@@ -11,8 +11,8 @@ import numpy as np
 import pyvips
 
 from opal.cutout.interface import Cutout, CutoutEngine
+from opal.decoder.pictures import decode_photo
 from opal.errors import InvalidInput
-from opal.images.decode import decode_photo
 from opal.images.geometry import Box
 from opal.images.limits import Limits
 from opal.images.matte import encode_matte

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from opal.cutout.compute import Compute
 from opal.cutout.engines import load_engine
 from opal.cutout.interface import Cutout, CutoutEngine
+from opal.decoder.client import start_decoder
+from opal.decoder.pictures import decode_photo
 from opal.errors import BackdropUnusable, BlobNotFound, PhotoTooLarge
 from opal.fidelity import Fidelity, measure
-from opal.images.decode import decode_photo
 from opal.images.encode import encode
 from opal.images.finished import read_finished
 from opal.images.limits import Limits
@@ -70,6 +71,7 @@ class _Endpoint:
 def init(settings: Settings | None = None) -> None:
     """Load the models; raises UnknownEngine, ModelMissing and ModelCorrupt."""
     settings = settings or load_settings()
+    start_decoder()
     photo, scoring = settings.photo, settings.scoring
     engine = load_engine(scoring.engine, settings.models_dir, Compute.of(scoring))
     _Endpoint.loaded = _Loaded(engine, Limits.of(photo), PictureClient(photo.max_bytes))

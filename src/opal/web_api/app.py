@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from opal.assembly import Parts, build_parts, build_sealer
 from opal.blobs.folder import FolderBlobs
 from opal.database.migrate import migrate
+from opal.decoder.client import start_decoder
 from opal.delivery_sender.sender import DeliverySender
 from opal.destinations.opening import Destinations
 from opal.errors import InvalidSettings
@@ -71,6 +72,7 @@ def serve(settings: Settings) -> None:
     """Bring the database up to date, then serve until the process is told to stop."""
     limit_heaps()
     with running(settings, "web-api"):
+        start_decoder()
         asyncio.run(_serve(settings))
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from opal.blobs.interface import Blobs
+from opal.decoder.pictures import probe
 from opal.errors import BlobNotFound, PhotoCorrupt, PhotoEmpty, PhotoTooLarge, PhotoTruncated, UploadMissing
-from opal.images.limits import Header, Limits, probe
+from opal.images.limits import Header, Limits
 from opal.images.sniff import ImageFormat, sniff
 from opal.settings import PhotoSettings
 

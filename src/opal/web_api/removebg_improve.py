@@ -13,7 +13,8 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from opal.images.limits import Header, probe
+from opal.decoder.pictures import probe
+from opal.images.limits import Header
 from opal.web_api.removebg import answered, studio_of
 from opal.web_api.removebg_body import read_body
 from opal.web_api.removebg_caller import Told, identify

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from opal.assembly import Parts
 from opal.cutout_pictures.picture import Picture, make_picture
 from opal.cutout_pictures.wanted import MEGAPIXEL, Wanted
+from opal.decoder.pictures import decode_photo, probe
 from opal.errors import InvalidPhoto, ScoringFailed
-from opal.images.decode import decode_photo
-from opal.images.limits import Limits, probe
+from opal.images.limits import Limits
 from opal.images.matte import Matte, read_matte
 from opal.images.photo import Photo
 from opal.messages.cutout_contract import CutoutRequest, CutoutResponse, Region
