@@ -85,6 +85,26 @@ class CountingHandler:
         return Done()
 
 
+class HangingHandler:
+    """A handler that works on its first message until it is cancelled, and is done with others at once."""
+
+    def __init__(self) -> None:
+        self.hangs = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.again = asyncio.Event()
+
+    async def handle(self, _message: JobMessage, _delivery: Delivery) -> Outcome:
+        if self.hangs.is_set():
+            self.again.set()
+            return Done()
+        self.hangs.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+        return Done()
+
+
 @asynccontextmanager
 async def opened_world(server: Server) -> AsyncIterator[World]:
     """A world on fresh queues, with its links open; closed at the end of the block."""

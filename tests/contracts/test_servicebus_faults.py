@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusMessage
-from tests.contracts.servicebus_world import SETTINGS, CountingHandler, World, opened_world
+from tests.contracts.servicebus_world import SETTINGS, CountingHandler, HangingHandler, World, opened_world
 from tests.servicebus.server import running_server
 
 from opal.errors import LockLost, QueueUnavailable
@@ -290,8 +290,9 @@ async def a_refused_token_is_a_queue_that_is_away_until_it_is_accepted(world: Wo
 @scenario
 async def work_longer_than_a_lock_keeps_its_message(world: World) -> None:
     message = await world.sent_and_received()
-    async with LockRenewal(world.receiver, message):
+    async with LockRenewal(world.receiver, message, on_lost=lambda: None) as renewal:
         assert await world.receiver.receive(1, 1.8 * SETTINGS.lock_s) == []
+    assert not renewal.lost
     await world.receiver.complete(message)
 
     await world.queues.send("jobs", [Outgoing("item_1:0", b"{}")])
@@ -310,6 +311,30 @@ async def a_lock_that_the_service_ended_is_lost_whatever_the_clock_says(world: W
         await world.receiver.abandon(message, timedelta(seconds=60))
     # The copy that was to come later is taken back: who has the message now decides.
     assert await world.left() == (1, 0, 0)
+
+
+@scenario
+async def work_whose_lock_is_lost_is_cancelled_and_done_by_the_next_delivery(world: World) -> None:
+    handler, stop = HangingHandler(), asyncio.Event()
+    loop = WorkerLoop(world.queues, "jobs", JobMessage, handler, settings=WorkerSettings(concurrency=2))
+    job = JobMessage(tenant_id="t", job_id="job_1", item_id="item_1", epoch=0, correlation_id="c")
+    await world.queues.send("jobs", [Outgoing(job.message_id, job.encode())])
+    working = asyncio.create_task(loop.run(stop))
+    async with asyncio.timeout(8 * SETTINGS.lock_s):
+        await handler.hangs.wait()
+        await world.throw("expire", queue=world.jobs)
+        await handler.cancelled.wait()
+        await handler.again.wait()
+    stop.set()
+    await working
+    assert await world.left() == (0, 0, 0)
+
+    # Where nobody acts on it, the work goes on though another has its message.
+    message, lost = await world.sent_and_received(), asyncio.Event()
+    async with LockRenewal(world.receiver, message, on_lost=lost.set), asyncio.timeout(2 * SETTINGS.lock_s):
+        await world.throw("expire", queue=world.jobs)
+        assert (await world.received()).message_id == message.message_id
+        await lost.wait()
 
 
 @scenario
