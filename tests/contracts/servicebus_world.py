@@ -111,10 +111,19 @@ async def opened_world(server: Server) -> AsyncIterator[World]:
     namespace = server.namespace
     with servicebus_queues(namespace, SETTINGS) as (queues, settings):
         receiver = queues.receiver("jobs")
-        await asyncio.gather(receiver.receive(1, 0.01), queues.check())
+        await _opened(receiver, queues)
         jobs = f"{settings.prefix}jobs"
         try:
             yield World(queues, receiver, server.switch, jobs, namespace.connection_string)
         finally:
             await asyncio.to_thread(server.switch, "clear")
             await asyncio.gather(receiver.close(), queues.close())
+
+
+async def _opened(receiver: QueueReceiver, queues: ServiceBusQueues) -> None:
+    """Open the links, trying until they are: a busy machine may need longer than the scenarios allow."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(QueueUnavailable):
+                await receiver.receive(1, 0.01)
+                return await queues.check()

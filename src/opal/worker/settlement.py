@@ -141,6 +141,7 @@ class LockRenewal:
         self._message = message
         self._on_lost = on_lost
         self._task: asyncio.Task[None] | None = None
+        self._ended = False
         self.lost = False
         """Whether the lock was lost before the block ended; there is nothing left to settle then."""
 
@@ -151,13 +152,16 @@ class LockRenewal:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        assert self._task is not None
+        # A cancellation that meets the answer of a renewal may be swallowed by the queue's SDK; alone, it
+        # would leave a message that is renewed for ever and never settled.
+        self._ended = True
+        self._task.cancel()
+        await asyncio.wait([self._task])
 
     async def _keep(self) -> None:
         locked_until = self._message.locked_until
-        while True:
+        while not self._ended:
             left = (locked_until - datetime.now(UTC)).total_seconds()
             await asyncio.sleep(max(left / 2, _SHORTEST_RENEWAL_S))
             try:
