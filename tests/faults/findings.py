@@ -1,6 +1,6 @@
 """What a run left behind, read from the database and the blobs: the promises as figures.
 
-Used by the kill test; ``test_findings.py`` holds it against damage that it must see.
+Used by the kill test and the Azure journey; ``test_findings.py`` holds it against damage that it must see.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from opal.database import ledger, outbox, tables, variants
 from opal.database.engine import Database
 from opal.database.items import list_items
 from opal.errors import BlobNotFound, LeaseLost
-from opal.items.states import ItemState
+from opal.items.events import ItemEvent
+from opal.items.states import TERMINAL, ItemState
 from opal.queues.interface import Queues
 
 
@@ -47,6 +48,23 @@ class Findings:
 
     def __str__(self) -> str:
         return ", ".join(f"{name.replace('_', ' ')} {getattr(self, name)}" for name in self.__slots__)
+
+
+def claimed_by(worker: str, event: ItemEvent) -> bool:
+    """Whether the event is that ``worker`` has taken an item to work on."""
+    return event.details.get("by") == worker and "stage" in event.details
+
+
+async def at_rest(database: Database, queues: Queues, job_id: str) -> bool:
+    """Whether every item of the job has ended and no message waits, neither to be sent nor to be received.
+
+    Looked at in this order: a message goes from the outbox to its queue, and would be missed in the other.
+    """
+    async with database.read() as connection:
+        ended = all(item.state in TERMINAL for item in await list_items(connection, job_id))
+        unsent, _oldest = await outbox.pending(connection)
+    depths = [await queues.depth(queue) for queue in ("jobs", "exports")]
+    return ended and not unsent and not any(depth.active + depth.scheduled for depth in depths)
 
 
 async def examine(
