@@ -9,13 +9,15 @@ import hashlib
 import importlib.metadata
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -34,27 +36,85 @@ amlserver.run()
 """
 
 
+@dataclass(slots=True)
+class InferenceServer:
+    """The server's process, which can be killed and started again at the same address."""
+
+    log: Path
+    settings: Mapping[str, str]
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it; returns when it answers, its models loaded."""
+        script = ROOT / "azureml" / "score.py"
+        command = [sys.executable, "-P", "-c", _PROGRAM, "--entry_script", str(script)]
+        command += ["--port", str(self.port)]
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                env=_environment(self.settings),
+                cwd=self.log.parent,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        self._wait()
+
+    def kill(self) -> None:
+        """SIGKILL, for the process and the worker that it has made, as when the machine goes."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
+
+    def stop(self) -> None:
+        """Ask it to end, if it has not."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    def processor_s(self) -> float:
+        """Seconds of processor time that the process and its worker have used."""
+        assert self.process is not None
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                fields = stat.read_text().rpartition(") ")[2].split()
+                if int(fields[2]) == self.process.pid:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _wait(self) -> None:
+        assert self.process is not None
+        ends = time.monotonic() + _STARTS_WITHIN_S
+        while time.monotonic() < ends:
+            assert self.process.poll() is None, self.log.read_text("utf-8", "replace")
+            try:
+                httpx.get(f"{self.url}/", trust_env=False, verify=False, timeout=2)
+            except httpx.TransportError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError(f"The server did not start: {self.log.read_text('utf-8', 'replace')}")
+
+
 @contextmanager
-def inference_server(folder: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Its address and its process; ``folder`` gets its log."""
+def inference_server(folder: Path, **settings: str) -> Iterator[InferenceServer]:
+    """One that runs until the block ends; ``folder`` gets its log, ``azureml.log``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    script = ROOT / "azureml" / "score.py"
-    command = [sys.executable, "-P", "-c", _PROGRAM, "--entry_script", str(script), "--port", str(port)]
-    log = folder / "azureml.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env=_environment(settings), cwd=folder, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url, process, log)
-            yield url, process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait(20)
+    server = InferenceServer(folder / "azureml.log", settings, port)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -89,16 +149,3 @@ def _present(pin: re.Match[str]) -> bool:
         return importlib.metadata.version(pin["name"]) == pin["version"]
     except importlib.metadata.PackageNotFoundError:
         return False
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    ends = time.monotonic() + _STARTS_WITHIN_S
-    while time.monotonic() < ends:
-        assert process.poll() is None, log.read_text("utf-8", "replace")
-        try:
-            httpx.get(f"{url}/", trust_env=False, verify=False, timeout=2)
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"The server did not start: {log.read_text('utf-8', 'replace')}")

@@ -46,6 +46,15 @@ async def azure_blobs(
 ) -> AsyncIterator[AzureBlobs]:
     """The store as `assembly.py` makes it, its three containers there and empty."""
     await empty_containers(server)
+    async with opened_blobs(server, keyed=keyed, identity=identity, **transport) as blobs:
+        yield blobs
+
+
+@asynccontextmanager
+async def opened_blobs(
+    server: Azurite, *, keyed: bool = False, identity: Identity | None = None, **transport: Any
+) -> AsyncIterator[AzureBlobs]:
+    """The same with all that lies in it."""
     settings = BlobSettings(
         adapter="azure",
         account_url=server.account_url,

@@ -79,27 +79,32 @@ def azurite(folder: Path, *, plain: bool = False) -> Iterator[Azurite]:
             process.wait(20)
 
 
+def storage_token(audience: str = "https://storage.azure.com") -> AccessToken:
+    """A managed identity's token for Storage, good for an hour; Azurite does not check its signature."""
+    ends = int(time.time()) + 3600
+    claims = {
+        "aud": audience,
+        "iss": "https://sts.windows.net/00000000-0000-0000-0000-000000000000/",
+        "iat": int(time.time()) - 60,
+        "nbf": int(time.time()) - 60,
+        "exp": ends,
+        "oid": "11111111-1111-1111-1111-111111111111",
+        "tid": "00000000-0000-0000-0000-000000000000",
+    }
+    parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
+    token = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    return AccessToken(f"{token}.c2lnbmF0dXJl", ends)
+
+
 class Identity:
-    """A credential like a managed identity's: tokens for Storage; Azurite does not check their signature."""
+    """A credential like a managed identity's: tokens for Storage, counted."""
 
     def __init__(self) -> None:
         self.asked = 0
 
     async def get_token(self, *_scopes: str, **_: Any) -> AccessToken:
         self.asked += 1
-        ends = int(time.time()) + 3600
-        claims = {
-            "aud": "https://storage.azure.com",
-            "iss": "https://sts.windows.net/00000000-0000-0000-0000-000000000000/",
-            "iat": int(time.time()) - 60,
-            "nbf": int(time.time()) - 60,
-            "exp": ends,
-            "oid": "11111111-1111-1111-1111-111111111111",
-            "tid": "00000000-0000-0000-0000-000000000000",
-        }
-        parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
-        token = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
-        return AccessToken(f"{token}.c2lnbmF0dXJl", ends)
+        return storage_token()
 
     async def close(self) -> None:
         pass

@@ -85,16 +85,45 @@ class CountingHandler:
         return Done()
 
 
+class HangingHandler:
+    """A handler that works on its first message until it is cancelled, and is done with others at once."""
+
+    def __init__(self) -> None:
+        self.hangs = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.again = asyncio.Event()
+
+    async def handle(self, _message: JobMessage, _delivery: Delivery) -> Outcome:
+        if self.hangs.is_set():
+            self.again.set()
+            return Done()
+        self.hangs.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+        return Done()
+
+
 @asynccontextmanager
 async def opened_world(server: Server) -> AsyncIterator[World]:
     """A world on fresh queues, with its links open; closed at the end of the block."""
     namespace = server.namespace
     with servicebus_queues(namespace, SETTINGS) as (queues, settings):
         receiver = queues.receiver("jobs")
-        await asyncio.gather(receiver.receive(1, 0.01), queues.check())
+        await _opened(receiver, queues)
         jobs = f"{settings.prefix}jobs"
         try:
             yield World(queues, receiver, server.switch, jobs, namespace.connection_string)
         finally:
             await asyncio.to_thread(server.switch, "clear")
             await asyncio.gather(receiver.close(), queues.close())
+
+
+async def _opened(receiver: QueueReceiver, queues: ServiceBusQueues) -> None:
+    """Open the links, trying until they are: a busy machine may need longer than the scenarios allow."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(QueueUnavailable):
+                await receiver.receive(1, 0.01)
+                return await queues.check()

@@ -7,14 +7,14 @@ harm that the adapter keeps away.
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusMessage
-from tests.contracts.servicebus_world import SETTINGS, CountingHandler, World, opened_world
-from tests.servicebus.server import running_server
+from azure.servicebus.exceptions import MessageNotFoundError
+from tests.contracts.servicebus_scenarios import SCENARIOS, play_all, scenario
+from tests.contracts.servicebus_world import SETTINGS, CountingHandler, HangingHandler, World
 
 from opal.errors import LockLost, QueueUnavailable
 from opal.messages.job_message import JobMessage
@@ -31,43 +31,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-AT_A_TIME = 4
-"""Scenarios played at once, each with its own server. More would make their times depend on the machine."""
-
-Scenario = Callable[[World], Coroutine[None, None, None]]
-SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(play: Scenario) -> Scenario:
-    """Have ``test_fault`` play it."""
-    SCENARIOS[play.__name__] = play
-    return play
-
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, BaseException | None]:
     """What each scenario ended with."""
     logging.disable()  # what is logged is held by pytest, tracebacks and sockets included
     try:
-        found = asyncio.run(_play_all())
+        found = asyncio.run(play_all())
     finally:
         logging.disable(logging.NOTSET)
     for _again in range(4):  # what a finaliser frees is found by the next
         gc.collect()
     return found
-
-
-async def _play_all() -> dict[str, BaseException | None]:
-    places = asyncio.Semaphore(AT_A_TIME)
-
-    async def play(scenario: Scenario) -> None:
-        async with places:
-            with running_server() as server:
-                async with opened_world(server) as world:
-                    await scenario(world)
-
-    ended = await asyncio.gather(*map(play, SCENARIOS.values()), return_exceptions=True)
-    return dict(zip(SCENARIOS, ended, strict=True))
 
 
 @scenario
@@ -290,8 +265,9 @@ async def a_refused_token_is_a_queue_that_is_away_until_it_is_accepted(world: Wo
 @scenario
 async def work_longer_than_a_lock_keeps_its_message(world: World) -> None:
     message = await world.sent_and_received()
-    async with LockRenewal(world.receiver, message):
+    async with LockRenewal(world.receiver, message, on_lost=lambda: None) as renewal:
         assert await world.receiver.receive(1, 1.8 * SETTINGS.lock_s) == []
+    assert not renewal.lost
     await world.receiver.complete(message)
 
     await world.queues.send("jobs", [Outgoing("item_1:0", b"{}")])
@@ -313,6 +289,30 @@ async def a_lock_that_the_service_ended_is_lost_whatever_the_clock_says(world: W
 
 
 @scenario
+async def work_whose_lock_is_lost_is_cancelled_and_done_by_the_next_delivery(world: World) -> None:
+    handler, stop = HangingHandler(), asyncio.Event()
+    loop = WorkerLoop(world.queues, "jobs", JobMessage, handler, settings=WorkerSettings(concurrency=2))
+    job = JobMessage(tenant_id="t", job_id="job_1", item_id="item_1", epoch=0, correlation_id="c")
+    await world.queues.send("jobs", [Outgoing(job.message_id, job.encode())])
+    working = asyncio.create_task(loop.run(stop))
+    async with asyncio.timeout(8 * SETTINGS.lock_s):
+        await handler.hangs.wait()
+        await world.throw("expire", queue=world.jobs)
+        await handler.cancelled.wait()
+        await handler.again.wait()
+    stop.set()
+    await working
+    assert await world.left() == (0, 0, 0)
+
+    # Where nobody acts on it, the work goes on though another has its message.
+    message, lost = await world.sent_and_received(), asyncio.Event()
+    async with LockRenewal(world.receiver, message, on_lost=lost.set), asyncio.timeout(2 * SETTINGS.lock_s):
+        await world.throw("expire", queue=world.jobs)
+        assert (await world.received()).message_id == message.message_id
+        await lost.wait()
+
+
+@scenario
 async def giving_back_for_later_twice_sends_one_copy(world: World) -> None:
     message = await world.sent_and_received()
     await world.throw("faults", settleLost=1)
@@ -322,6 +322,15 @@ async def giving_back_for_later_twice_sends_one_copy(world: World) -> None:
     assert await world.left() == (1, 1, 0)
     await world.receiver.abandon(message, timedelta(seconds=60))
     assert await world.left() == (0, 1, 0)
+
+    # The number of a copy that was dropped is nobody else's: taking it back takes no other message.
+    due = datetime.now(UTC) + timedelta(seconds=60)
+    async with world.sdk_alone() as sdk, sdk.get_queue_sender(world.jobs) as sender:
+        copies = [ServiceBusMessage(b"{}", message_id=each) for each in ("item_1:0", "item_1:0", "item_2:0")]
+        numbers = [(await sender.schedule_messages(copy, due))[0] for copy in copies]
+        with pytest.raises(MessageNotFoundError):
+            await sender.cancel_scheduled_messages(numbers[1])
+    assert await world.left() == (0, 3, 0)
 
 
 @scenario

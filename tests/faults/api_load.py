@@ -1,5 +1,6 @@
-"""A client that sends generated photos through the public HTTP API, for the kill test and the benchmark."""
+"""A client of the public HTTP API, for the kill tests and the benchmark; and photos for it to send."""
 
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,9 +24,10 @@ def photo(number: int, width: int = 240, height: int = 320) -> bytes:
 class ApiLoad:
     """One client of web-api; answers that are no success raise with the problem's text."""
 
-    def __init__(self, base_url: str, key: str) -> None:
+    def __init__(self, base_url: str, key: str, trust: ssl.SSLContext | None = None) -> None:
+        """``trust``: whose certificates to take; those of the HTTP client where None."""
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers={"X-API-Key": key}, timeout=60.0, trust_env=False
+            base_url=base_url, headers={"X-API-Key": key}, timeout=60.0, trust_env=False, verify=trust or True
         )
 
     async def create_job(self, photos: int, presets: Sequence[str], scene: str) -> dict[str, Any]:
@@ -48,6 +50,17 @@ class ApiLoad:
     async def job(self, job_id: str) -> dict[str, Any]:
         """The job as a client sees it."""
         return self._json(await self._http.get(f"/v1/jobs/{job_id}"))
+
+    async def variants(self, job_id: str, item_id: str) -> list[tuple[dict[str, Any], bytes]]:
+        """What is told of each of the item's pictures, and the picture from its signed URL."""
+        told = self._json(await self._http.get(f"/v1/jobs/{job_id}/items/{item_id}/variants"))
+        fetched = [await self._http.get(variant["url"]) for variant in told["variants"]]
+        assert all(answer.is_success for answer in fetched)
+        return [(variant, answer.content) for variant, answer in zip(told["variants"], fetched, strict=True)]
+
+    async def credits(self, billing_url: str) -> dict[str, Any]:
+        """The tenant's account, as billing-service tells it."""
+        return self._json(await self._http.get(f"{billing_url}/v1/credits"))
 
     async def close(self) -> None:
         """Close the connections."""

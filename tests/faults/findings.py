@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from opal.blobs.interface import Blobs
-from opal.database import invariants, ledger, tables
+from opal.database import invariants, ledger, outbox, tables
 from opal.database.engine import Database
 from opal.database.invariants import SETTLED, Verdict
 from opal.database.items import list_items
 from opal.database.jobs import get_job
 from opal.database.recorded_blobs import BlobScope
 from opal.errors import LeaseLost
-from opal.items.states import ItemState
+from opal.items.events import ItemEvent
+from opal.items.states import TERMINAL, ItemState
 from opal.queues.interface import Queues
 from opal.upkeep.blob_check import Thoroughness, check_blobs
 
@@ -47,6 +48,23 @@ class Findings:
         figures = (name for name in self.__slots__ if name != "broken")
         told = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name)}" for name in figures)
         return f"{told}; {sound or 'every invariant holds'}"
+
+
+def claimed_by(worker: str, event: ItemEvent) -> bool:
+    """Whether the event is that ``worker`` has taken an item to work on."""
+    return event.details.get("by") == worker and "stage" in event.details
+
+
+async def at_rest(database: Database, queues: Queues, job_id: str) -> bool:
+    """Whether every item of the job has ended and no message waits, neither to be sent nor to be received.
+
+    Looked at in this order: a message goes from the outbox to its queue, and would be missed in the other.
+    """
+    async with database.read() as connection:
+        ended = all(item.state in TERMINAL for item in await list_items(connection, job_id))
+        unsent, _oldest = await outbox.pending(connection)
+    depths = [await queues.depth(queue) for queue in ("jobs", "exports")]
+    return ended and not unsent and not any(depth.active + depth.scheduled for depth in depths)
 
 
 async def examine(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tests.faults.findings import Findings, examine
+from tests.faults.findings import Findings, at_rest, examine
 
 from opal.assembly import Parts, build_parts
 from opal.database import items, jobs, keys, ledger, outbox, tables, variants
@@ -124,11 +124,21 @@ async def test_the_checker_sees_damage(finished: Finished, damage: Damage, seen:
     assert (await finished.examine()).faults[seen] == 1
 
 
+@pytest.mark.parametrize("damage", [set_back, leave_message], ids=lambda damage: damage.__name__)
+async def test_work_that_is_left_is_no_rest(finished: Finished, damage: Damage) -> None:
+    parts = finished.parts
+    assert await at_rest(parts.database, parts.queues, finished.job_id)
+    async with parts.database.transaction() as connection:
+        await damage(connection, finished.item)
+    assert not await at_rest(parts.database, parts.queues, finished.job_id)
+
+
 async def test_the_checker_sees_messages_that_nobody_took(finished: Finished) -> None:
     queues = finished.parts.queues
     await queues.send("exports", [Outgoing("a:1", b"{}"), Outgoing("b:1", b"{}")])
     receiver = queues.receiver("exports")
     [first] = await receiver.receive(1, 1.0)
+    assert not await at_rest(finished.parts.database, queues, finished.job_id)
     await receiver.dead_letter(first, "Test", "put aside")
     await receiver.close()
     findings = await finished.examine()

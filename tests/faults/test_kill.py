@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.faults.api_load import ApiLoad, photo
 from tests.faults.azure_life import azure_life
-from tests.faults.findings import examine
+from tests.faults.findings import at_rest, claimed_by, examine
 from tests.faults.running_services import InstantEndpoint, RunningServices, Service
 
 from opal.assembly import Parts, build_parts
@@ -21,7 +21,6 @@ from opal.cli.ports import free_ports
 from opal.database import keys, ledger
 from opal.database.events import events_after
 from opal.database.migrate import migrate
-from opal.items.states import TERMINAL
 from opal.platform_settings import BlobSettings
 from opal.settings import load_settings
 
@@ -33,10 +32,10 @@ PRESETS = ("cutout-png", "story-9x16")
 GRANTED = 100
 LEASE_S = 2.0
 LONGEST_S = 240.0
-"""For a machine that is busy with other things; a free one needs a quarter."""
+"""For the storm, and again for what is left to do after it; a machine that is free needs a quarter."""
 
 CLAIM_S = 15.0
-"""Longest wait for a worker to start and to find something to claim, before it is killed all the same."""
+"""Longest wait for a worker that has started to find something to claim, before it is killed all the same."""
 
 WORKERS = ("orchestrator", "export-worker")
 
@@ -69,12 +68,15 @@ class Storm:
     async def _has_claimed(self, service: Service) -> bool:
         """Whether the service, since its start, has claimed an item; False when there was none to claim."""
         seen = await self._latest()
+        while service.log.read_text().count("worker started") < service.starts:
+            assert service.running, service.log.read_text()[-4000:]
+            await asyncio.sleep(0.05)
         give_up_at = time.monotonic() + CLAIM_S
         while time.monotonic() < give_up_at:
             assert service.running, service.log.read_text()[-4000:]
             async with self.parts.database.read() as connection:
                 fresh = await events_after(connection, self.job_id, seen, 1000)
-            if any(event.details.get("by") == service.name and "stage" in event.details for event in fresh):
+            if any(claimed_by(service.name, event) for event in fresh):
                 return True
             seen = fresh[-1].seq if fresh else seen
             await asyncio.sleep(0.02)
@@ -114,8 +116,10 @@ async def opal_running(data_dir: Path) -> AsyncIterator[tuple[RunningServices, P
     running = RunningServices(data_dir, port, environment)
     load = ApiLoad(f"http://127.0.0.1:{port}", secret)
     try:
-        running.start("web-api", *WORKERS)
-        running.wait_ready()
+        # One after the other: what the first has compiled, the others read.
+        running.start("web-api")
+        running.wait_ready(LONGEST_S)
+        running.start(*WORKERS)
         yield running, parts, load
     finally:
         await load.close()
@@ -133,13 +137,11 @@ async def feed(load: ApiLoad, job: dict[str, list[dict[str, str]]], storm: Storm
         await load.upload(storm.job_id, item["id"], photo(number))
 
 
-async def settled(load: ApiLoad, parts: Parts, job_id: str, give_up_at: float) -> None:
-    """Return when every item has ended and both queues are empty, or when time is up."""
+async def rest(parts: Parts, job_id: str) -> None:
+    """Return when all work has ended, or when time is up, which begins now, however long the storm took."""
+    give_up_at = time.monotonic() + LONGEST_S
     while time.monotonic() < give_up_at:
-        job = await load.job(job_id)
-        depths = [await parts.queues.depth(queue) for queue in ("jobs", "exports")]
-        ended = all(item["state"] in TERMINAL for item in job["items"])
-        if ended and not any(depth.active + depth.scheduled for depth in depths):
+        if await at_rest(parts.database, parts.queues, job_id):
             return
         await asyncio.sleep(0.2)
 
@@ -153,8 +155,9 @@ def life(
         yield SIZES["laptop"]
         return
     (tmp_path / "servers").mkdir()
-    with azure_life(tmp_path / "servers", request.getfixturevalue("own_postgres"), LEASE_S) as environment:
-        for name, value in environment.items():
+    database_url = request.getfixturevalue("own_postgres")
+    with azure_life(tmp_path / "servers", database_url, LEASE_S, keyed=True) as azure:
+        for name, value in azure.environment.items():
             monkeypatch.setenv(name, value)
         yield SIZES["azure"]
 
@@ -172,7 +175,7 @@ async def test_nothing_is_lost_or_charged_twice_when_workers_are_killed(
             tasks.create_task(feed(load, job, storm))
             for name in WORKERS:
                 tasks.create_task(storm.strike(running.services[name]))
-        await settled(load, parts, storm.job_id, started + LONGEST_S)
+        await rest(parts, storm.job_id)
         findings = await examine(
             parts.database, parts.blobs, parts.queues, storm.job_id, presets=PRESETS, granted=GRANTED
         )

@@ -20,9 +20,9 @@ export class Queue {
     });
   }
 
-  /** Take a message in; returns its sequence number, also for a repeated id, which is dropped. */
+  /** Take a message in; returns its sequence number. A repeated id is dropped, its number nobody else's. */
   enqueue(sections, dueAt = 0, now = Date.now()) {
-    if (this.#repeated(sections.message_id, now)) return this.nextSequence;
+    if (this.#repeated(sections.message_id, now)) return this.nextSequence++;
     return this.#append({ sections, deliveryCount: 0, scheduledFor: dueAt > now ? dueAt : 0 }, now);
   }
 

@@ -42,8 +42,9 @@ MOST = MAX_BODY_BYTES + 4 * -(-2_000_000 // 3)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[bytes], Path]]:
     folder = tmp_path_factory.mktemp("azureml")
-    with inference_server(folder, OPAL_SCORING_KEY=KEY, **LIMITS) as (url, process):
-        yield url, process, folder / "azureml.log"
+    with inference_server(folder, OPAL_SCORING_KEY=KEY, **LIMITS) as server:
+        assert server.process is not None
+        yield server.url, server.process, server.log
 
 
 @pytest.fixture

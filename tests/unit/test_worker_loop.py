@@ -240,6 +240,38 @@ async def test_a_lost_lock_brings_the_message_back_and_harms_nothing(queues: Loc
     assert await _left(queues) == (0, 0)
 
 
+async def test_work_whose_lock_is_lost_is_cancelled_and_nothing_is_settled_for_it(
+    queues: LocalQueues,
+) -> None:
+    ended: list[str] = []
+    again = asyncio.Event()
+
+    async def handle(message: JobMessage, delivery: Delivery) -> Outcome:
+        if delivery.count > 1:
+            again.set()
+            return Done()
+        time.sleep(QUEUE_SETTINGS.lock_s * 1.5)  # noqa: ASYNC251 - as above
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append(message.item_id)
+            raise
+        return Done()
+
+    handler = Recorder(handle)
+    await queues.send("jobs", [_message(1)])
+    with structlog.testing.capture_logs() as logs:
+        async with _running(queues, handler):
+            await again.wait()
+    assert ended == ["item_1"]
+    # By its own number: a copy, or a give-back of a message that is no longer ours, would be another.
+    assert handler.calls == [("item_1", 1), ("item_1", 2)]
+    assert await _left(queues) == (0, 0)
+    actions = [entry["action"] for entry in logs]
+    assert actions.count("message.lock_lost") == 1
+    assert "message.later" not in actions
+
+
 async def test_a_stopped_worker_finishes_what_is_in_hand_and_takes_nothing_new(queues: LocalQueues) -> None:
     finish = asyncio.Event()
 

@@ -1,6 +1,9 @@
 """What an error does to its message, and how long a message stays away."""
 
-from datetime import timedelta
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -15,8 +18,9 @@ from opal.errors import (
     ScoringBusy,
     walk,
 )
+from opal.queues.interface import Received, Receiver
 from opal.settings import WorkerSettings
-from opal.worker.settlement import Dead, Later, outcome_of, retry_delay
+from opal.worker.settlement import Dead, Later, LockRenewal, outcome_of, retry_delay
 
 SETTINGS = WorkerSettings(retry_base_s=2.0, retry_max_s=120.0)
 
@@ -56,3 +60,27 @@ def test_retries_are_spread() -> None:
     delays = {retry_delay(3, SETTINGS) for _ in range(50)}
     assert len(delays) > 40
     assert max(delays) - min(delays) > timedelta(seconds=1)
+
+
+class DeafReceiver:
+    """Overhears the first cancellation, as Service Bus' SDK does with one that meets an answer."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def renew(self, _message: Received) -> datetime:
+        if not self.asked.is_set():
+            self.asked.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return datetime.now(UTC) + timedelta(seconds=0.2)
+
+
+async def test_a_renewal_that_will_not_be_cancelled_ends_with_its_block() -> None:
+    now = datetime.now(UTC)
+    message = Received("jobs", "item_1:0", b"", "", {}, 1, 1, now, now + timedelta(seconds=0.2), "token")
+    receiver = DeafReceiver()
+    async with asyncio.timeout(10):
+        async with LockRenewal(cast(Receiver, receiver), message, on_lost=lambda: None) as renewal:
+            await receiver.asked.wait()
+        assert not renewal.lost

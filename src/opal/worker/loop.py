@@ -129,14 +129,15 @@ class WorkerLoop(Generic[M]):
             if isinstance(outcome, Later):
                 delay_s = outcome.delay.total_seconds()
                 _log.info("message given back", action="message.later", why=outcome.why, delay_s=delay_s)
-            settled = await settle(receiver, received, outcome)
+            settled = outcome is not None and await settle(receiver, received, outcome)
             ended = type(outcome).__name__.lower() if settled else "unsettled"
             handling.note("opal.outcome", ended)
             if isinstance(outcome, Dead):
                 handling.fail(outcome.reason)
         MESSAGES_SETTLED.labels(self._queue, ended).inc()
 
-    async def _outcome(self, receiver: Receiver, received: Received) -> Outcome:
+    async def _outcome(self, receiver: Receiver, received: Received) -> Outcome | None:
+        """What becomes of the message; None when its lock was lost and another delivery will say so."""
         try:
             message = self._message_type.decode(received.body)
         except InvalidMessage as error:
@@ -154,15 +155,17 @@ class WorkerLoop(Generic[M]):
             received.enqueued_at,
             message.correlation_id,
         )
-        # A task of its own, so that a shutdown can interrupt the handler but never the settlement.
+        # A task of its own, so that a shutdown or a lost lock can interrupt it, but never the settlement.
         handling = asyncio.create_task(self._handler.handle(message, delivery))
         self._handling.add(handling)
         try:
-            async with LockRenewal(receiver, received):
+            async with LockRenewal(receiver, received, on_lost=handling.cancel) as renewal:
                 await asyncio.wait({handling})
         finally:
             self._handling.discard(handling)
             handling.cancel()
+        if handling.cancelled() and renewal.lost:
+            return None
         if handling.cancelled():
             # At once when another worker can take it; not so when the handler cancels itself every time.
             delay = timedelta(0) if self._interrupted else retry_delay(1, self._settings)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 import structlog
 
@@ -130,36 +130,46 @@ async def settle(receiver: Receiver, message: Received, outcome: Outcome) -> boo
 
 
 class LockRenewal:
-    """Keeps a message locked while its handler works.
+    """Keeps a message locked while its handler works; ``on_lost`` is called when the lock is lost.
 
-    A lost lock does not stop the handler: the item's lease, not the message, says whose work it is. The
-    message comes again and is answered by the state it finds.
+    A message whose lock is lost comes again, to whoever is free. The item's lease, not the message, says
+    whose result counts; so the work is ended to make room for that delivery, not to protect the item.
     """
 
-    def __init__(self, receiver: Receiver, message: Received) -> None:
+    def __init__(self, receiver: Receiver, message: Received, on_lost: Callable[[], object]) -> None:
         self._receiver = receiver
         self._message = message
+        self._on_lost = on_lost
         self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self.lost = False
+        """Whether the lock was lost before the block ended; there is nothing left to settle then."""
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._keep())
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        assert self._task is not None
+        # A cancellation that meets the answer of a renewal may be swallowed by the queue's SDK; alone, it
+        # would leave a message that is renewed for ever and never settled.
+        self._ended = True
+        self._task.cancel()
+        await asyncio.wait([self._task])
 
     async def _keep(self) -> None:
         locked_until = self._message.locked_until
-        while True:
+        while not self._ended:
             left = (locked_until - datetime.now(UTC)).total_seconds()
             await asyncio.sleep(max(left / 2, _SHORTEST_RENEWAL_S))
             try:
                 locked_until = await self._receiver.renew(self._message)
             except LockLost:
-                _log.info("message lock lost while working", action="message.lock_lost")
+                _log.warning("message lock lost while working", action="message.lock_lost")
+                self.lost = True
+                self._on_lost()
                 return
             except DependencyError as error:
                 # Tried again at half of what is left, and on until the queue says that the lock is lost.
