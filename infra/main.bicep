@@ -30,7 +30,7 @@ param storageSku string
 @description('Days after which pictures move to a cheaper tier.')
 param lifecycle object
 
-@description('rawDays, outputsDays and exportsDays that web-api keeps pictures; empty: for ever (docs/operation.md).')
+@description('rawDays, outputsDays and exportsDays that web-api keeps pictures; empty: for ever (docs/upkeep.md).')
 param retention object
 
 @description('Origins whose browsers may upload photos.')

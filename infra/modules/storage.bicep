@@ -5,7 +5,7 @@ param location string
 param tags object
 param sku string
 
-@description('coolAfterDays and coldAfterDays since the last change. No rule deletes: that is web-api\'s part, whose rows say so first (OPAL_RETENTION_*, docs/operation.md).')
+@description('coolAfterDays and coldAfterDays since the last change. No rule deletes: that is web-api\'s part, whose rows say so first (OPAL_RETENTION_*, docs/upkeep.md).')
 param lifecycle object
 param uploadOrigins array
 

@@ -42,7 +42,7 @@ class NothingToBackUp(OpalError):
     """There is no embedded database to back up.
 
     `--data` or `OPAL_DATA_DIR` names the folder. PostgreSQL and Azure Blob Storage have backups of their own
-    (docs/operation.md).
+    (docs/upkeep.md).
     """
 
     code: ClassVar[str] = "nothing_to_back_up"
