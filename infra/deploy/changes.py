@@ -17,6 +17,7 @@ PARTS = ("app", "scoring", "infra", "docs")
 SCORING = (
     "src/opal/__init__.py",
     "src/opal/cutout/*",
+    "src/opal/decoder/*",
     "src/opal/errors/*",
     "src/opal/faults.py",
     "src/opal/fidelity.py",

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.contracts.tenants import OTHER, TENANT
 
 from opal.database import items, jobs, keys, ledger, outbox, tables, variants
-from opal.database.engine import Database, utc_now
+from opal.database.engine import Database, act_for_platform, utc_now
 from opal.database.invariants import EVERYTHING, INVARIANTS, SETTLED, Patience, Scope, examine
 from opal.database.items import Claimed, Stage
 from opal.database.jobs import NewItem
@@ -202,6 +202,7 @@ async def test_each_invariant_sees_its_damage_and_none_where_there_is_none(datab
         assert await broken(connection) == set()
     for damage, seen in DAMAGES:
         async with database.engine.connect() as connection:
+            await connection.run_sync(act_for_platform)
             await damage(connection, item)
             for patience in (SETTLED, Patience()):
                 assert seen in await broken(connection, patience=patience), damage.__name__

@@ -14,7 +14,7 @@ from tests.contracts.webhook_rows import SEALER, claim, endpoint, listed, new_it
 
 from opal.database import deliveries, items, jobs, webhooks
 from opal.database.deliveries import Delivery, Due, Failed
-from opal.database.engine import Database, utc_now
+from opal.database.engine import Database, act_for_platform, utc_now
 from opal.database.receivers import FailurePolicy
 from opal.database.tables import metadata
 from opal.database.tables import webhook_deliveries as delivery_table
@@ -107,6 +107,7 @@ async def test_a_move_that_is_undone_tells_nothing(database: Database) -> None:
     hook = await endpoint(database)
     [item] = await new_items(database)
     async with database.engine.connect() as connection:
+        await connection.run_sync(act_for_platform)
         await items.move(connection, item, _S.COMPLETED, by="test")
         await connection.rollback()
     stale = replace(item, attempt=7)

@@ -26,7 +26,7 @@ from opal.settings import RemoveBgSettings, WebSettings, load_settings
 from opal.web_api.app import create_app
 
 _LEFT = re.compile(r'"key";r=(\d+);t=(\d+), "tenant";r=(\d+);t=(\d+)')
-_SETTINGS = ("/v1/presets", "/v1/webhooks", "/v1/delivery-targets", "/v1/public-links")
+_SETTINGS = ("/v1/presets", "/v1/webhooks", "/v1/delivery-targets", "/v1/public-links", "/v1/tenants")
 
 
 @pytest.fixture

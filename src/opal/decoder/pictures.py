@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pyvips
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -36,8 +36,8 @@ class _Plane(BaseModel):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     bands: int = Field(ge=1, le=3)
-    format: str = Field(pattern="^(uchar|ushort)$")
-    interpretation: str = Field(pattern="^(srgb|rgb16|b-w)$")
+    format: Literal["uchar", "ushort"]
+    interpretation: Literal["srgb", "rgb16", "b-w"]
     xres: float
     yres: float
 
