@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, column, insert, inspect, select, table
+from alembic.util import CommandError
+from sqlalchemy import Connection, column, insert, inspect, select, table, update
 from sqlalchemy.sql.expression import TableClause
+from structlog.testing import capture_logs
 from tests.migrations.earlier_rows import ROWS
 
 from opal.database import invariants
@@ -19,6 +21,7 @@ from opal.platform_settings import DatabaseSettings
 
 SCRIPTS = Path(migrate_module.__file__).parent / "migrations"
 REVISIONS = sorted(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py"))
+_VERSION = table("alembic_version", column("version_num"))
 _STATEFUL = {"outbox_drains"}
 """The rows have a message that waits, which is sound where services run."""
 
@@ -88,6 +91,27 @@ async def test_data_of_an_earlier_schema_is_all_there_after_the_newest(
     assert {each.name for each in verdicts if each.count} <= _STATEFUL
     # And twice changes nothing.
     await migrate(database)
+
+
+async def test_a_schema_that_a_newer_opal_made_stays_and_is_told(database: Database) -> None:
+    """Or else no version could go back after a migration."""
+    await migrate(database)
+    newer = f"{int(REVISIONS[-1]) + 1:04}"
+    async with database.transaction() as connection:
+        await connection.execute(update(_VERSION).values(version_num=newer))
+    with capture_logs() as logs:
+        await migrate(database)
+    assert await schema_version(database) == (newer, REVISIONS[-1])
+    (told,) = (each for each in logs if each.get("action") == "schema.newer")
+    assert (told["present"], told["known"]) == (newer, REVISIONS[-1])
+
+
+async def test_a_schema_that_is_none_of_ours_is_no_newer_one(database: Database) -> None:
+    await migrate(database)
+    async with database.transaction() as connection:
+        await connection.execute(update(_VERSION).values(version_num="0000"))
+    with pytest.raises(CommandError, match="locate revision"):
+        await migrate(database)
 
 
 def test_the_rows_have_every_column_of_every_table() -> None:

@@ -21,7 +21,7 @@ from opal.cli.ports import is_free
 from opal.cli.terminal import JsonOption, command_app, out, print_json
 from opal.content_credentials.sign import PictureSigner
 from opal.cutout.engines import verify_engine
-from opal.database.migrate import schema_version
+from opal.database.migrate import is_newer, schema_version
 from opal.errors import OpalError
 from opal.settings import Settings, load_settings
 from opal.upkeep.blob_check import Thoroughness
@@ -166,7 +166,8 @@ def _database(settings: Settings) -> Finding:
         return Finding("database", True, f"none yet; `opal up` makes {sqlite}", required=False)
     present, newest = asyncio.run(_schema(settings))
     found = f"schema {present}, newest {newest}"
-    return Finding("database", present == newest, found, "Run `opal migrate`.", False)
+    remedy = "A newer Opal made it: use that one." if is_newer(present) else "Run `opal migrate`."
+    return Finding("database", present == newest, found, remedy, False)
 
 
 async def _schema(settings: Settings) -> tuple[str | None, str]:

@@ -10,7 +10,7 @@ from opal.assembly import build_parts
 from opal.cli.terminal import one_line, out, print_json
 from opal.database import invariants
 from opal.database.invariants import Scope, Verdict
-from opal.database.migrate import schema_version
+from opal.database.migrate import is_newer, schema_version
 from opal.database.recorded_blobs import BlobScope
 from opal.errors import InvalidInput
 from opal.settings import Settings
@@ -48,7 +48,8 @@ async def _examined(settings: Settings, question: Question) -> tuple[list[Verdic
     try:
         present, newest = await schema_version(parts.database)
         if present != newest:
-            raise InvalidInput(f"The database has schema {present}, not {newest}; run `opal migrate`.")
+            remedy = "use the newer Opal that made it" if is_newer(present) else "run `opal migrate`"
+            raise InvalidInput(f"The database has schema {present}, not {newest}; {remedy}.")
         async with parts.database.read() as connection:
             scope = Scope(question.tenant_id, question.job_id)
             verdicts = await invariants.examine(connection, scope)

@@ -7,7 +7,7 @@ import typer
 
 from opal.assembly import open_database
 from opal.cli.terminal import JsonOption, command_app, print_json
-from opal.database.migrate import schema_version
+from opal.database.migrate import is_newer, schema_version
 from opal.database.roles import give_access
 from opal.settings import load_settings
 
@@ -25,7 +25,7 @@ def migrate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the database to the newest schema; does nothing when it is there already."""
+    """Bring the database to the newest schema; does nothing when it is there already, or further."""
     settings = load_settings()
 
     async def work() -> tuple[str | None, str | None]:
@@ -37,5 +37,7 @@ def migrate(
     present, newest = asyncio.run(work())
     if as_json:
         print_json({"schema": present, "newest": newest})
+    elif is_newer(present):
+        typer.echo(f"The database has schema {present}, newer than this version's {newest}; it stays so.")
     else:
         typer.echo(f"The database has schema {present}.")

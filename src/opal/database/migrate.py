@@ -2,6 +2,9 @@
 
 Every service asks for it at its start, so a database that is up to date is told by one query: Alembic is
 imported only where there is something to do.
+
+A schema that is newer than this code is left as it is, and is no fault: that is how the version before
+runs again after a migration. Each migration suits it (CONTRIBUTING.md; 0011 alone does not).
 """
 
 import fcntl
@@ -9,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection, inspect, make_url, text
 
 from opal.database.engine import Database, act_for_platform
+
+_log = structlog.get_logger(__name__)
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 # Any number will do, as long as only migrations use it.
@@ -19,7 +25,10 @@ _ADVISORY_LOCK = 0x0A1A
 
 
 async def migrate(database: Database) -> None:
-    """Apply every migration that the database lacks; safe when several processes start at once."""
+    """Apply every migration that the database lacks; safe when several processes start at once.
+
+    A newer schema stays as it is.
+    """
     engine = database.engine_for_migrations()
     try:
         with _one_at_a_time(database.url):
@@ -44,6 +53,11 @@ def newest_revision() -> str:
     return max(path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*.py"))
 
 
+def is_newer(present: str | None) -> bool:
+    """Whether a later version of Opal made the schema that is ``present``."""
+    return present is not None and present > newest_revision()
+
+
 def _present_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
@@ -54,7 +68,11 @@ def _present_revision(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    if _present_revision(connection) == newest_revision():
+    present = _present_revision(connection)
+    if present == newest_revision():
+        return
+    if is_newer(present):
+        _log.warning("schema is newer", action="schema.newer", present=present, known=newest_revision())
         return
     act_for_platform(connection)
     from alembic import command  # noqa: PLC0415 - see the top of this file
