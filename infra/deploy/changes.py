@@ -45,7 +45,14 @@ RULES: tuple[tuple[str, frozenset[str]], ...] = (
     ("infra/prices.toml", frozenset({"docs"})),
     ("infra/usage.toml", frozenset({"docs"})),
     ("infra/costs.py", frozenset({"docs"})),
+    # Costs and the simulation, and what they are reckoned from.
+    ("infra/scaling/*", frozenset({"docs"})),
+    ("infra/limits.toml", frozenset({"docs"})),
+    ("infra/parameters.py", frozenset({"docs"})),
+    ("infra/service_times.*", frozenset({"docs"})),
+    # How a new colour is made and tried.
     ("infra/deploy/endpoint.py", frozenset({"scoring"})),
+    ("infra/deploy/smoke.py", frozenset({"scoring"})),
     ("infra/*", frozenset({"infra"})),
     (".github/*", frozenset()),
     ("docs/*", frozenset({"docs"})),
