@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from infra.deploy.azure_cli import AzureCli, DeploymentFailed, azure_cli, found
+from infra.deploy.github import mask_in_log
 from infra.deploy.smoke import scoring_smoke
 from infra.deploy.target import Target, outputs, target_of_environment
-from infra.deploy.vault import mask_in_log
 
 COLOURS = ("blue", "green")
 

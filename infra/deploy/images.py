@@ -24,8 +24,7 @@ def running_scoring_image(az: AzureCli, target: Target) -> str:
     colour = live_colour((endpoint or {}).get("traffic") or {})
     if colour is None:
         return ""
-    which = ("--name", colour, "--endpoint-name", target.name("sd-placement"), *target.workspace)
-    environment: str = az("ml", "online-deployment", "show", *which)["environment"]
+    environment: str = az("ml", "online-deployment", "show", *target.deployment(colour))["environment"]
     # azureml:opal-scoring:VERSION, or the whole id, …/environments/opal-scoring/versions/VERSION.
     version = environment.replace("/", ":").rpartition(":")[2]
     described = ("--name", "opal-scoring", "--version", version, *target.workspace)

@@ -1,14 +1,10 @@
 """Copies images that were tried in one environment into this environment's registry, by digest.
 
-    python -m infra.deploy.promote IMAGE...
-
-prints each as it is called here. An image that is here already is left alone.
+Called by `images.py`. An image of this registry is left alone; a copy is made again over itself.
 """
 
-import sys
-
-from infra.deploy.azure_cli import AzureCli, DeploymentFailed, azure_cli
-from infra.deploy.target import Target, outputs, target_of_environment
+from infra.deploy.azure_cli import AzureCli, DeploymentFailed
+from infra.deploy.target import Target, outputs
 
 
 def promote(az: AzureCli, target: Target, image: str) -> str:
@@ -23,8 +19,3 @@ def promote(az: AzureCli, target: Target, image: str) -> str:
         name = f"{repository}:{digest.removeprefix('sha256:')[:20]}"
         az("acr", "import", "--name", here["registryName"], "--source", image, "--image", name, "--force")
     return f"{here['registryServer']}/{repository}@{digest}"
-
-
-if __name__ == "__main__":
-    for each in sys.argv[1:]:
-        sys.stdout.write(f"{promote(azure_cli, target_of_environment(), each)}\n")

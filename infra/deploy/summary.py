@@ -5,13 +5,13 @@
 Writes a table into the run's summary; exit code 1 when something is not as it should be.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.deploy.azure_cli import AzureCli, azure_cli, found
 from infra.deploy.endpoint import live_colour
+from infra.deploy.github import add_to_summary
 from infra.deploy.target import APPS, Target, outputs, target_of_environment
 
 QUEUES = ("jobs", "exports")
@@ -74,8 +74,7 @@ def main() -> int:
     target = target_of_environment()
     all_found = findings(azure_cli, target)
     text = written(target, all_found)
-    with open(os.environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as summary:  # noqa: PTH123
-        summary.write(text)
+    add_to_summary(text)
     sys.stdout.write(text)
     return 0 if all(each.good for each in all_found) else 1
 

@@ -26,6 +26,10 @@ class Target:
         """How `az ml online-endpoint` is told which."""
         return ("--name", self.name("sd-placement"), *self.workspace)
 
+    def deployment(self, colour: str) -> tuple[str, ...]:
+        """How `az ml online-deployment` is told which."""
+        return ("--name", colour, "--endpoint-name", self.name("sd-placement"), *self.workspace)
+
     @property
     def workspace(self) -> tuple[str, ...]:
         """How `az ml` is told where."""

@@ -7,12 +7,12 @@ Images that are not given stay as they run, so applying never rolls one back by 
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from dataclasses import replace
 
 from infra.deploy.azure_cli import AzureCli, DeploymentFailed, azure_cli
+from infra.deploy.github import add_to_summary
 from infra.deploy.target import Running, Target, running, target_of_environment
 
 
@@ -59,8 +59,7 @@ def main(arguments: list[str]) -> int:
     counts = apply(azure_cli, target, wanted)
     shown = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())) or "nothing"
     sys.stdout.write(f"Applied main.bicep: {shown}.\n")
-    with open(os.environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as summary:  # noqa: PTH123
-        summary.write(f"- main.bicep: {shown}\n")
+    add_to_summary(f"- main.bicep: {shown}\n")
     return 0
 
 

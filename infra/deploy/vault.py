@@ -6,14 +6,14 @@ No value is printed: each is masked in the log before it is used, and reaches `a
 """
 
 import base64
-import os
 import secrets
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.deploy.azure_cli import AzureCli, azure_cli, found
+from infra.deploy.azure_cli import AzureCli, azure_cli
+from infra.deploy.github import mask_in_log
 from infra.deploy.target import Target, outputs, target_of_environment
 
 
@@ -31,42 +31,35 @@ def fill_vault(az: AzureCli, target: Target, mask: Callable[[str], None]) -> lis
         "scoring-key": key,
         "telemetry-connection-string": connection,
     }
-    changed = [name for name, value in wanted.items() if _put(az, vault, name, value, mask)]
+    # Whoever may not read the list must not take a secret for missing.
+    there = {secret["name"] for secret in az("keyvault", "secret", "list", "--vault-name", vault)}
+    changed = [
+        name for name, value in wanted.items() if name not in there or _stored(az, vault, name, mask) != value
+    ]
+    for name in changed:
+        _put(az, vault, name, wanted[name])
     # What it sealed can be opened with it alone, so it is never made a second time.
-    if _stored(az, vault, "delivery-key", mask) is None:
+    if "delivery-key" not in there:
         sealing = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         mask(sealing)
-        _put(az, vault, "delivery-key", sealing, mask)
+        _put(az, vault, "delivery-key", sealing)
         changed.append("delivery-key")
     return changed
 
 
-def _put(az: AzureCli, vault: str, name: str, value: str, mask: Callable[[str], None]) -> bool:
-    if _stored(az, vault, name, mask) == value:
-        return False
+def _put(az: AzureCli, vault: str, name: str, value: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
         file.touch(mode=0o600)
         file.write_text(value, "utf-8")
         which = ("--vault-name", vault, "--name", name, "--file", str(file), "--encoding", "utf-8")
         az("keyvault", "secret", "set", *which, "--query", "id")
-    return True
 
 
-def _stored(az: AzureCli, vault: str, name: str, mask: Callable[[str], None]) -> str | None:
-    secret = found(az, "keyvault", "secret", "show", "--vault-name", vault, "--name", name)
-    if secret is None:
-        return None
-    value: str = secret["value"]
+def _stored(az: AzureCli, vault: str, name: str, mask: Callable[[str], None]) -> str:
+    value: str = az("keyvault", "secret", "show", "--vault-name", vault, "--name", name)["value"]
     mask(value)
     return value
-
-
-def mask_in_log(value: str) -> None:
-    """Have GitHub star out ``value`` wherever it turns up in this run's log."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.write(f"::add-mask::{value}\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

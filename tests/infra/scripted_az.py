@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.deploy.azure_cli import DeploymentFailed
+from infra.deploy.azure_cli import AzureRefused
 
 MISSING = object()
 
@@ -32,7 +32,7 @@ class ScriptedAz:
         if isinstance(answer, list):
             answer = answer.pop(0)
         if answer is MISSING:
-            raise DeploymentFailed("az: (ResourceNotFound) it is not there")
+            raise AzureRefused(f"az {line}", "ERROR: (ResourceNotFound) it is not there")
         if isinstance(answer, Exception):
             raise answer
         return answer

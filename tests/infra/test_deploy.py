@@ -12,15 +12,12 @@ from infra.deploy.promote import promote
 from infra.deploy.summary import findings, written
 from infra.deploy.target import Running, Target, running
 from infra.deploy.template import apply
-from infra.deploy.vault import fill_vault
 from tests.infra.scripted_az import MISSING, ScriptedAz, outputs
 
 TARGET = Target("dev", "opal-dev")
 DIGEST = "sha256:" + "ab" * 32
 IMAGE = f"opaldev.azurecr.io/opal-scoring@{DIGEST}"
 HAS = outputs(
-    vaultName="vault",
-    insightsId="/insights",
     registryServer="opaldev.azurecr.io",
     registryName="opaldev",
     servicebusName="bus",
@@ -174,46 +171,6 @@ def test_the_migration_is_waited_for(statuses: list[str], fault: str | None) -> 
     else:
         with pytest.raises(DeploymentFailed, match=fault):
             migrate(az, TARGET, lambda _: None)
-
-
-_SECRETS = ["scoring-url", "scoring-key", "telemetry-connection-string", "delivery-key"]
-
-
-def _vault(stored: dict[str, Any]) -> ScriptedAz:
-    where = "keyvault secret show --vault-name vault --name "
-    return ScriptedAz(
-        {
-            "deployment group show": HAS,
-            "ml online-endpoint show": {"scoring_uri": "https://endpoint/score"},
-            "ml online-endpoint get-credentials": {"primaryKey": "the-key"},
-            "resource show --ids /insights": {"properties": {"ConnectionString": "the-connection"}},
-            **{where + name: stored.get(name, MISSING) for name in _SECRETS},
-        }
-    )
-
-
-def test_secrets_reach_the_vault_in_files_and_are_masked_before() -> None:
-    az = _vault({})
-    masked: list[str] = []
-    assert fill_vault(az, TARGET, masked.append) == _SECRETS
-    assert az.files["scoring-key"] == "the-key"
-    assert az.files["scoring-url"] == "https://endpoint/score"
-    assert len(az.files["delivery-key"]) == 44
-    secret = ("the-key", "the-connection", az.files["delivery-key"])
-    assert set(secret) <= set(masked)
-    assert not [line for line in az.asked if any(value in line for value in secret)]
-
-
-def test_secrets_that_are_there_stay_and_the_sealing_key_is_never_made_twice() -> None:
-    stored = {
-        "scoring-url": {"value": "https://endpoint/score"},
-        "scoring-key": {"value": "an-old-key"},
-        "delivery-key": {"value": "sealing"},
-        "telemetry-connection-string": {"value": "the-connection"},
-    }
-    az = _vault(stored)
-    assert fill_vault(az, TARGET, lambda _: None) == ["scoring-key"]
-    assert list(az.files) == ["scoring-key"]
 
 
 def test_an_image_is_promoted_by_its_digest() -> None:
