@@ -1,6 +1,6 @@
 """Puts a new deployment behind the placement endpoint, blue beside green, and takes it back when it fails.
 
-    python -m infra.deploy.endpoint --image IMAGE --file azureml/deployment.yml
+    python -m infra.deploy.endpoint --image IMAGE --file azureml/deployment-stub.yml
 
 The new colour is asked alone first, then with a tenth of the traffic, then with all of it. When one of these
 fails, the old colour has all traffic again and the new one is gone.
@@ -33,16 +33,14 @@ def release(az: AzureCli, target: Target, image: str, file: str, smoke: Smoke) -
     has = outputs(az, target)
     live = live_colour(az("ml", "online-endpoint", "show", *target.endpoint).get("traffic") or {})
     new = COLOURS[1] if live == COLOURS[0] else COLOURS[0]
-    which = ("--name", new, "--endpoint-name", target.name("sd-placement"), *target.workspace)
+    which = target.deployment(new)
     if found(az, "ml", "online-deployment", "show", *which) is not None:
         # Left behind by a run that was broken off; it has no traffic.
         az("ml", "online-deployment", "delete", *which, "--yes")
     settings = (
         f"endpoint_name={target.name('sd-placement')}",
         f"environment={_environment(az, target, image)}",
-        f"instance_count={has['endpointInstances']}",
-        f"environment_variables.OPAL_SCORING_CONCURRENCY={has['endpointConcurrency']}",
-        f"request_settings.max_concurrent_requests_per_instance={has['endpointConcurrency']}",
+        *(f"{place}={number}" for place, number in numbers(has).items()),
     )
     try:
         az("ml", "online-deployment", "create", *which, "--file", file, "--set", *settings)
@@ -59,9 +57,18 @@ def release(az: AzureCli, target: Target, image: str, file: str, smoke: Smoke) -
             f"{new} was taken back, {live or 'nothing'} has the traffic: {error}"
         ) from error
     if live is not None:
-        old = ("--name", live, *which[2:])
-        az("ml", "online-deployment", "delete", *old, "--yes")
+        az("ml", "online-deployment", "delete", *target.deployment(live), "--yes")
     return new
+
+
+def numbers(has: Mapping[str, Any]) -> dict[str, str]:
+    """What a deployment takes from main.bicep's outputs, by the place in its YAML."""
+    instances, concurrency = str(has["endpointInstances"]), str(has["endpointConcurrency"])
+    return {
+        "instance_count": instances,
+        "environment_variables.OPAL_SCORING_CONCURRENCY": concurrency,
+        "request_settings.max_concurrent_requests_per_instance": concurrency,
+    }
 
 
 def live_colour(traffic: Mapping[str, int]) -> str | None:

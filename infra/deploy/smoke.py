@@ -1,4 +1,4 @@
-"""One real photo through the placement endpoint. Called by `endpoint.py` before and with traffic."""
+"""One real photo through the placement endpoint. Called by `endpoint.py` and `summary.py`."""
 
 import base64
 import binascii

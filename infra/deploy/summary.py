@@ -1,4 +1,4 @@
-"""Says how the environment is: four apps running, the endpoint in order, no dead letters.
+"""Says how the environment is: four apps running, an endpoint that answers a photo, no dead letters.
 
     python -m infra.deploy.summary
 
@@ -6,12 +6,13 @@ Writes a table into the run's summary; exit code 1 when something is not as it s
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from infra.deploy.azure_cli import AzureCli, azure_cli, found
+from infra.deploy.azure_cli import AzureCli, DeploymentFailed, azure_cli, found
 from infra.deploy.endpoint import live_colour
-from infra.deploy.github import add_to_summary
+from infra.deploy.github import add_to_summary, mask_in_log
+from infra.deploy.smoke import scoring_smoke
 from infra.deploy.target import APPS, Target, outputs, target_of_environment
 
 QUEUES = ("jobs", "exports")
@@ -26,9 +27,9 @@ class Finding:
     good: bool
 
 
-def findings(az: AzureCli, target: Target) -> list[Finding]:
-    """Everything that is looked at, in order."""
-    return [*_apps(az, target), _endpoint(az, target), *_queues(az, target)]
+def findings(az: AzureCli, target: Target, ask_endpoint: Callable[[], float]) -> list[Finding]:
+    """Everything that is looked at, in order; ``ask_endpoint`` scores a photo and gives the seconds."""
+    return [*_apps(az, target), _endpoint(az, target, ask_endpoint), *_queues(az, target)]
 
 
 def _apps(az: AzureCli, target: Target) -> Iterator[Finding]:
@@ -44,14 +45,19 @@ def _apps(az: AzureCli, target: Target) -> Iterator[Finding]:
         yield Finding(name, f"{has.get('runningStatus')}, ready: {ready}", good)
 
 
-def _endpoint(az: AzureCli, target: Target) -> Finding:
+def _endpoint(az: AzureCli, target: Target, ask: Callable[[], float]) -> Finding:
     name = target.name("sd-placement")
     shown = found(az, "ml", "online-endpoint", "show", *target.endpoint)
     if shown is None:
         return Finding(name, "not there", False)
-    colour = live_colour(shown.get("traffic") or {})
-    state = shown["provisioning_state"]
-    return Finding(name, f"{state}, traffic: {colour or 'none'}", state == "Succeeded" and colour is not None)
+    state = f"{shown['provisioning_state']}, traffic: {live_colour(shown.get('traffic') or {}) or 'none'}"
+    try:
+        took = ask()
+    except DeploymentFailed as error:
+        # What `az` says may have lines, a table's cell has one.
+        return Finding(name, f"{state}. {str(error).splitlines()[0]}", False)
+    good = shown["provisioning_state"] == "Succeeded"
+    return Finding(name, f"{state}, a photo in {took:.1f} s", good)
 
 
 def _queues(az: AzureCli, target: Target) -> Iterator[Finding]:
@@ -72,7 +78,7 @@ def written(target: Target, found_: list[Finding]) -> str:
 def main() -> int:
     """Look, and say it in the summary and in the log."""
     target = target_of_environment()
-    all_found = findings(azure_cli, target)
+    all_found = findings(azure_cli, target, lambda: scoring_smoke(azure_cli, target, mask_in_log)(None))
     text = written(target, all_found)
     add_to_summary(text)
     sys.stdout.write(text)

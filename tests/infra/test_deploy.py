@@ -9,6 +9,8 @@ from infra.deploy.endpoint import live_colour, release
 from infra.deploy.images import running_scoring_image, wanted_image
 from infra.deploy.migrate import migrate
 from infra.deploy.promote import promote
+from infra.deploy.ready import wait_until_ready
+from infra.deploy.scale import scale
 from infra.deploy.summary import findings, written
 from infra.deploy.target import Running, Target, running
 from infra.deploy.template import apply
@@ -225,8 +227,8 @@ def _healthy(dead: int = 0, ready: str = "r2") -> ScriptedAz:
 
 
 def test_the_summary_looks_at_apps_endpoint_and_queues() -> None:
-    found = findings(_healthy(), TARGET)
-    assert [each.what for each in found] == [
+    seen = findings(_healthy(), TARGET, lambda: 2.0)
+    assert [each.what for each in seen] == [
         "opal-web-api-dev",
         "opal-orchestrator-dev",
         "opal-export-worker-dev",
@@ -235,13 +237,91 @@ def test_the_summary_looks_at_apps_endpoint_and_queues() -> None:
         "queue jobs",
         "queue exports",
     ]
-    assert all(each.good for each in found)
-    assert "| ✅ | queue jobs | 3 waiting, 0 dead |" in written(TARGET, found)
+    assert all(each.good for each in seen)
+    assert "| ✅ | queue jobs | 3 waiting, 0 dead |" in written(TARGET, seen)
 
 
-def test_dead_letters_and_a_revision_that_is_not_ready_are_seen() -> None:
-    assert [each.what for each in findings(_healthy(dead=1), TARGET) if not each.good] == [
-        "queue jobs",
-        "queue exports",
-    ]
-    assert sum(not each.good for each in findings(_healthy(ready="r1"), TARGET)) == 4
+def test_what_is_not_as_it_should_be_is_seen() -> None:
+    def bad(az: ScriptedAz, ask: Callable[[], float] = lambda: 2.0) -> list[str]:
+        return [each.what for each in findings(az, TARGET, ask) if not each.good]
+
+    def unanswered() -> float:
+        raise DeploymentFailed("The endpoint answered 503.")
+
+    assert bad(_healthy(dead=1)) == ["queue jobs", "queue exports"]
+    assert len(bad(_healthy(ready="r1"))) == 4
+    assert bad(_healthy(), unanswered) == ["opal-sd-placement-dev"]
+    shown = written(TARGET, findings(_healthy(), TARGET, unanswered))
+    assert "| ❌ | opal-sd-placement-dev | Succeeded, traffic: blue. The endpoint answered 503. |" in shown
+
+
+def _revisions(*ready: str) -> list[dict[str, Any]]:
+    return [{"properties": {"latestRevisionName": "r2", "latestReadyRevisionName": each}} for each in ready]
+
+
+def test_the_newest_revision_of_every_app_is_waited_for() -> None:
+    waits: list[float] = []
+    az = ScriptedAz(
+        {
+            "containerapp show": _revisions("r2")[0],
+            "containerapp show --name opal-orchestrator-dev": _revisions("r1", "r1", "r2"),
+        }
+    )
+    wait_until_ready(az, TARGET, waits.append)
+    assert len(waits) == 2
+    # Who was ready is not asked again.
+    assert len(az.asked) == 4 + 2
+
+
+def test_a_revision_that_never_gets_ready_ends_the_wait() -> None:
+    waits: list[float] = []
+    az = ScriptedAz(
+        {
+            "containerapp show": _revisions("r2")[0],
+            "containerapp show --name opal-web-api-dev": {"properties": {"latestRevisionName": "r2"}},
+        }
+    )
+    with pytest.raises(DeploymentFailed, match="not ready of web-api"):
+        wait_until_ready(az, TARGET, waits.append)
+    assert sum(waits) == 900
+
+
+def _running_deployment(instances: int, concurrency: str, at_once: int) -> ScriptedAz:
+    shown = {
+        "instance_count": instances,
+        "environment_variables": {"OPAL_SCORING_CONCURRENCY": concurrency},
+        "request_settings": {"max_concurrent_requests_per_instance": at_once},
+    }
+    return _endpoint({"blue": 0, "green": 100}, **{"ml online-deployment show": shown})
+
+
+@pytest.mark.parametrize(
+    ("runs", "settings"),
+    [
+        ((2, "1", 1), None),
+        ((1, "1", 1), "instance_count=2"),
+        (
+            (2, "2", 2),
+            "environment_variables.OPAL_SCORING_CONCURRENCY=1"
+            " request_settings.max_concurrent_requests_per_instance=1",
+        ),
+    ],
+)
+def test_the_live_deployment_gets_the_parameters_numbers(
+    runs: tuple[int, str, int], settings: str | None
+) -> None:
+    az = _running_deployment(*runs)
+    changed = scale(az, TARGET)
+    updates = az.lines("ml online-deployment update")
+    if settings is None:
+        assert (changed, updates) == ({}, [])
+    else:
+        (update,) = updates
+        assert "--name green" in update
+        assert update.endswith(f" --set {settings}")
+
+
+def test_without_traffic_nothing_is_scaled() -> None:
+    az = _endpoint({"blue": 0})
+    assert scale(az, TARGET) == {}
+    assert not az.lines("ml online-deployment")
