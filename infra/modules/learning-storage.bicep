@@ -1,5 +1,5 @@
-// What Azure Machine Learning keeps for itself: the scoring script of each deployment. Apart from the pictures, so that its
-// roles do not reach them.
+// What Azure Machine Learning keeps for itself, and the photo with which a deployment is tried. Apart from the pictures, so that
+// its roles do not reach them.
 param name string
 param location string
 param tags object

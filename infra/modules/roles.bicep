@@ -301,7 +301,7 @@ var onRegistry = [
 ]
 
 var onLearningStorage = [
-  { who: 'scoring', role: 'blobReader', reason: 'the placement endpoint fetches its scoring script' }
+  { who: 'scoring', role: 'blobReader', reason: 'Azure ML asks it of an endpoint\'s identity; what it runs is in its image' }
 ]
 
 resource registryRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
@@ -341,18 +341,18 @@ resource deployerKeepsSecrets 'Microsoft.Authorization/roleAssignments@2022-04-0
     principalId: deployerPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.secretsOfficer)
-    description: 'the workflow puts the placement endpoint\'s address and key into the vault'
+    description: 'the workflow puts the endpoint\'s secrets and the sealing key into the vault, and reads the journey\'s'
   }
 }
 
-resource deployerUploadsScripts 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
+resource deployerUploadsPhotos 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
   name: guid(learningStorage.id, deployerPrincipalId, role.blobContributor)
   scope: learningStorage
   properties: {
     principalId: deployerPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.blobContributor)
-    description: 'the workflow uploads the scoring script of a deployment'
+    description: 'the workflow uploads and signs the photo with which it tries the endpoint'
   }
 }
 

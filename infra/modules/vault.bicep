@@ -1,5 +1,6 @@
 // The secrets that are left: the placement endpoint's address and key, the key that seals tenants' secrets, and where spans
-// are sent. They are put there by infra/deploy/vault.py, never by a template, whose parameters stay readable in its deployment.
+// are sent, put there by infra/deploy/vault.py; and the key of the tenant `journey`, by a person, once (DEPLOYMENT-CHECKLIST.md).
+// Never by a template, whose parameters stay readable in its deployment.
 param name string
 param location string
 param tags object
