@@ -140,6 +140,12 @@ def test_the_base_image_is_of_the_python_that_the_locks_are_for() -> None:
         assert "--python-version 3.11" in (ROOT / "requirements" / f"{lock}.txt").read_text("utf-8")
 
 
+def test_what_compose_takes_from_elsewhere_has_a_version() -> None:
+    images = {service["image"] for service in compose().values()} - {"opal-app", "opal-scoring"}
+    loose = {image for image in images if not re.search(r":\d[\w.-]*$", image) or image.endswith("latest")}
+    assert not loose
+
+
 def test_compose_starts_every_service_by_its_command() -> None:
     services = compose()
     own = {name: service for name, service in services.items() if service.get("image") == "opal-app"}
