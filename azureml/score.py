@@ -5,6 +5,7 @@ status and shape, and so that no collector of model inputs ever sees a signed UR
 """
 
 import atexit
+from functools import cache
 
 from azureml_inference_server_http.api.aml_request import rawhttp
 from azureml_inference_server_http.api.aml_response import AMLResponse
@@ -17,22 +18,22 @@ from opal.settings import load_settings
 from opal.telemetry import configure, tracing
 
 
-class _Serving:
-    endpoint: ThreadedEndpoint | None = None
-
-
 def init() -> None:
     """Load the models; what this raises ends the server, and Azure ML shows it in the deployment's log."""
+    _endpoint()
+
+
+@cache
+def _endpoint() -> ThreadedEndpoint:
     settings = load_settings()
     configure(settings, "scoring")
     atexit.register(tracing.stop)
     score.init(settings)
-    _Serving.endpoint = ThreadedEndpoint(settings, score.run, score.run_cut_out)
+    return ThreadedEndpoint(settings, score.run, score.run_cut_out)
 
 
 @rawhttp  # type: ignore[untyped-decorator]  # the server has no types
 def run(request: Request) -> AMLResponse:
     """Answer ``/score``."""
-    assert _Serving.endpoint is not None, "init() comes first"
-    answer = _Serving.endpoint.answer(request.method, request.headers, request.stream.read)
+    answer = _endpoint().answer(request.method, request.headers, request.stream.read)
     return AMLResponse(answer.body, answer.status, {**answer.headers, "Content-Type": JSON})

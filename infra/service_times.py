@@ -15,7 +15,7 @@ class ServiceTime:
 
     seconds: float
     evidence: str
-    """`measured` or `assumed`."""
+    """`measured`, `derived` from such a figure, or `assumed`."""
     how: str
     spread: float = 0.0
     """Standard deviation from item to item, as a share of `seconds`."""
