@@ -201,7 +201,7 @@ async def test_of_three_photos_one_is_told_to_come_back_and_probes_do_not_wait(
 async def test_it_stops_cleanly_when_told_to(server: tuple[str, subprocess.Popen[bytes], Path]) -> None:
     url, process, log = server
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(process.wait, 10) == 0
+    assert await asyncio.to_thread(process.wait, 60) == 0
     assert "Traceback" not in log.read_text("utf-8").partition("order-9")[2]
     client = ScoringClient(ScoringSettings(url=f"{url}/score", attempts=1))
     with pytest.raises(ScoringUnavailable):
