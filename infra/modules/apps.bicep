@@ -92,7 +92,7 @@ module webApi 'app.bicep' = {
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.webApi.clientId }
       {
         name: 'OPAL_DATABASE_URL'
-        value: 'postgresql+asyncpg://${identities.webApi.name}@${databaseHost}/opal?ssl=require'
+        value: 'postgresql+asyncpg://${identities.webApi.name}@${databaseHost}/opal?ssl=verify-full'
       }
       { name: 'OPAL_WEB_HOST', value: '0.0.0.0' }
       { name: 'OPAL_WEB_PORT', value: '8080' }
@@ -126,7 +126,7 @@ module billingService 'app.bicep' = {
       { name: 'OPAL_AZURE_CLIENT_ID', value: identities.billingService.clientId }
       {
         name: 'OPAL_DATABASE_URL'
-        value: 'postgresql+asyncpg://${identities.billingService.name}@${databaseHost}/opal?ssl=require'
+        value: 'postgresql+asyncpg://${identities.billingService.name}@${databaseHost}/opal?ssl=verify-full'
       }
       { name: 'OPAL_WEB_HOST', value: '0.0.0.0' }
       { name: 'OPAL_WEB_BILLING_PORT', value: '8081' }
@@ -155,7 +155,7 @@ module orchestrator 'app.bicep' = {
       { name: 'OPAL_WORKER_CONCURRENCY', value: string(workers.orchestrator.concurrency) }
       {
         name: 'OPAL_DATABASE_URL'
-        value: 'postgresql+asyncpg://${identities.orchestrator.name}@${databaseHost}/opal?ssl=require'
+        value: 'postgresql+asyncpg://${identities.orchestrator.name}@${databaseHost}/opal?ssl=verify-full'
       }
     ])
     scaleRules: [
@@ -195,7 +195,7 @@ module exportWorker 'app.bicep' = {
       { name: 'OPAL_WORKER_CONCURRENCY', value: string(workers.exportWorker.concurrency) }
       {
         name: 'OPAL_DATABASE_URL'
-        value: 'postgresql+asyncpg://${identities.exportWorker.name}@${databaseHost}/opal?ssl=require'
+        value: 'postgresql+asyncpg://${identities.exportWorker.name}@${databaseHost}/opal?ssl=verify-full'
       }
     ])
     scaleRules: [

@@ -57,7 +57,7 @@ resource job 'Microsoft.App/jobs@2025-01-01' = {
             { name: 'OPAL_AZURE_CLIENT_ID', value: identity.clientId }
             {
               name: 'OPAL_DATABASE_URL'
-              value: 'postgresql+asyncpg://${identity.name}@${databaseHost}/opal?ssl=require'
+              value: 'postgresql+asyncpg://${identity.name}@${databaseHost}/opal?ssl=verify-full'
             }
             { name: 'AZURE_TOKEN_CREDENTIALS', value: 'ManagedIdentityCredential' }
           ]

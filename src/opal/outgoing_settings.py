@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
-from opal.faults import BASE_URL
-
-
-def _group(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
+from opal.setting_addresses import BaseUrl
+from opal.settings_group import read_from
 
 
 class OutgoingSettings(BaseSettings):
     """Requests to addresses that somebody else chose: webhooks, delivery targets."""
 
-    model_config = _group("OUTGOING_")
+    model_config = read_from("OUTGOING_")
 
     private_addresses: Literal["refuse", "allow"] = Field(
         default="refuse",
@@ -31,7 +28,7 @@ class OutgoingSettings(BaseSettings):
 class WebhookSettings(BaseSettings):
     """Webhooks (docs/webhooks.md)."""
 
-    model_config = _group("WEBHOOK_")
+    model_config = read_from("WEBHOOK_")
 
     timeout_s: float = Field(default=15.0, gt=0, le=30, description="Longest wait for an endpoint's answer.")
     max_failures: int = Field(
@@ -55,7 +52,7 @@ class WebhookSettings(BaseSettings):
 class DeliverySettings(BaseSettings):
     """Delivery of finished pictures to tenants' folders, containers and buckets (docs/delivery.md)."""
 
-    model_config = _group("DELIVERY_")
+    model_config = read_from("DELIVERY_")
 
     folder_root: Path | None = Field(
         default=None,
@@ -86,11 +83,10 @@ class DeliverySettings(BaseSettings):
 class ApiSettings(BaseSettings):
     """Whose API `opal webhooks` and `opal deliver` speak to, and as whom."""
 
-    model_config = _group("API_")
+    model_config = read_from("API_")
 
-    url: str | None = Field(
+    url: BaseUrl | None = Field(
         default=None,
-        pattern=BASE_URL,
         description="web-api's address; unset: this machine's, at OPAL_WEB_PORT.",
     )
     key: SecretStr | None = Field(

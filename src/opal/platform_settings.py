@@ -5,29 +5,36 @@ Part of `settings.py`, which reads them.
 
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings
 
-from opal.faults import BASE_URL, in_words
-
-
-def _group(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
+from opal.faults import in_words
+from opal.setting_addresses import (
+    VERIFIED,
+    AccountKey,
+    BaseUrl,
+    DatabaseUrl,
+    Namespace,
+    ServiceBusString,
+    database_options,
+)
+from opal.settings_group import read_from
 
 
 class DatabaseSettings(BaseSettings):
     """Where state is kept."""
 
-    model_config = _group("DATABASE_")
+    model_config = read_from("DATABASE_")
 
-    url: str | None = Field(
+    url: DatabaseUrl | None = Field(
         default=None,
-        description="SQLAlchemy URL, sqlite+aiosqlite or postgresql+asyncpg; unset: opal.sqlite in data_dir.",
+        description="SQLAlchemy URL, sqlite+aiosqlite or postgresql+asyncpg; unset: opal.sqlite in data_dir. "
+        "`?ssl=verify-full` asks the server for a certificate of an authority that the machine trusts.",
     )
     managed_identity: bool = Field(
         default=False,
-        description="PostgreSQL in Azure: sign in as the managed identity; the URL then has its name as user "
-        "and no password.",
+        description="PostgreSQL in Azure: sign in as the managed identity; the URL then has its name as "
+        "user, no password, and `?ssl=verify-full`.",
     )
     busy_timeout_s: float = Field(default=15.0, gt=0, description="SQLite: how long a writer waits its turn.")
     pool_size: int = Field(default=10, ge=1, le=100, description="PostgreSQL: connections per process.")
@@ -38,11 +45,20 @@ class DatabaseSettings(BaseSettings):
         default=30.0, gt=0, description="PostgreSQL: longest statement; migrations have no limit."
     )
 
+    @model_validator(mode="after")
+    def _signs_in_to_a_verified_server(self) -> Self:
+        if self.managed_identity and database_options(self.url or "").get("ssl") != [VERIFIED]:
+            # The password is a token of the identity's: whoever poses as the server could use it.
+            raise ValueError(
+                "OPAL_DATABASE_MANAGED_IDENTITY needs a PostgreSQL OPAL_DATABASE_URL with ?ssl=verify-full"
+            )
+        return self
+
 
 class QueueSettings(BaseSettings):
     """How messages travel."""
 
-    model_config = _group("QUEUE_")
+    model_config = read_from("QUEUE_")
 
     adapter: Literal["local", "servicebus"] = Field(
         default="local", description="Which queue implementation to use."
@@ -62,12 +78,10 @@ class QueueSettings(BaseSettings):
         le=60,
         description="local: safety poll for messages whose wake-up call was missed.",
     )
-    namespace: str | None = Field(
-        default=None,
-        pattern=in_words(r"^[A-Za-z0-9.:-]+$", "a host, with or without a port"),
-        description="servicebus: host of the namespace, NAME.servicebus.windows.net.",
+    namespace: Namespace | None = Field(
+        default=None, description="servicebus: host of the namespace, NAME.servicebus.windows.net."
     )
-    connection_string: SecretStr | None = Field(
+    connection_string: ServiceBusString | None = Field(
         default=None,
         description="servicebus: instead of the namespace and an identity, for the emulator and tests.",
     )
@@ -93,23 +107,22 @@ class QueueSettings(BaseSettings):
 class BlobSettings(BaseSettings):
     """Where pictures are kept."""
 
-    model_config = _group("BLOB_")
+    model_config = read_from("BLOB_")
 
     adapter: Literal["folder", "azure"] = Field(
         default="folder", description="Which blob implementation to use."
     )
-    account_url: str | None = Field(
+    account_url: BaseUrl | None = Field(
         default=None,
-        pattern=BASE_URL,
         description="azure: the storage account's blob endpoint, https://ACCOUNT.blob.core.windows.net.",
     )
-    account_key: SecretStr | None = Field(
+    account_key: AccountKey | None = Field(
         default=None, description="azure: the account's key, for an emulator; unset: the managed identity."
     )
     timeout_s: float = Field(
         default=60.0, gt=0, description="azure: longest wait for one operation with all its tries."
     )
-    public_url: str | None = Field(
+    public_url: BaseUrl | None = Field(
         default=None,
         description="folder: base URL under which web-api serves signed URLs; unset: web-api's own.",
     )
@@ -130,7 +143,7 @@ class BlobSettings(BaseSettings):
 class AzureSettings(BaseSettings):
     """Who Opal is in Azure."""
 
-    model_config = _group("AZURE_")
+    model_config = read_from("AZURE_")
 
     client_id: str | None = Field(
         default=None,

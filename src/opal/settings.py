@@ -15,17 +15,18 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from opal.errors import InvalidSettings
-from opal.faults import BASE_URL, in_words, message_of
+from opal.faults import in_words, message_of
 from opal.outgoing_settings import ApiSettings, DeliverySettings, OutgoingSettings, WebhookSettings
 from opal.platform_settings import AzureSettings, BlobSettings, DatabaseSettings, QueueSettings
+from opal.setting_addresses import BaseUrl
+from opal.settings_group import read_from
 from opal.telemetry_settings import LogSettings, TelemetrySettings
 
 DOCS = "docs/settings.md"
 QUEUE_NAMES = ("jobs", "exports")
 
-
-def _group(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
+_SECRET = ("KEY", "CONNECTION_STRING", "DATABASE_URL")
+"""In the names of variables that hold a secret, or may; a database's URL may have a password in it."""
 
 
 def _default_models_dir() -> Path:
@@ -36,13 +37,12 @@ def _default_models_dir() -> Path:
 class WebSettings(BaseSettings):
     """web-api and billing-service."""
 
-    model_config = _group("WEB_")
+    model_config = read_from("WEB_")
 
     host: str = Field(default="127.0.0.1", description="Address that the HTTP services listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="web-api's port.")
-    public_url: str | None = Field(
+    public_url: BaseUrl | None = Field(
         default=None,
-        pattern=BASE_URL,
         description="Base URL of public links, web-api's or a CDN's; unset: OPAL_BLOB_PUBLIC_URL's.",
     )
     public_downloads: int = Field(
@@ -63,7 +63,7 @@ class WebSettings(BaseSettings):
 class PhotoSettings(BaseSettings):
     """Which photos are accepted."""
 
-    model_config = _group("PHOTO_")
+    model_config = read_from("PHOTO_")
 
     max_bytes: int = Field(default=60_000_000, ge=1, description="Largest photo, bytes.")
     max_pixels: int = Field(
@@ -80,7 +80,7 @@ class PhotoSettings(BaseSettings):
 class WorkerSettings(BaseSettings):
     """orchestrator and export-worker."""
 
-    model_config = _group("WORKER_")
+    model_config = read_from("WORKER_")
 
     concurrency: int = Field(default=2, ge=1, le=64, description="Items that one worker works on at a time.")
     lease_s: float = Field(default=60.0, ge=0.5, description="How long an item belongs to a silent worker.")
@@ -99,9 +99,9 @@ class WorkerSettings(BaseSettings):
 class ScoringSettings(BaseSettings):
     """The placement endpoint, and how the orchestrator reaches it."""
 
-    model_config = _group("SCORING_")
+    model_config = read_from("SCORING_")
 
-    url: str = Field(default="http://127.0.0.1:8090/score", description="The endpoint's address.")
+    url: BaseUrl = Field(default="http://127.0.0.1:8090/score", description="The endpoint's address.")
     key: SecretStr = Field(default=SecretStr(""), description="The endpoint's key, sent as a bearer token.")
     host: str = Field(default="127.0.0.1", description="opal scoring: address to listen on.")
     port: int = Field(default=8090, ge=0, le=65535, description="opal scoring: port to listen on.")
@@ -123,7 +123,7 @@ class ScoringSettings(BaseSettings):
 class ReviewSettings(BaseSettings):
     """Which photos are marked for a person to look at. They get all their pictures all the same."""
 
-    model_config = _group("REVIEW_")
+    model_config = read_from("REVIEW_")
 
     below: float = Field(
         default=0.8,
@@ -136,7 +136,7 @@ class ReviewSettings(BaseSettings):
 class SigningSettings(BaseSettings):
     """Whose name the pictures carry: C2PA manifests (docs/provenance.md). Unset, they are not signed."""
 
-    model_config = _group("SIGNING_")
+    model_config = read_from("SIGNING_")
 
     certificate: Path | None = Field(
         default=None,
@@ -155,7 +155,7 @@ class SigningSettings(BaseSettings):
 class RemoveBgSettings(BaseSettings):
     """The remove.bg and rembg routes, which make a picture while the client waits (docs/removebg.md)."""
 
-    model_config = _group("REMOVEBG_")
+    model_config = read_from("REMOVEBG_")
 
     max_bytes: int = Field(default=22_000_000, ge=1, description="Largest picture in a request, bytes.")
     concurrency: int = Field(default=4, ge=1, le=64, description="Pictures that web-api works on at a time.")
@@ -183,7 +183,7 @@ class RemoveBgSettings(BaseSettings):
 class SweeperSettings(BaseSettings):
     """The sweeper, which heals what was left half-done."""
 
-    model_config = _group("SWEEPER_")
+    model_config = read_from("SWEEPER_")
 
     interval_s: float = Field(default=60.0, gt=0, description="How often it runs.")
     stale_s: float = Field(
@@ -196,7 +196,7 @@ class RetentionSettings(BaseSettings):
     """How long pictures are kept after their photo's work has ended. Unset, they are kept for ever."""
 
     # Empty is unset, so that a template can name all three.
-    model_config = SettingsConfigDict(**_group("RETENTION_"), env_ignore_empty=True)
+    model_config = SettingsConfigDict(**read_from("RETENTION_"), env_ignore_empty=True)
 
     raw_days: int | None = Field(default=None, ge=1, description="Days that uploaded photos are kept.")
     outputs_days: int | None = Field(default=None, ge=1, description="Days that scenes and mattes are kept.")
@@ -213,7 +213,7 @@ class RetentionSettings(BaseSettings):
 class Settings(BaseSettings):
     """All groups. Build with ``load_settings``."""
 
-    model_config = _group("")
+    model_config = read_from("")
 
     data_dir: Path = Field(default=Path("opal-data"), description="Folder of the embedded parts.")
     models_dir: Path = Field(
@@ -333,7 +333,7 @@ def _faults(error: ValidationError, prefix: str) -> list[str]:
     for fault in error.errors():
         name = (prefix + "_".join(str(part) for part in fault["loc"]).upper()).rstrip("_")
         # A faulty secret must not reach a log or a terminal, nor a whole group, which may hold one.
-        secret = not fault["loc"] or "KEY" in name or "CONNECTION_STRING" in name
+        secret = not fault["loc"] or any(part in name for part in _SECRET)
         got = "" if secret else f" (got {fault['input']!r})"
         lines.append(f"{name}: {message_of(fault)}{got}")
     return lines

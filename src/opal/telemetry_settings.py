@@ -3,19 +3,16 @@
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
-from opal.faults import BASE_URL
-
-
-def _group(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(env_prefix=f"OPAL_{prefix}", frozen=True, extra="ignore")
+from opal.setting_addresses import BaseUrl
+from opal.settings_group import read_from
 
 
 class LogSettings(BaseSettings):
     """Logs."""
 
-    model_config = _group("LOG_")
+    model_config = read_from("LOG_")
 
     format: Literal["console", "json"] = Field(
         default="console", description="Readable lines, or JSON lines."
@@ -28,11 +25,10 @@ class LogSettings(BaseSettings):
 class TelemetrySettings(BaseSettings):
     """Traces and figures."""
 
-    model_config = _group("TELEMETRY_")
+    model_config = read_from("TELEMETRY_")
 
-    otlp_endpoint: str | None = Field(
+    otlp_endpoint: BaseUrl | None = Field(
         default=None,
-        pattern=BASE_URL,
         description="Base URL of an OpenTelemetry collector (OTLP over HTTP), http://HOST:4318; spans go to "
         "its /v1/traces. Without it and the next one no spans are made.",
     )

@@ -5,7 +5,7 @@ import re
 import pytest
 from infra.parameters import ENVIRONMENTS, parameters
 from pydantic_settings import BaseSettings
-from tests.infra.bicep import APPS, app_parameters, config, environment, joined, tree, variable
+from tests.infra.bicep import APPS, FILES, app_parameters, config, environment, joined, tree, variable
 
 from opal.cli.main import COMMANDS
 from opal.messages.export_message import ExportMessage
@@ -36,6 +36,7 @@ def _values(app: str) -> dict[str, str]:
         values[name] = _INTERPOLATION.sub("x", value) if isinstance(value, str) else "1"
     return values | {
         "OPAL_BLOB_ACCOUNT_URL": "https://x.blob.core.windows.net",
+        "OPAL_SCORING_URL": "https://x.inference.ml.azure.com/score",
         "OPAL_RETENTION_RAW_DAYS": "",
         "OPAL_RETENTION_EXPORTS_DAYS": "365",
     }
@@ -154,3 +155,10 @@ def test_the_migration_job_makes_the_role_of_each_app() -> None:
     }
     assert {each["name"] for each in job["env"]} - {"AZURE_TOKEN_CREDENTIALS"} <= _declared()
     assert tree("postgres")["resources"]["administrator"]["config"]["name"] == "administratorId"
+
+
+def test_every_database_url_asks_for_the_servers_certificate() -> None:
+    urls = re.findall(r"'(postgresql\+asyncpg://[^']*)'", "".join(file.read_text() for file in FILES))
+    # The apps' and the migration's.
+    assert len(urls) == len(APPS) + 1
+    assert {url.partition("?")[2] for url in urls} == {"ssl=verify-full"}

@@ -12,6 +12,8 @@ LAYERS: tuple[set[str], ...] = (
     {"opal", "errors", "faults", "heap"},
     {
         "settings",
+        "settings_group",
+        "setting_addresses",
         "outgoing_settings",
         "platform_settings",
         "telemetry_settings",

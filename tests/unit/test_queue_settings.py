@@ -20,7 +20,7 @@ def test_service_bus_needs_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fault_beside_a_connection_string_does_not_tell_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPAL_BLOB_ADAPTER", "azure")
-    monkeypatch.setenv("OPAL_BLOB_ACCOUNT_KEY", "very-secret")
+    monkeypatch.setenv("OPAL_BLOB_ACCOUNT_KEY", "dmVyeS1zZWNyZXQ=")
     monkeypatch.setenv("OPAL_QUEUE_CONNECTION_STRING", _EMULATOR)
     monkeypatch.setenv("OPAL_QUEUE_ANSWER_S", "0")
     with pytest.raises(InvalidSettings) as told:
@@ -28,6 +28,7 @@ def test_a_fault_beside_a_connection_string_does_not_tell_it(monkeypatch: pytest
     assert "OPAL_BLOB_ACCOUNT_URL" in str(told.value)
     assert "OPAL_QUEUE_ANSWER_S" in str(told.value)
     assert "very-secret" not in str(told.value)
+    assert "dmVyeS1zZWNyZXQ=" not in str(told.value)
 
 
 async def test_a_connection_string_needs_no_identity_and_a_namespace_does(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from pydantic import SecretStr
-from tests.services.span_receiver import SpanReceiver, span_receiver
+from tests.services.span_receiver import INSTRUMENTATION_KEY, SpanReceiver, span_receiver
 
 from opal.errors import InvalidSettings, PhotoCorrupt, ScoringFailed
 from opal.telemetry import tracing
@@ -154,7 +154,16 @@ def test_a_collector_that_is_silent_does_not_hold_up_the_end() -> None:
         assert time.monotonic() - begun < 15
 
 
-@pytest.mark.parametrize("given", ["", "InstrumentationKey=no-uuid", "IngestionEndpoint=http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "InstrumentationKey=no-uuid",
+        "IngestionEndpoint=http://127.0.0.1:1",
+        f"InstrumentationKey={INSTRUMENTATION_KEY};IngestionEndpoint=banana",
+        f"InstrumentationKey={INSTRUMENTATION_KEY};IngestionEndpoint=http://127.0.0.1:99999",
+    ],
+)
 def test_a_wrong_connection_string_is_told_without_itself(given: str) -> None:
     settings = TelemetrySettings(azure_connection_string=SecretStr(given))
     with pytest.raises(InvalidSettings, match="OPAL_TELEMETRY_AZURE_CONNECTION_STRING") as told:

@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from opal.errors import DependencyError, StorageFull
+from opal.outgoing.authorities import authorities
 from opal.platform_settings import DatabaseSettings
+from opal.setting_addresses import VERIFIED
 
 Password: TypeAlias = Callable[[], Awaitable[str]]
 """Asked for each new connection: a managed identity's is a token that ends."""
@@ -130,6 +132,9 @@ class Database:
             "timeout": self._settings.connect_timeout_s,
             "server_settings": {"application_name": "opal", **server_settings},
         }
+        if make_url(self.url).query.get("ssl") == VERIFIED:
+            # By itself asyncpg trusts only a file in the home directory, which no container has.
+            arguments["ssl"] = authorities()
         return arguments if self._password is None else {**arguments, "password": self._password}
 
     async def check(self) -> None:

@@ -1,8 +1,10 @@
 """Sends spans to Azure Monitor (Application Insights). Imported only where a connection string is set."""
 
 from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
+from pydantic import TypeAdapter
 
 from opal.errors import InvalidSettings
+from opal.setting_addresses import BaseUrl, connection_fields
 from opal.settings import set_unless_set
 
 # By itself it also reports on its own health and asks what to switch off, at addresses of Microsoft's that
@@ -19,6 +21,8 @@ def azure_exporter(connection_string: str) -> AzureMonitorTraceExporter:
     """The exporter to the resource that ``connection_string`` names. Raises ``InvalidSettings``."""
     set_unless_set(_ITS_OWN_REPORTS)
     try:
+        endpoint = connection_fields(connection_string).get("ingestionendpoint")
+        TypeAdapter(BaseUrl | None).validate_python(endpoint)
         # Nothing is kept on disk: a container's is gone with it, and it would lie there readable.
         return AzureMonitorTraceExporter(connection_string=connection_string, disable_offline_storage=True)
     except ValueError as error:
