@@ -56,6 +56,7 @@ MEANINGS = {
     "message.unsettled": "The queue could not be told how a message ended; it comes again.",
     "outbox.published": "Messages went from the outbox to their queue.",
     "outbox.waits": "The outbox cannot be published for now; tried again within seconds.",
+    "outbox.stays": "A message is too large for its queue; it stays in the outbox, all others go on.",
     "outgoing.refused": "A webhook, target or image URL leads to an address that may not be called.",
     "public_picture.gone": "A public link is good, but its picture is not in the blob store.",
     "queue.away": "A worker cannot receive; told once until `queue.back`.",

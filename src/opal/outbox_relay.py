@@ -15,7 +15,7 @@ import structlog
 from opal.database import outbox
 from opal.database.engine import Database
 from opal.database.outbox import OutboxRow
-from opal.errors import OpalError
+from opal.errors import MessageTooLarge, OpalError
 from opal.queues.interface import Outgoing, Queues
 from opal.telemetry import tracing
 from opal.telemetry.metrics import OUTBOX_FAILURES, OUTBOX_PUBLISHED
@@ -68,17 +68,28 @@ class OutboxRelay:
         """
         published = 0
         while rows := await self._claim():
+            sent: list[OutboxRow] = []
             for queue, same_queue in groupby(sorted(rows, key=attrgetter("queue")), attrgetter("queue")):
-                await self._send(queue, list(same_queue))
+                sent += await self._send(queue, list(same_queue))
             async with self._db.transaction() as connection:
-                await outbox.mark_published(connection, rows)
-            published += len(rows)
+                await outbox.mark_published(connection, sent)
+            published += len(sent)
         return published
 
-    async def _send(self, queue: str, rows: Sequence[OutboxRow]) -> None:
+    async def _send(self, queue: str, rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+        """Send the messages of ``rows``; returns them without those too large for their queue, which stay.
+
+        Claimed like all, these hold nobody up; each time their turn comes, they are told again.
+        """
         with ExitStack() as sending:
-            await self._queues.send(queue, [_outgoing(row, sending) for row in rows])
+            try:
+                await self._queues.send(queue, [_outgoing(row, sending) for row in rows])
+            except MessageTooLarge as error:
+                rows = [row for row in rows if row.message_id not in error.message_ids]
+                OUTBOX_FAILURES.labels(error.code).inc()
+                _log.error("message too large", action="outbox.stays", code=error.code, reason=error.message)
         OUTBOX_PUBLISHED.labels(queue).inc(len(rows))
+        return rows
 
     async def _claim(self) -> list[OutboxRow]:
         # Looking first keeps an idle system from taking the write lock every two seconds.

@@ -20,6 +20,7 @@ from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.job_message import JobMessage, send_job_message
+from opal.numerals import natural
 from opal.queues.interface import Peeked, Queues
 from opal.settings import Settings
 from opal.telemetry.metrics import LEASES_EXPIRED, SWEEP_HEALED, SWEEPS, count_failure
@@ -268,5 +269,5 @@ def _item_id(message: Peeked) -> str:
 
 
 def _epoch(message: Peeked) -> int:
-    tail = message.message_id.rpartition(":")[2]
-    return int(tail) if tail.isdigit() else -1
+    epoch = natural(message.message_id.rpartition(":")[2])
+    return -1 if epoch is None else epoch

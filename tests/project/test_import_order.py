@@ -9,7 +9,7 @@ SERVICES = {"web_api", "billing_service", "orchestrator", "export_worker", "scor
 
 # Lowest first. A part may import parts of its own layer (never in a circle) and of the layers above it here.
 LAYERS: tuple[set[str], ...] = (
-    {"opal", "errors", "faults", "heap"},
+    {"opal", "errors", "faults", "heap", "numerals"},
     {
         "settings",
         "settings_group",

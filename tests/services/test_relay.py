@@ -1,9 +1,11 @@
 """The outbox relay: at least once, each row by one relay at a time, nothing lost while a part is away."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import update
@@ -12,9 +14,10 @@ from tests.services.pipeline_world import World, world_in
 from opal.assembly import build_queues
 from opal.database import outbox, tables
 from opal.database.engine import utc_now
-from opal.errors import QueueUnavailable
+from opal.errors import MessageTooLarge, QueueUnavailable
 from opal.items.states import ItemState
 from opal.outbox_relay import OutboxRelay
+from opal.queues.interface import Outgoing, Queues
 
 
 @pytest.fixture
@@ -65,6 +68,31 @@ async def test_a_queue_that_is_away_costs_nothing_but_time(world: World) -> None
     # The failed relay's claim ends after some seconds; here it ends now.
     await end_claims(world)
     assert await world.parts.relay.publish_pending() == 1
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """A queue that takes all messages but one, which is too large for it."""
+
+    inner: Queues
+    too_large: str
+
+    async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        await self.inner.send(queue, [each for each in messages if each.message_id != self.too_large])
+        if any(each.message_id == self.too_large for each in messages):
+            raise MessageTooLarge(self.too_large, [self.too_large])
+
+
+async def test_a_message_too_large_stays_and_all_others_go_on(world: World) -> None:
+    _job, [large, other] = await world.job(2)
+    narrow = cast(Queues, Narrow(world.parts.queues, f"{large.id}:0"))
+    for published in (1, 0):
+        assert await OutboxRelay(world.parts.database, narrow).publish_pending() == published
+        assert await world.message_ids("jobs") == [f"{other.id}:0"]
+        assert await world.in_outbox() == 1
+        assert (await world.item(large.id)).state is ItemState.UPLOADED
+        assert (await world.item(other.id)).state is ItemState.QUEUED
+        await end_claims(world)
 
 
 async def test_a_relay_that_died_after_sending_sends_no_second_message(world: World) -> None:

@@ -74,6 +74,7 @@ OpalError
 │   ├── LeaseLost
 │   └── LockLost
 ├── TooManyInterruptions
+├── MessageTooLarge
 ├── DeadLettered
 ├── DependencyError                   a database, queue, blob store or endpoint failed (retryable)
 │   ├── QueueUnavailable
@@ -168,6 +169,7 @@ from opal.errors.state import (
     JobNotReady,
     LeaseLost,
     LockLost,
+    MessageTooLarge,
     NotFound,
     PictureExpired,
     PublicLinksOff,
@@ -222,6 +224,7 @@ __all__ = [
     "JobNotReady",
     "LeaseLost",
     "LockLost",
+    "MessageTooLarge",
     "ModelCorrupt",
     "ModelMissing",
     "NoProductFound",

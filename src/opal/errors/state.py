@@ -1,5 +1,7 @@
 """What does not fit the present state: missing things, conflicts, work that was taken away or given up."""
 
+from collections.abc import Collection
+
 from opal.errors.base import OpalError
 
 
@@ -305,6 +307,21 @@ class TooManyInterruptions(OpalError):
 
     code = "too_many_interruptions"
     title = "Interrupted too often"
+
+
+class MessageTooLarge(OpalError):
+    """A message is larger than its queue takes.
+
+    It stays in the outbox, and its photo waits; all others go on. The log names it. Opal's own messages are
+    far smaller: look for who changed the queue, or the row.
+    """
+
+    code = "message_too_large"
+    title = "Message too large"
+
+    def __init__(self, message: str | None = None, message_ids: Collection[str] = ()) -> None:
+        super().__init__(message)
+        self.message_ids = frozenset(message_ids)
 
 
 class DeadLettered(OpalError):

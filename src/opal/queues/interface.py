@@ -98,7 +98,10 @@ class Queues(Protocol):
     """All queues of one deployment. Every method raises ``QueueUnavailable`` when the queue is away."""
 
     async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
-        """Send all ``messages``, or raise; a repeat after a raise is safe by message id."""
+        """Send all ``messages``, or raise; a repeat after a raise is safe by message id.
+
+        ``MessageTooLarge`` names those that can never be sent; all others are.
+        """
         ...
 
     def receiver(self, queue: str) -> Receiver:

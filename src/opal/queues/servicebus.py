@@ -12,10 +12,11 @@ from azure.servicebus import ServiceBusReceivedMessage, ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
 from opal.azure_identity import AzureIdentity
+from opal.errors import QueueUnavailable
 from opal.platform_settings import QueueSettings
 from opal.queues.interface import Depth, Outgoing, Peeked
 from opal.queues.servicebus_link import ServiceBusLink
-from opal.queues.servicebus_messages import outgoing, peeked, redriven_copy
+from opal.queues.servicebus_messages import drop_unreadable_trace, outgoing, peeked, redriven_copy
 from opal.queues.servicebus_receiver import QueueReceiver
 from opal.queues.servicebus_sender import QueueSender
 from opal.settings import QUEUE_NAMES
@@ -32,6 +33,7 @@ _REDRIVE_BATCH = 32
 _LONGEST_PURGE = 10_000
 """Dead letters that one purge looks through."""
 
+S = TypeVar("S", ServiceBusReceiver, ServiceBusSender)
 T = TypeVar("T")
 Use = Callable[[ServiceBusReceiver], Awaitable[T]]
 
@@ -47,9 +49,13 @@ class ServiceBusQueues:
         self._client = _client(settings, identity)
         self._senders: dict[str, QueueSender] = {}
         self._onlookers: dict[tuple[str, bool], ServiceBusLink[ServiceBusReceiver]] = {}
+        self._closed = False
 
     async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
-        """Send all ``messages``, or raise; ids sent within the queue's duplicate window are dropped."""
+        """Send all ``messages``, or raise; ids sent within the queue's duplicate window are dropped.
+
+        ``MessageTooLarge`` names those that can never be sent; all others are.
+        """
         if messages:
             await self._sender(queue).send([outgoing(message) for message in messages])
 
@@ -108,6 +114,8 @@ class ServiceBusQueues:
 
     async def close(self) -> None:
         """Close all links but those of receivers, which their owners close; later calls raise."""
+        self._closed = True
+        # The client has no connection of its own; each link has one.
         closing = [sender.close() for sender in self._senders.values()]
         closing += [onlooker.close() for onlooker in self._onlookers.values()]
         await asyncio.gather(*closing)
@@ -158,10 +166,7 @@ class ServiceBusQueues:
             def make() -> ServiceBusSender:
                 return self._client.get_queue_sender(name, socket_timeout=SOCKET_S)
 
-            link: ServiceBusLink[ServiceBusSender] = ServiceBusLink(
-                f"sender of {name}", make, self._settings.answer_s
-            )
-            self._senders[queue] = QueueSender(link)
+            self._senders[queue] = QueueSender(self._link(f"sender of {name}", make))
         return self._senders[queue]
 
     def _onlooker(self, queue: str, *, dead: bool) -> ServiceBusLink[ServiceBusReceiver]:
@@ -179,7 +184,12 @@ class ServiceBusQueues:
                 name, sub_queue=sub_queue, prefetch_count=0, socket_timeout=SOCKET_S
             )
 
-        return ServiceBusLink(f"receiver of {name}", make, self._settings.answer_s)
+        return self._link(f"receiver of {name}", make)
+
+    def _link(self, name: str, make: Callable[[], S]) -> ServiceBusLink[S]:
+        if self._closed:
+            raise QueueUnavailable(f"{name}: the queues are closed")
+        return ServiceBusLink(name, make, self._settings.answer_s)
 
 
 async def _purge(
@@ -193,7 +203,7 @@ async def _purge(
         if not letters:
             break  # others took or hold the rest
         for letter in letters:
-            if reason is None or letter.dead_letter_reason == reason:
+            if reason is None or peeked(letter).dead_letter_reason == reason:
                 await link.call(_complete(letter))
                 removed += 1
             else:
@@ -208,7 +218,13 @@ def _peek(count: int, sequence_number: int) -> Use[list[ServiceBusReceivedMessag
 
 
 def _receive(count: int) -> Use[list[ServiceBusReceivedMessage]]:
-    return lambda sdk: sdk.receive_messages(count, max_wait_time=_REDRIVE_WAIT_S)
+    async def receive(sdk: ServiceBusReceiver) -> list[ServiceBusReceivedMessage]:
+        letters = await sdk.receive_messages(count, max_wait_time=_REDRIVE_WAIT_S)
+        for letter in letters:
+            drop_unreadable_trace(letter)
+        return letters
+
+    return receive
 
 
 def _complete(message: ServiceBusReceivedMessage) -> Use[None]:

@@ -4,14 +4,20 @@ Service Bus cannot give a message back for later, and cannot move a dead letter 
 copy of the message (``delayed_copy``, ``redriven_copy``). A copy has a broker's id of its own, derived from
 the delivery it continues, so that doing the same thing twice is dropped as a duplicate; what it continues
 travels in application properties of ours.
+
+Anybody with the right to send can put anything on a queue. Whatever lies there becomes a message, which the
+worker then puts aside for its reason; nothing here may raise.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
 from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
+from azure.servicebus.amqp import AmqpMessageBodyType
 
+from opal.numerals import natural
 from opal.queues.interface import Outgoing, Peeked, Received
 
 _Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
@@ -20,7 +26,11 @@ _ID = "opal-message-id"
 _DELIVERIES = "opal-deliveries"
 _ENQUEUED_AT = "opal-enqueued-at"
 _TRACE = ("traceparent", "tracestate", "Diagnostic-Id")
-_NOT_THE_SENDERS = {_ID, _DELIVERIES, _ENQUEUED_AT, "DeadLetterReason", "DeadLetterErrorDescription"}
+_REASON = "DeadLetterReason"
+_DESCRIPTION = "DeadLetterErrorDescription"
+_NOT_THE_SENDERS = {_ID, _DELIVERIES, _ENQUEUED_AT, _REASON, _DESCRIPTION}
+_LONGEST_ID = 128
+"""Signs, of Service Bus."""
 
 
 def outgoing(message: Outgoing) -> ServiceBusMessage:
@@ -41,7 +51,7 @@ def received(queue: str, message: ServiceBusReceivedMessage) -> Received:
         queue=queue,
         message_id=_id(message, properties),
         body=_body(message),
-        correlation_id=message.correlation_id or "",
+        correlation_id=_text(message.correlation_id),
         properties=_senders(properties),
         delivery_count=_deliveries(message, properties) + 1,
         sequence_number=message.sequence_number or 0,
@@ -63,8 +73,8 @@ def peeked(message: ServiceBusReceivedMessage) -> Peeked:
         enqueued_at=_enqueued_at(message, properties),
         # A message keeps the time that it was scheduled for after that time has come.
         scheduled_for=scheduled_for if scheduled_for and scheduled_for > datetime.now(UTC) else None,
-        dead_letter_reason=message.dead_letter_reason,
-        dead_letter_description=message.dead_letter_error_description,
+        dead_letter_reason=properties.get(_REASON),
+        dead_letter_description=properties.get(_DESCRIPTION),
     )
 
 
@@ -78,7 +88,7 @@ def delayed_copy(message: Received) -> ServiceBusMessage:
     }
     return ServiceBusMessage(
         message.body,
-        message_id=f"{message.message_id}~d{message.sequence_number}.{message.delivery_count}",
+        message_id=_copy_id(message.message_id, f"~d{message.sequence_number}.{message.delivery_count}"),
         correlation_id=message.correlation_id or None,
         application_properties=_typed(properties),
     )
@@ -90,8 +100,8 @@ def redriven_copy(message: ServiceBusReceivedMessage) -> ServiceBusMessage:
     message_id = _id(message, properties)
     return ServiceBusMessage(
         _body(message),
-        message_id=f"{message_id}~r{message.sequence_number}",
-        correlation_id=message.correlation_id,
+        message_id=_copy_id(message_id, f"~r{message.sequence_number}"),
+        correlation_id=_text(message.correlation_id) or None,
         application_properties=_typed({**_senders(properties), _ID: message_id}),
     )
 
@@ -115,6 +125,9 @@ def _texts(message: ServiceBusReceivedMessage) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    """What may be text, bytes, a number, an UUID or missing."""
+    if value is None:
+        return ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
@@ -128,22 +141,35 @@ def _senders(properties: Mapping[str, str]) -> dict[str, str]:
 
 
 def _id(message: ServiceBusReceivedMessage, properties: Mapping[str, str]) -> str:
-    return properties.get(_ID) or message.message_id or ""
+    return properties.get(_ID) or _text(message.message_id)
+
+
+def _copy_id(message_id: str, copy: str) -> str:
+    """The id of a copy; a digest where it would be longer than Service Bus allows."""
+    copy_id = message_id + copy
+    return copy_id if len(copy_id) <= _LONGEST_ID else hashlib.sha256(copy_id.encode()).hexdigest()
 
 
 def _body(message: ServiceBusReceivedMessage) -> bytes:
+    """The data sections. No Opal sends an AMQP value or sequence: its bytes, or how Python shows it."""
     body = message.body
-    return body if isinstance(body, bytes) else b"".join(body)
+    if body is None:
+        return b""
+    if message.body_type is AmqpMessageBodyType.DATA:
+        return b"".join(body)
+    if isinstance(body, bytes):
+        return body
+    return repr(list(body) if message.body_type is AmqpMessageBodyType.SEQUENCE else body).encode()
 
 
 def _deliveries(message: ServiceBusReceivedMessage, properties: Mapping[str, str]) -> int:
     """Deliveries that ended before now, of this message and of those that it is a copy of."""
-    earlier = properties.get(_DELIVERIES, "0")
-    return (message.delivery_count or 0) + (int(earlier) if earlier.isdecimal() else 0)
+    return (message.delivery_count or 0) + (natural(properties.get(_DELIVERIES, "")) or 0)
 
 
 def _enqueued_at(message: ServiceBusReceivedMessage, properties: Mapping[str, str]) -> datetime:
     try:
-        return datetime.fromisoformat(properties[_ENQUEUED_AT])
+        since = datetime.fromisoformat(properties[_ENQUEUED_AT])
     except (KeyError, ValueError):
         return message.enqueued_time_utc or datetime.now(UTC)
+    return since if since.tzinfo is not None else since.replace(tzinfo=UTC)

@@ -74,9 +74,11 @@ class QueueReceiver:
     async def abandon(self, message: Received, delay: timedelta = timedelta(0)) -> None:
         """Give the message back; with a ``delay`` a scheduled copy of it takes its place."""
         held = self._of(message)
-        # Service Bus counts the deliveries of one copy only, so the last of several is for us to see.
-        last_of_copies = (held.delivery_count or 0) + 1 < message.delivery_count >= self._max_delivery_count
-        if last_of_copies or (delay and message.delivery_count >= self._max_delivery_count):
+        last = message.delivery_count >= self._max_delivery_count
+        # Service Bus itself ends a message after its last delivery, but it counts those of one copy only, and
+        # the copy for later would be a new one.
+        service_counts_on = (held.delivery_count or 0) + 1 == message.delivery_count and not delay
+        if last and not service_counts_on:
             await self.dead_letter(message, MAX_DELIVERY_REASON, f"delivered {message.delivery_count} times")
         elif delay > timedelta(0):
             await self._replace_by_copy(message, datetime.now(UTC) + delay)
@@ -105,10 +107,12 @@ class QueueReceiver:
         await self._link.close()
 
     async def _receive(self, max_messages: int, timeout: float) -> Sequence[Received]:
+        if max_messages <= 0:
+            return []
         loop = asyncio.get_running_loop()
         give_up_at: float | None = None
         broken = False
-        while max_messages > 0:
+        while True:
             await self._opened()
             give_up_at = give_up_at or loop.time() + timeout
             try:
@@ -119,11 +123,10 @@ class QueueReceiver:
                     raise
                 broken = True
                 continue
-            if not messages:
-                break
-            if kept := [ours for message in messages if (ours := await self._kept(message))]:
+            kept = [ours for message in messages if (ours := await self._kept(message))]
+            # What came too often is a dead letter by now; another may wait behind it.
+            if kept or not messages:
                 return kept
-        return []
 
     async def _next(self, wait_s: float) -> list[ServiceBusReceivedMessage]:
         return await self._link.call(

@@ -8,8 +8,9 @@ from typing import TypeVar
 import structlog
 from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch
 from azure.servicebus.aio import ServiceBusSender
+from azure.servicebus.exceptions import MessageSizeExceededError
 
-from opal.errors import QueueUnavailable
+from opal.errors import MessageTooLarge, QueueUnavailable
 from opal.queues.servicebus_link import ServiceBusLink
 
 _log = structlog.get_logger(__name__)
@@ -28,17 +29,25 @@ class QueueSender:
         self._turn = asyncio.Lock()
 
     async def send(self, messages: Sequence[ServiceBusMessage]) -> None:
-        """Send all, in as few batches as the service's limit allows, or raise ``QueueUnavailable``."""
+        """Send all, in as few batches as the service's limit allows, or raise ``QueueUnavailable``.
+
+        Raises ``MessageTooLarge`` when all but those that no batch has room for are sent.
+        """
         left = list(messages)
+        too_large: list[str] = []
 
         async def send_batches(sdk: ServiceBusSender) -> None:
             while left:
                 batch = await sdk.create_message_batch()
-                fitting = _fill(batch, left)
-                await sdk.send_messages(batch)
-                del left[:fitting]
+                if fitting := _fill(batch, left):
+                    await sdk.send_messages(batch)
+                    del left[:fitting]
+                else:
+                    too_large.append(str(left.pop(0).message_id))
 
         await self._call(send_batches)
+        if too_large:
+            raise MessageTooLarge(f"Larger than the queue takes: {', '.join(too_large)}.", too_large)
 
     async def schedule(self, message: ServiceBusMessage, due: datetime) -> int:
         """Send ``message`` for ``due``; the number by which it can be taken back."""
@@ -62,12 +71,10 @@ class QueueSender:
 
 
 def _fill(batch: ServiceBusMessageBatch, messages: Sequence[ServiceBusMessage]) -> int:
-    """Put messages in until the batch is full; returns how many. A message too large for any batch raises."""
+    """Put messages in until the batch is full; returns how many, 0 when the first is too large for any."""
     for count, message in enumerate(messages):
         try:
             batch.add_message(message)
-        except ValueError:  # MessageSizeExceededError: the batch is full
-            if count == 0:
-                raise
+        except MessageSizeExceededError:
             return count
     return len(messages)
