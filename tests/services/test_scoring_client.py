@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from tests.services.scripted_endpoint import META, Endpoint, ok, own_error, refusing, serving
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from tests.services.scripted_endpoint import META, Answer, Endpoint, ok, own_error, refusing, serving
 
 from opal.errors import OpalError, PhotoRefused, ScoringBusy, ScoringFailed, ScoringUnavailable
 from opal.messages.scoring_contract import OutputSas, ScoreRequest
+from opal.scoring_client import client as scoring_client
 from opal.scoring_client.client import ScoringClient
 from opal.settings import ScoringSettings
 
@@ -166,7 +167,7 @@ async def test_a_plain_client_error_is_final() -> None:
     assert len(endpoint.requests) == 1
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 401, 403, 404])
 async def test_a_wrong_key_or_address_is_no_fault_of_the_photo(status: int) -> None:
     endpoint = Endpoint(refusing(status))
     async with client_of(endpoint) as client:
@@ -188,6 +189,49 @@ async def test_nor_is_one_that_the_endpoint_names_itself(status: int, code: str)
 
 async def test_an_answer_that_breaks_the_contract_is_tried_again() -> None:
     endpoint = Endpoint(refusing(200, body={"meta": {"engine": "x"}}), ok)
+    async with client_of(endpoint) as client:
+        await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 2
+
+
+def raw(headers: dict[str, str], body: bytes = b"{}", status: int = 200) -> Answer:
+    async def answer(_request: Request) -> Response:
+        return Response(body, status, headers=headers)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        raw({"Content-Encoding": "gzip"}, b"hello"),
+        raw({"Content-Type": "text/html; charset=rot13"}, b"hi"),
+        raw({"Retry-After": "²"}, status=429),
+        raw({"Retry-After": "9" * 5000}, status=429),
+        raw({"Retry-After": "Fri, 99 Zed 2020 99:99:99 GMT"}, status=503),
+        raw({"ms-azureml-model-error-statuscode": "9" * 5000}, status=424),
+        raw({"ms-azureml-model-error-statuscode": "²"}, status=424),
+        raw({}, b"\xff", status=500),
+    ],
+    ids=range(8),
+)
+async def test_nonsense_is_tried_again(nonsense: Answer) -> None:
+    endpoint = Endpoint(nonsense, ok)
+    async with client_of(endpoint) as client:
+        await client.score(REQUEST, "c")
+    assert len(endpoint.requests) == 2
+
+
+async def test_an_answer_beyond_all_bounds_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def pour() -> AsyncIterator[bytes]:
+        for _piece in range(300):
+            yield b"x" * 10_000
+
+    async def large(_request: Request) -> Response:
+        return StreamingResponse(pour())
+
+    monkeypatch.setattr(scoring_client, "MAX_ANSWER_BYTES", 1_000_000)
+    endpoint = Endpoint(large, ok)
     async with client_of(endpoint) as client:
         await client.score(REQUEST, "c")
     assert len(endpoint.requests) == 2

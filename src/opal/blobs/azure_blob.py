@@ -295,6 +295,10 @@ def _translated() -> Iterator[None]:
     except TimeoutError as error:
         raise BlobStoreUnavailable("The storage account did not answer in time.") from error
     except HttpResponseError as error:
+        if error.status_code is None:  # it was never asked: there was no token, say
+            raise BlobStoreUnavailable(
+                f"The storage account was not asked ({type(error).__name__})."
+            ) from error
         said = f"{error.status_code} {_code(error)}".rstrip()
         raise BlobStoreUnavailable(f"The storage account answered {said}.") from error
     except AzureError as error:

@@ -104,6 +104,8 @@ async def _fault(name: str, check: Check) -> Fault | None:
         async with asyncio.timeout(_CHECK_S):
             await check()
     except Exception as error:  # whatever it is, the service is not ready
-        _log.warning("dependency failed its check", action="ready.failed", dependency=name, reason=str(error))
+        # Some have no words, such as the end of the time above.
+        reason = str(error) or type(error).__name__
+        _log.warning("dependency failed its check", action="ready.failed", dependency=name, reason=reason)
         return Fault(where=name, message=f"{name} failed its check")
     return None

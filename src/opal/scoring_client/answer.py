@@ -23,6 +23,7 @@ from opal.errors import (
 from opal.faults import first_fault
 from opal.http.errors import MethodNotAllowed
 from opal.messages.scoring_contract import ScoreError, ScoreErrorBody
+from opal.numerals import natural
 
 _Result = TypeVar("_Result", bound=BaseModel)
 
@@ -33,7 +34,8 @@ TRIED_AND_FAILED = frozenset({408, 424, 500, 504})
 """Worth another try, but the photo itself may be the reason."""
 
 MISCONFIGURED = frozenset({401, 403, 404, 405})
-"""The key or the address is wrong. No fault of the photo, and asking again at once is no use."""
+"""The key or the address is wrong, as with a redirection, which is not followed: the key is for this address
+alone. No fault of the photo, and asking again at once is no use."""
 
 MODEL_STATUS = "ms-azureml-model-error-statuscode"
 """Where Azure ML says what the model's own status was, having made a 424 of it."""
@@ -52,23 +54,25 @@ class TryAgain(Exception):
         self.retry_after_s = retry_after_s
 
 
-def read_answer(answer: httpx.Response, kind: type[_Result]) -> _Result:
-    """The result of that kind that ``answer`` carries.
+def read_answer(answer: httpx.Response, body: bytearray, kind: type[_Result]) -> _Result:
+    """The result of that kind that ``answer`` carries in its ``body``.
 
     Raises ``TryAgain``, ``PhotoRefused`` (final, with the endpoint's code) or ``ScoringUnavailable``.
     """
     if answer.is_success:
         try:
-            return kind.model_validate_json(answer.content)
+            return kind.model_validate_json(body)
         except ValidationError as error:
             message = f"The endpoint's answer cannot be read: {first_fault(error, 'body')}"
             raise TryAgain(ScoringFailed(message)) from error
     status = _status(answer)
-    own = _own_error(answer)
+    own = _own_error(body)
     reason = own.message if own is not None else f"The endpoint answered HTTP {status}."
     if status in AWAY:
         raise TryAgain(AWAY[status](reason), _retry_after_s(answer))
-    if status in MISCONFIGURED and (own is None or own.code in _TURNED_AWAY):
+    if (status in MISCONFIGURED or httpx.codes.is_redirect(status)) and (
+        own is None or own.code in _TURNED_AWAY
+    ):
         raise ScoringUnavailable(f"{reason} Check the endpoint's address and key (HTTP {status}).")
     # The endpoint's own verdict outranks the status: Azure ML wraps a refused photo in a 424, and a photo
     # that is gone from its URL is a 404 of ours.
@@ -81,14 +85,15 @@ def read_answer(answer: httpx.Response, kind: type[_Result]) -> _Result:
 
 def _status(answer: httpx.Response) -> int:
     """The answer's own status, unwrapped: a full endpoint must not be held against the photo."""
-    said = answer.headers.get(MODEL_STATUS, "")
-    wrapped = answer.status_code == httpx.codes.FAILED_DEPENDENCY and said.isdecimal()
-    return int(said) if wrapped else answer.status_code
+    said = natural(answer.headers.get(MODEL_STATUS, ""), digits=3)
+    if answer.status_code != httpx.codes.FAILED_DEPENDENCY or said is None:
+        return answer.status_code
+    return said
 
 
-def _own_error(answer: httpx.Response) -> ScoreErrorBody | None:
+def _own_error(body: bytearray) -> ScoreErrorBody | None:
     try:
-        return ScoreError.model_validate_json(answer.content).error
+        return ScoreError.model_validate_json(body).error
     except ValidationError:
         return None
 
@@ -96,8 +101,8 @@ def _own_error(answer: httpx.Response) -> ScoreErrorBody | None:
 def _retry_after_s(answer: httpx.Response) -> float | None:
     """Seconds to wait as the ``Retry-After`` header says, in either of its forms (RFC 9110 §10.2.3)."""
     value = answer.headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
+    if (seconds := natural(value)) is not None:
+        return float(seconds)
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:

@@ -34,6 +34,9 @@ _Result = TypeVar("_Result", ScoreResponse, CutoutResponse)
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_RETRY_AFTER_S = 30.0
 """A longer Retry-After is not waited for here: the item goes back to the queue instead."""
+MAX_ANSWER_BYTES = 256 << 20
+"""An endpoint that goes on for ever must not fill the memory. A matte of 60 megapixels, the most that is worked
+on, is 80 MB in base64 at its worst, and most answers have no picture in them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -108,20 +111,28 @@ class ScoringClient:
                 headers = {"Content-Type": "application/json", "X-Correlation-Id": correlation_id}
                 if asking.traceparent is not None:
                     headers[tracing.HEADER] = asking.traceparent
-                answer = await self._answer(body, headers)
+                answer, told = await self._answer(body, headers)
                 asking.note("http.response.status_code", answer.status_code)
-                return read_answer(answer, kind)
+                return read_answer(answer, told, kind)
 
-    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> tuple[httpx.Response, bytearray]:
+        url = self._settings.url
         try:
             # httpx bounds each socket operation, never the whole; this does.
-            async with asyncio.timeout(self._settings.timeout_s):
-                return await self._http.post(self._settings.url, content=body, headers=headers)
+            async with (
+                asyncio.timeout(self._settings.timeout_s),
+                self._http.stream("POST", url, content=body, headers=headers) as answer,
+            ):
+                return answer, await _bounded(answer)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout) as error:
             seconds = self._settings.timeout_s
             raise TryAgain(ScoringFailed(f"The endpoint did not answer in {seconds:.0f} s.")) from error
         except httpx.TransportError as error:
             raise TryAgain(_unreachable(error)) from error
+        except httpx.DecodingError as error:
+            raise TryAgain(ScoringFailed("The endpoint's answer is not encoded as it says.")) from error
+        except httpx.InvalidURL as error:
+            raise ScoringUnavailable(f"The endpoint's address is none: {error}.") from error
 
     def _attempts(self) -> AsyncRetrying:
         return AsyncRetrying(
@@ -141,6 +152,15 @@ class ScoringClient:
         failure = _failure(state)
         asked = (failure.retry_after_s or 0.0) if failure is not None else 0.0
         return max(asked, self._backoff(state))
+
+
+async def _bounded(answer: httpx.Response) -> bytearray:
+    body = bytearray()
+    async for piece in answer.aiter_bytes():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise TryAgain(ScoringFailed(f"The endpoint answered more than {MAX_ANSWER_BYTES} bytes."))
+    return body
 
 
 @contextmanager
