@@ -35,8 +35,8 @@ CONNECT_TIMEOUT_S = 10.0
 LONGEST_RETRY_AFTER_S = 30.0
 """A longer Retry-After is not waited for here: the item goes back to the queue instead."""
 MAX_ANSWER_BYTES = 256 << 20
-"""An endpoint that goes on for ever must not fill the memory. A matte of 60 megapixels, the most that is worked
-on, is 80 MB in base64 at its worst, and most answers have no picture in them."""
+"""An endpoint that goes on for ever must not fill the memory. A matte of 60 megapixels, the most that is
+worked on, is 80 MB in base64 at its worst, and most answers have no picture in them."""
 
 _log = structlog.get_logger(__name__)
 
