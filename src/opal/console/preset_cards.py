@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 
 from opal.console.words import words
 from opal.marketplaces.compliance import limit_text
@@ -34,11 +35,19 @@ class Channel:
 
 
 def channels(presets: Sequence[Preset], own: Collection[str]) -> list[Channel]:
-    """Every preset under its channel: the tenant's own first, then those for everything, then by name."""
+    """Every preset under its channel: the tenant's own first, then those for everything, then by name.
+
+    Channels with several presets and those with one take turns, so that they fill rows of four.
+    """
     grouped: dict[str, list[Preset]] = {}
     for preset in presets:
         grouped.setdefault("own" if preset.name in own else preset.channel, []).append(preset)
-    order = sorted(grouped, key=lambda name: (name != "own", name != "general", name))
+    first = [name for name in ("own", "general") if name in grouped]
+    names = sorted(grouped.keys() - set(first))
+    wide = [name for name in names if len(grouped[name]) > 1]
+    single = [name for name in names if len(grouped[name]) == 1]
+    pairs = chain.from_iterable(zip_longest(wide, single[: len(wide)]))
+    order = [*first, *(name for name in pairs if name), *single[len(wide) :]]
     return [Channel(_title(name), [_card(preset) for preset in grouped[name]]) for name in order]
 
 

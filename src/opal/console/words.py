@@ -17,7 +17,7 @@ class Words:
     sentences: dict[str, str]
     script: dict[str, str]
 
-    def say(self, name: str, **values: object) -> str:
+    def say(self, name: str, /, **values: object) -> str:
         """The sentence, its ``{gaps}`` filled. Raises ``KeyError`` for one that there is not."""
         return self.sentences[name].format(**values)
 
