@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.services.http_services import OTHER, TENANT, WebApi, client_of, photo, running_web_api
+from tests.services.http_services import TENANT, WebApi, client_of, photo, running_web_api
 
 from opal.console import sign_in_link
 from opal.console.assets import Assets
@@ -68,9 +68,7 @@ async def test_the_cookie_is_for_this_server_and_no_script(api: WebApi) -> None:
     assert api.client.headers["X-API-Key"] not in cookie
 
 
-@pytest.mark.parametrize(
-    "after", ["//evil.example", "/\\evil.example", "https://evil.example", "jobs", "/a?b=//c"]
-)
+@pytest.mark.parametrize("after", ["//evil.test", "/\\evil.test", "https://evil.test", "jobs", "/a?b=//c"])
 async def test_nobody_is_sent_elsewhere(api: WebApi, after: str) -> None:
     answer = await sign_in(api.anonymous, api.client.headers["X-API-Key"], after=after)
     assert answer.headers["Location"] == "/"
@@ -180,7 +178,6 @@ async def test_the_link_opens_once(api: WebApi, monkeypatch: pytest.MonkeyPatch)
 async def test_another_tenants_job_is_a_job_that_nobody_has(api: WebApi, browser: httpx.AsyncClient) -> None:
     made = await api.other.post("/v1/jobs", json={"items": [{"filename": "secret-mug.jpg"}]})
     job, item = made.json()["id"], made.json()["items"][0]["id"]
-    assert OTHER in {"globex"}
     nobody = f"job_{'0' * 24}"
     for path in ("/jobs/{}", "/jobs?before={}", f"/v1/jobs/{{}}/items/{item}/preview"):
         theirs, nobodys = await browser.get(path.format(job)), await browser.get(path.format(nobody))
