@@ -121,7 +121,7 @@ async def test_a_session_ends_by_itself_and_cannot_be_forged(api: WebApi) -> Non
     told = {"key": key_id, "csrf": "c", "ends": ended.ends_at.isoformat()}
     name = api.app.state.sessions.cookie
     for forged in (sealer.seal("console-session", told), sealer.seal("target_1", told), "x", "é"):
-        answer = await api.anonymous.get("/v1/jobs", headers={"Cookie": f"{name}={forged}".encode()})
+        answer = await api.anonymous.get("/v1/jobs", headers={b"Cookie": f"{name}={forged}".encode()})
         assert answer.status_code == 401
 
 
