@@ -118,6 +118,7 @@ def test_the_start_by_keyboard_alone(page: Page, photos: list[Path]) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
     tab_to(page, "Choose photos")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
@@ -148,7 +149,7 @@ def tab_to(page: Page, name: str) -> None:
     for _ in range(60):
         page.keyboard.press("Tab")
         told = page.evaluate(
-            "() => [document.activeElement.ariaLabel, document.activeElement.labels?.[0]?.textContent, "
+            "() => document.activeElement.matches('main, body') ? '' : [document.activeElement.ariaLabel, document.activeElement.labels?.[0]?.textContent, "
             "document.activeElement.textContent].find((text) => text?.trim()) ?? ''"
         )
         if name in told:

@@ -1,4 +1,4 @@
-"""The console's ES modules, types in JSDoc, as TypeScript's `checkJs` sees them. TypeScript is fetched once."""
+"""The console's ES modules, types in JSDoc, as TypeScript's `checkJs` sees them; it is fetched once."""
 
 import shutil
 import subprocess

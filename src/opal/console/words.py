@@ -1,4 +1,4 @@
-"""Every word that the pages say, from one file per language (`console/words/en.toml`); so far there is English."""
+"""Every word that the pages say, from one file per language, `console/words/en.toml` so far."""
 
 import tomllib
 from dataclasses import dataclass
