@@ -66,7 +66,8 @@ def context(up: Up, browser: Browser, session: StorageState) -> Iterator[Browser
     opened.set_default_timeout(30_000)
     yield opened
     opened.close()
-    assert not faults
+    # Chromium's own word for a navigation that another one overtook.
+    assert set(faults) <= {"Transition was skipped"}
 
 
 @pytest.fixture

@@ -149,8 +149,11 @@ def tab_to(page: Page, name: str) -> None:
     for _ in range(60):
         page.keyboard.press("Tab")
         told = page.evaluate(
-            "() => document.activeElement.matches('main, body') ? '' : [document.activeElement.ariaLabel, document.activeElement.labels?.[0]?.textContent, "
-            "document.activeElement.textContent].find((text) => text?.trim()) ?? ''"
+            """() => {
+                const {tagName, ariaLabel, labels, textContent} = document.activeElement;
+                const names = [ariaLabel, labels?.[0]?.textContent, textContent];
+                return ["MAIN", "BODY"].includes(tagName) ? "" : names.find((text) => text?.trim()) ?? "";
+            }"""
         )
         if name in told:
             return
