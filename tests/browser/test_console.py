@@ -226,7 +226,7 @@ def test_nobody_is_kept_out_and_nothing_is_wider_than_a_phone(
         assert not violations(page), path
 
 
-def test_pages_are_light(page: Page, empty_page_faults: list[str], record_property: Any) -> None:
+def test_pages_are_light(page: Page, empty_page_faults: list[str]) -> None:
     page.goto("/jobs")
     job = page.locator(".job").first.get_attribute("href") or ""
     weights: list[int] = []
@@ -234,10 +234,6 @@ def test_pages_are_light(page: Page, empty_page_faults: list[str], record_proper
     for path in ("/", "/jobs", job, "/sign-in/link?token=used"):
         weights.clear()
         page.goto(path)
-        painted = page.evaluate(
-            "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
-        )
-        record_property(path.partition("_")[0], f"{sum(weights)} bytes, first paint after {painted:.0f} ms")
         assert 0 < sum(weights) < BUDGET, path
 
 
