@@ -6,6 +6,7 @@ gets only its own group. All faults are reported together.
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -320,6 +321,13 @@ def set_unless_set(values: Mapping[str, str]) -> None:
     """Put into our own environment what a vendor's package reads there and takes in no other way."""
     for name, value in values.items():
         os.environ.setdefault(name, value)
+
+
+def desktop_is_there() -> bool:
+    """Whether a browser opened on this machine would be seen by who started the process."""
+    if sys.platform in {"darwin", "win32"}:
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def runtime_dir(data_dir: Path) -> Path:

@@ -80,7 +80,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with running("up", "--port", "0", "--data", "data", cwd=folder, changes=_SETTINGS) as process:
         told = lines_until(process, "stop with Ctrl-C")
         words = {line.split("│", 1)[1].rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in told[-6:]}
-        yield Up(process.pid, words["API and start page"], words["API key"], folder / "data")
+        yield Up(process.pid, words["console and API"], words["API key"], folder / "data")
 
 
 def test_the_key_is_kept_for_its_owner_only(up: Up) -> None:

@@ -14,7 +14,7 @@ async def finished_job(api: WebApi) -> dict[str, str]:
     job = await api.job()
     await api.upload(job, photo())
     item_id = job["items"][0]["id"]
-    await api.finish(item_id, {"square-1x1": b"jpeg"})
+    await api.finish(item_id, {"square-1x1": photo()})
     backdrop_id = await api.backdrop()
     # Needed by a job that is not finished, so that it stays whatever is asked.
     await api.job(scene={"kind": "backdrop", "picture": backdrop_id})

@@ -17,9 +17,11 @@ import httpx
 import numpy as np
 import pyvips
 import structlog
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from opal.assembly import Parts, build_parts
+from opal.console.app import add_pages
 from opal.database import delivery_plan, items, keys, ledger, variants
 from opal.database.engine import Database
 from opal.database.migrate import migrate
@@ -100,6 +102,7 @@ class WebApi:
     other: httpx.AsyncClient
     anonymous: httpx.AsyncClient
     server: HttpServer
+    app: FastAPI
 
     async def job(self, *filenames: str, **fields: Any) -> dict[str, Any]:
         """A new job with one item per name."""
@@ -254,14 +257,16 @@ async def running_web_api(data_dir: Path, *, granted: int = CREDITS, **groups: A
     await migrated(settings)
     parts = build_parts(settings)
     key, other_key = await tenants_with_keys(parts, granted)
+    app = create_app(parts)
+    add_pages(app)
     try:
         async with (
-            served(create_app(parts), bound) as server,
+            served(app, bound) as server,
             client_of(url, key) as client,
             client_of(url, other_key) as other,
             client_of(url) as anonymous,
         ):
-            yield WebApi(url, parts, client, other, anonymous, server)
+            yield WebApi(url, parts, client, other, anonymous, server, app)
     finally:
         await parts.close()
 

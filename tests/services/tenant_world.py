@@ -68,7 +68,7 @@ PLAIN: Final = frozenset(
     {
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
-        *("last-event-id", "if-none-match", "range", "if-range", "om", "bgc"),
+        *("last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
     }
 )
 """What names nothing: left out, or as the example has it."""

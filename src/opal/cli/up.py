@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +17,10 @@ from opal.cli.stack import Stack, plan_stack, prepare_data, tidy_up
 from opal.cli.supervisor import ServicesNotReady, Supervisor
 from opal.cli.terminal import command_app, out
 from opal.cli.weights import ensure_weights
+from opal.console.sign_in_link import make_link
 from opal.content_credentials.sign import PictureSigner
-from opal.settings import load_settings
+from opal.database.keys import key_id
+from opal.settings import desktop_is_there, load_settings
 
 app = command_app()
 
@@ -39,18 +43,24 @@ def up(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65534, help="web-api's port; 0: a free one.")
     ] = 8080,
+    open_page: Annotated[
+        bool | None,
+        typer.Option(
+            "--open/--no-open", help="Open the console in a browser; by itself on a desktop's terminal only."
+        ),
+    ] = None,
 ) -> None:
-    """Run all services on this machine; stop with Ctrl-C."""
+    """Run all services on this machine and open the console, signed in; stop with Ctrl-C."""
     with claimed(data):
         settings = load_settings()
         # Told here in one line, rather than by a worker that ends again and again.
         PictureSigner.of(settings.signing)
         ensure_weights(settings)
         web_port = require_free(port) if port else free_ports(1)[0]
-        asyncio.run(_run(plan_stack(data, web_port)))
+        asyncio.run(_run(plan_stack(data, web_port), opened=_is_wanted(open_page)))
 
 
-async def _run(stack: Stack) -> None:
+async def _run(stack: Stack, *, opened: bool) -> None:
     console = out()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -71,7 +81,10 @@ async def _run(stack: Stack) -> None:
         await asyncio.wait((ready, asked), return_when=asyncio.FIRST_COMPLETED)
         if ready.done():
             ready.result()
-            _announce(console, stack, key)
+            page = f"{stack.web_url}/sign-in/link?token={make_link(stack.data_dir, key_id(key))}"
+            _announce(console, stack, key, page)
+            if opened:
+                await asyncio.to_thread(webbrowser.open, page)
             failed = asyncio.create_task(supervisor.wait_failed())
             await asyncio.wait((asked, failed), return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
@@ -90,10 +103,16 @@ def _say(console: Console, name: str, line: str) -> None:
     console.print(prefix + Text(line), soft_wrap=True, highlight=False)
 
 
-def _announce(console: Console, stack: Stack, key: str) -> None:
+def _is_wanted(asked: bool | None) -> bool:
+    """Without being asked, a page is opened for a person at a desktop: neither for a script nor over SSH."""
+    return desktop_is_there() and sys.stdout.isatty() if asked is None else asked
+
+
+def _announce(console: Console, stack: Stack, key: str, page: str) -> None:
     for line in (
         "ready",
-        f"  API and start page  {stack.web_url}/",
+        f"  signed in, once     {page}",
+        f"  console and API     {stack.web_url}/",
         f"  billing             {stack.billing_url}/",
         f"  API key             {key}",
         f"  data                {stack.data_dir}",

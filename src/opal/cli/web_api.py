@@ -1,13 +1,13 @@
-"""`opal web-api`: the public HTTP API."""
+"""`opal web-api`: the public HTTP API and the console."""
 
 from opal.cli.service_process import SupervisedOption, begin
 from opal.cli.terminal import command_app
-from opal.web_api.app import serve
+from opal.console.app import serve
 
 app = command_app()
 
 
 @app.command()
 def web_api(supervised: SupervisedOption = False) -> None:
-    """Serve the public HTTP API on OPAL_WEB_HOST:OPAL_WEB_PORT."""
+    """Serve the public HTTP API and the console on OPAL_WEB_HOST:OPAL_WEB_PORT."""
     serve(begin(supervised))

@@ -108,6 +108,20 @@ async def review_counts(connection: AsyncConnection, job_ids: Sequence[str]) -> 
     return Counter({str(job_id): int(count) for job_id, count in rows})
 
 
+async def first_exported(connection: AsyncConnection, job_ids: Sequence[str]) -> dict[str, str]:
+    """The first item of each job that has all its pictures; jobs without one are left out."""
+    of_jobs = (items.c.job_id.in_(job_ids), items.c.state == ItemState.EXPORTED)
+    first = (
+        select(items.c.job_id, func.min(items.c.position).label("position"))
+        .where(*of_jobs)
+        .group_by(items.c.job_id)
+        .subquery()
+    )
+    there = and_(items.c.job_id == first.c.job_id, items.c.position == first.c.position)
+    rows = await connection.execute(select(items.c.job_id, items.c.id).join(first, there))
+    return {str(job_id): str(item_id) for job_id, item_id in rows}
+
+
 async def cancel_job(connection: AsyncConnection, job: Job, *, by: str) -> int:
     """Cancel every item that is not completed yet and release its credit; returns how many.
 

@@ -126,14 +126,21 @@ async def authenticate(connection: AsyncConnection, presented: str) -> ApiKey | 
     parts = _id_and_secret(presented)
     if parts is None:
         return None
-    key_id, secret = parts
-    query = select(*_COLUMNS, api_keys.c.secret_hash).where(api_keys.c.id == key_id)
+    known_as, secret = parts
+    query = select(*_COLUMNS, api_keys.c.secret_hash).where(api_keys.c.id == known_as)
     row = (await connection.execute(query)).one_or_none()
     if row is None or row.revoked_at is not None:
         return None
     if not hmac.compare_digest(row.secret_hash, _hash(secret)):
         return None
     return _key_of(row)
+
+
+async def live_key(connection: AsyncConnection, key_id: str) -> ApiKey | None:
+    """The key of this id, for who has proved before to hold it; None when it is unknown or revoked."""
+    query = select(*_COLUMNS).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _key_of(row)
 
 
 async def note_use(connection: AsyncConnection, key: ApiKey) -> None:
@@ -161,6 +168,14 @@ async def revoke_key(connection: AsyncConnection, key_id: str) -> None:
     known = select(api_keys.c.id).where(api_keys.c.id == key_id)
     if result.rowcount == 0 and (await connection.execute(known)).one_or_none() is None:
         raise NotFound(f"There is no key {key_id}.")
+
+
+def key_id(whole: str) -> str:
+    """The id in a key, which is no secret. Raises ``ValueError`` for what has the form of no key."""
+    parts = _id_and_secret(whole)
+    if parts is None:
+        raise ValueError("not a key")
+    return parts[0]
 
 
 def _id_and_secret(presented: str) -> tuple[str, str] | None:

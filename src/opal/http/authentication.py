@@ -14,6 +14,7 @@ from opal.database.keys import ApiKey, Scope
 from opal.errors import Unauthorized
 from opal.http.errors import ScopeMissing, TenantMismatch, UnsupportedMediaType
 from opal.http.key_use import KeyUse
+from opal.http.sessions import CSRF_HEADER, Session, Sessions, require_own_page
 
 _scheme = APIKeyHeader(
     name="X-API-Key", auto_error=False, description="A key made by `opal keys create`: `opal_<id>_<secret>`."
@@ -65,11 +66,36 @@ class SettingsRoute(TenantRoute):
 
 
 async def authenticate(request: Request) -> ApiKey:
-    """The request's key, its request counted. Raises ``Unauthorized`` and ``TooManyRequests``."""
+    """The request's key, or that of its browser's session; its request counted.
+
+    Raises ``Unauthorized``, ``TooManyRequests`` and, for a session, ``CrossSiteRequest``.
+    """
     presented = request.headers.get("X-API-Key")
     if not presented:
+        session, key = await session_key(request)
+        if request.method not in _LOOKING:
+            require_own_page(request, session, request.headers.get(CSRF_HEADER))
+        return key
+    return _usable(await known_key(request, presented))
+
+
+async def session_key(request: Request) -> tuple[Session, ApiKey]:
+    """The session that the request's cookie tells of, and its key, the request counted.
+
+    The key is looked up each time: revoked, it ends its sessions. Raises ``Unauthorized`` and
+    ``TooManyRequests``.
+    """
+    sessions: Sessions | None = getattr(request.app.state, "sessions", None)
+    session = None if sessions is None else sessions.read(request)
+    if session is None:
         raise Unauthorized
-    key = await known_key(request, presented)
+    database: Database = request.app.state.database
+    async with database.read() as connection:
+        key = await keys.live_key(connection, session.key_id)
+    return session, _usable(await _counted(request, key))
+
+
+def _usable(key: ApiKey | None) -> ApiKey:
     if key is None:
         raise Unauthorized
     if key.sandbox:
@@ -85,6 +111,10 @@ async def known_key(request: Request, presented: str) -> ApiKey | None:
     database: Database = request.app.state.database
     async with database.read() as connection:
         key = await keys.authenticate(connection, presented)
+    return await _counted(request, key)
+
+
+async def _counted(request: Request, key: ApiKey | None) -> ApiKey | None:
     if key is not None:
         use: KeyUse = request.app.state.key_use
         request.state.answer_headers = await use.count(key)

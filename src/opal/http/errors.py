@@ -89,6 +89,17 @@ class ScopeMissing(OpalError):
     expected = True
 
 
+class CrossSiteRequest(OpalError):
+    """A request with a browser's session did not come from a page of ours.
+
+    Reload the page. A program sends its key in `X-API-Key` instead of a cookie.
+    """
+
+    code = "cross_site_request"
+    title = "Not from this page"
+    expected = True
+
+
 class TooManyRequests(OpalError):
     """As many requests as may be were sent within this minute.
 
@@ -165,6 +176,7 @@ STATUS: dict[type[OpalError], int] = {
     TenantMismatch: 403,
     MetricsClosed: 403,
     ScopeMissing: 403,
+    CrossSiteRequest: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
     errors.Conflict: 409,

@@ -1,4 +1,4 @@
-"""Small pictures for a report's page. Called by `opal process` and `opal check`."""
+"""Small pictures for pages: reports, and the console. Called by `opal process`, `opal check` and web-api."""
 
 import pyvips
 
@@ -6,12 +6,14 @@ SIDE = 240
 """Longer side of a preview in pixels; shown at half of that, for dense screens."""
 
 
-def preview_of_file(data: bytes) -> bytes:
+def preview_of_file(data: bytes, side: int = SIDE) -> bytes:
     """A finished picture's file as a small WebP, transparency kept; decoded no larger than it has to be.
+
+    ``side`` is the longer side in pixels.
 
     Raises pyvips.Error for what is no picture.
     """
-    return _webp(pyvips.Image.thumbnail_buffer(data, SIDE, height=SIDE, size="down"))
+    return _webp(pyvips.Image.thumbnail_buffer(data, side, height=side, size="down"))
 
 
 def preview(pixels: pyvips.Image, alpha: pyvips.Image | None = None) -> bytes:

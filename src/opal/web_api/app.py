@@ -22,6 +22,7 @@ from opal.http.exposure import is_loopback
 from opal.http.key_use import KeyUse
 from opal.http.server import run_server
 from opal.http.service import build_service
+from opal.http.sessions import Sessions
 from opal.messages.webhook_event import WebhookEvent
 from opal.outgoing.client import Outgoing
 from opal.settings import Settings
@@ -33,6 +34,7 @@ from opal.web_api import (
     deliveries,
     delivery_targets,
     events,
+    item_previews,
     job_reports,
     jobs,
     picture_deliveries,
@@ -51,7 +53,6 @@ from opal.web_api import (
 from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.blob_answer import Pace
 from opal.web_api.event_tail import EventTail
-from opal.web_api.index import index_page
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.removebg_work import Studio
 from opal.web_api.scene_thumbnails import SceneThumbnails
@@ -68,19 +69,24 @@ _DESCRIPTION = (
 )
 
 
-def serve(settings: Settings) -> None:
+AddPages = Callable[[FastAPI], None]
+"""Adds routes for people beside the API's, as the console does."""
+
+
+def serve(settings: Settings, add_pages: AddPages) -> None:
     """Bring the database up to date, then serve until the process is told to stop."""
     limit_heaps()
     with running(settings, "web-api"):
         start_decoder()
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings, add_pages))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, add_pages: AddPages) -> None:
     parts = build_parts(settings)
     try:
         await migrate(parts.database)
         app = create_app(parts)
+        add_pages(app)
         await run_server(app, settings.web.host, settings.web.port, on_stop=app.state.event_tail.stop)
     finally:
         await parts.close()
@@ -132,6 +138,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.studio = studio
     app.state.destinations = destinations
     app.state.sealer = sealer
+    app.state.sessions = Sessions(sealer, settings.web.port, secure=not is_loopback(settings.web.host))
     app.state.webhook_sender = webhook_sender
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
@@ -141,7 +148,6 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     _add_routes(app, parts)
     describe_webhooks(app)
-    app.include_router(index_page(settings.blob_public_url))
     return app
 
 
@@ -158,7 +164,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     """Every resource; those of remove.bg last, as they answer whatever is under their prefix."""
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes, job_reports):
         app.include_router(resource.router)
-    for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
+    for resource in (item_previews, webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(public_links.router)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -76,22 +76,26 @@ async def _start(
     parts: WebParts,
     tenant_id: Tenant,
     job_id: JobId,
+    *,
     last_event_id: Annotated[
         int,
         Header(ge=0, le=2**63 - 1, description="Resume after this event; browsers send it by themselves."),
     ] = 0,
+    after: Annotated[
+        int,
+        Query(ge=0, le=2**63 - 1, description="The same for an EventSource made anew; the larger counts."),
+    ] = 0,
 ) -> _Start:
     """Everything that can be refused is refused here, before the stream has begun."""
+    seen = max(last_event_id, after)
     async with parts.database.read() as connection:
         job = await find_job(connection, tenant_id, job_id)
-        if last_event_id:
+        if seen:
             counts = await jobs.state_counts(connection, [job.id])
-            if is_finished(counts[job.id]) and not await events.events_after(
-                connection, job.id, last_event_id, 1
-            ):
+            if is_finished(counts[job.id]) and not await events.events_after(connection, job.id, seen, 1):
                 # The one answer that keeps an EventSource from connecting again and again.
                 raise HTTPException(204)
-    return _Start(job.id, last_event_id, parts.database, request.app.state.event_tail)
+    return _Start(job.id, seen, parts.database, request.app.state.event_tail)
 
 
 @router.get(

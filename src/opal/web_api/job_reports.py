@@ -18,7 +18,7 @@ from opal.errors import BlobNotFound, NotFound
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, problems
-from opal.images.preview import preview_of_file
+from opal.images.preview import SIDE, preview_of_file
 from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.report_page.page import ReportPage, render
@@ -121,15 +121,19 @@ class Previews:
         made = await asyncio.gather(*(self._of_one(row) for row in rows))
         return {row.path: url for row, url in zip(rows, made, strict=True) if url is not None}
 
-    async def _of_one(self, row: VariantRow) -> str | None:
+    async def webp(self, row: VariantRow, side: int) -> bytes | None:
+        """The picture with ``side`` as its longer side in pixels; None where there is no preview of it."""
         if row.bytes > _LARGEST_PREVIEWED or row.expired_at is not None:
             return None
         async with self._turn:
             with suppress(BlobNotFound, pyvips.Error):
                 data = await self._blobs.read("exports", row.path)
-                small = await asyncio.to_thread(preview_of_file, data)
-                return f"data:image/webp;base64,{base64.b64encode(small).decode()}"
+                return await asyncio.to_thread(preview_of_file, data, side)
         return None
+
+    async def _of_one(self, row: VariantRow) -> str | None:
+        small = await self.webp(row, SIDE)
+        return None if small is None else f"data:image/webp;base64,{base64.b64encode(small).decode()}"
 
 
 @router.get(

@@ -1,0 +1,1 @@
+"""The console: pages for people, beside the API in web-api's process."""

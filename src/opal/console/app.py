@@ -1,0 +1,29 @@
+"""web-api with its pages: what `opal web-api` serves.
+
+The console lies over web-api and uses its views and its routes' dependencies; nothing of web-api knows of the
+console (docs/decisions/0014-console-over-web-api.md).
+"""
+
+from fastapi import FastAPI
+
+from opal.console import access, job_pages, start_page
+from opal.console.assets import Assets
+from opal.console.page import Pages
+from opal.console.security import content_security_policy
+from opal.settings import Settings
+from opal.web_api import app as web_api
+
+
+def serve(settings: Settings) -> None:
+    """Serve API and console until the process is told to stop."""
+    web_api.serve(settings, add_pages)
+
+
+def add_pages(app: FastAPI) -> None:
+    """Add every page, and what pages are made of, to web-api's ``app``."""
+    assets = Assets.of_package()
+    settings: Settings = app.state.parts.settings
+    app.state.pages = Pages(assets, content_security_policy(settings))
+    app.include_router(assets.router())
+    for pages in (access, start_page, job_pages):
+        app.include_router(pages.router)

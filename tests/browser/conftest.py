@@ -1,0 +1,87 @@
+"""One `opal up` and one Chromium for all tests of the console."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pyvips
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from tests.browser.chromium import chromium
+from tests.journeys.opal_process import lines_until, running
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "photos"
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running `opal up`, its one-time link not followed yet."""
+
+    url: str
+    key: str
+    link: str
+    data: Path
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("console")
+    with running("up", "--port", "0", "--data", "data", cwd=folder) as process:
+        told = "\n".join(lines_until(process, "stop with Ctrl-C"))
+        names = ("console and API", "API key", "signed in, once")
+        found = [re.search(rf"{name} +(\S+)", told) for name in names]
+        url, key, link = (each[1] for each in found if each is not None)
+        yield Up(url.rstrip("/"), key, link, folder / "data")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def session(up: Up, browser: Browser) -> StorageState:
+    """The cookie of who followed the link that `opal up` printed."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(up.link)
+    page.wait_for_url(f"{up.url}/")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def context(up: Up, browser: Browser, session: StorageState) -> Iterator[BrowserContext]:
+    """A signed-in browser that fails the test for every error that a page reports."""
+    opened = browser.new_context(
+        base_url=up.url, storage_state=session, viewport={"width": 1280, "height": 800}
+    )
+    faults: list[str] = []
+    opened.on("weberror", lambda error: faults.append(str(error.error)))
+    opened.set_default_timeout(30_000)
+    yield opened
+    opened.close()
+    # Chromium's own word for a navigation that another one overtook.
+    assert set(faults) <= {"Transition was skipped"}
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two small photos that cut out well."""
+    folder = tmp_path_factory.mktemp("photos")
+    made = []
+    for name in ("stoneware-mug", "soap-dispenser"):
+        made.append(folder / f"{name}.jpg")
+        small = pyvips.Image.thumbnail(str(SAMPLES / f"{name}.jpg"), 400)
+        made[-1].write_bytes(small.jpegsave_buffer(Q=90))
+    return made
