@@ -23,10 +23,10 @@ TEST_WORKERS ?= 2
 SAMPLES_ARGS ?=
 GALLERY_ARGS ?=
 
-.PHONY: help demo up test check format docs gallery bench audit scaling samples clean
+.PHONY: help demo up test faults faults-quick check format docs gallery bench audit scaling samples clean
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.runtime ## The sample photos through the real services; results in opal-demo/
 	@$(BIN)/opal demo
@@ -37,6 +37,12 @@ up: $(VENV)/.runtime ## All services on this machine (PORT=8080 DATA=opal-data)
 test: $(VENV)/.dev ## Every test (TESTS=tests/unit for a part of them)
 	@$(BIN)/opal models pull
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
+
+faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives; half an hour
+	@OPAL_TEST_AZURE_LIFE=1 $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup tests/faults
+
+faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup tests/faults
 
 check: $(VENV)/.dev ## Linters, format, types, import order, names
 	@$(BIN)/ruff check .

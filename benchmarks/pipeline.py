@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-# The client and the endpoint that answers at once are the kill test's own.
+# The client and the endpoint that answers at once are the fault tests' own.
 sys.path.insert(0, str(ROOT))
 
 from tests.faults.api_load import ApiLoad, photo  # noqa: E402

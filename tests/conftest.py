@@ -17,6 +17,8 @@ from opal.database.engine import Database
 from opal.database.migrate import migrate
 from opal.platform_settings import DatabaseSettings
 
+pytest_plugins = ["tests.faults.figures"]
+
 _ON_POSTGRES = os.environ.get("OPAL_TEST_DATABASE", "sqlite") == "postgresql"
 _WITH_SERVICES = ("services", "faults", "journeys")
 _NUMBERS = count()

@@ -1,4 +1,4 @@
-"""A client of the public HTTP API, for the kill tests and the benchmark; and photos for it to send."""
+"""A client of the public HTTP API, for the fault tests and the benchmark; and photos for it to send."""
 
 import ssl
 from collections.abc import Sequence

@@ -79,12 +79,10 @@ async def examine(
         assert job is not None
         assert set(job.recipe.presets) == set(presets)
         items = await list_items(connection, job_id)
-        verdicts = await invariants.examine(connection, patience=SETTLED)
         balance = await ledger.balance(connection, job.tenant_id)
         events = tables.item_events
         story = (await connection.execute(select(events.c.code, events.c.details))).all()
         attempts = (await connection.execute(select(func.sum(tables.items.c.attempt)))).scalar_one()
-    verdicts.append((await check_blobs(database, blobs, BlobScope(), Thoroughness.HASH)).verdict)
     # Taken over by another worker, or given back by the sweeper: a lease ended without a result.
     interrupted = sum(bool(row.details.get("taken_over")) or row.code == LeaseLost.code for row in story)
     exported = [item for item in items if item.state is ItemState.EXPORTED]
@@ -95,7 +93,15 @@ async def examine(
         credits_unaccounted=abs(granted - len(exported) - balance.balance) + balance.held,
         messages_left=sum(depth.active + depth.scheduled for depth in depths),
         dead_letters=sum(depth.dead for depth in depths),
-        broken=tuple(verdict for verdict in verdicts if verdict.count),
+        broken=await broken_invariants(database, blobs),
         interrupted=interrupted,
         attempts=int(attempts),
     )
+
+
+async def broken_invariants(database: Database, blobs: Blobs) -> tuple[Verdict, ...]:
+    """Of a database in which nothing may be under way any more. Every blob is hashed."""
+    async with database.read() as connection:
+        verdicts = await invariants.examine(connection, patience=SETTLED)
+    verdicts.append((await check_blobs(database, blobs, BlobScope(), Thoroughness.HASH)).verdict)
+    return tuple(verdict for verdict in verdicts if verdict.count)

@@ -1,6 +1,6 @@
 """A placement endpoint that answers at once: the real contract over real HTTP, with an ellipse for a cut-out.
 
-Started as a process of its own by the kill test and by benchmarks/pipeline.py, so that what they see is the
+Started as a process of its own by the fault tests and by benchmarks/pipeline.py, so that what they see is the
 way around the network, not the network. Prints its port on the first line. It fetches the photo and PUTs
 real PNG files, as the true endpoint does.
 """

@@ -1,4 +1,4 @@
-"""Opal's services as real processes on a data folder of their own, for the kill test and the benchmark."""
+"""Opal's services as real processes on a data folder of their own, for the fault tests and the benchmark."""
 
 import os
 import signal

@@ -32,7 +32,7 @@ from opal.items.states import TERMINAL, ItemState
 from opal.platform_settings import DatabaseSettings
 from opal.queues.servicebus import ServiceBusQueues
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("network")]
+pytestmark = pytest.mark.xdist_group("network")
 
 PHOTOS = ("stoneware-mug", "glass-bottle")
 LONG_SIDE = 480

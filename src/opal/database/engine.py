@@ -196,6 +196,25 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    _stop_once(connection.driver_connection)
+
+
+def _stop_once(driver: Any) -> None:
+    """Let a second request to stop a connection's thread be none.
+
+    Where a statement is cancelled, and its clean-up too, SQLAlchemy and aiosqlite both stop the thread. Who does
+    so second would wait for ever for an answer of a thread that is gone, and the process could not end.
+    """
+    stop, stopped = driver.stop, False
+
+    def stop_unless_stopped() -> Any:
+        nonlocal stopped
+        if stopped:
+            return None
+        stopped = True
+        return stop()
+
+    driver.stop = stop_unless_stopped
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,0 +1,69 @@
+"""What the fault experiments share: servers, and the lives that they are run on."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.azure_life import azure_life
+from tests.faults.process_server import ProcessServer
+from tests.faults.rig import LEASE_S, Rigs
+from tests.faults.running_services import InstantEndpoint
+
+from opal.assembly import open_database
+from opal.settings import load_settings
+
+LIVES = ("laptop", "azure") if os.environ.get("OPAL_TEST_AZURE_LIFE") == "1" else ("laptop",)
+
+
+@pytest.fixture(scope="session")
+def process_server() -> Iterator[ProcessServer]:
+    """What forks services; shared, as starting it costs as much as a service."""
+    with ProcessServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def scoring_url() -> Iterator[str]:
+    """The endpoint that answers at once."""
+    endpoint = InstantEndpoint.start()
+    yield endpoint.url
+    endpoint.end()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of an embedded database with its tables."""
+    folder = tmp_path_factory.mktemp("empty")
+
+    async def make() -> None:
+        async with open_database(load_settings(data_dir=folder)):
+            pass
+
+    asyncio.run(make())
+    return (folder / "opal.sqlite").read_bytes()
+
+
+@pytest.fixture(params=LIVES)
+def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What the environment says of the servers of a life, which run: none on a laptop."""
+    if request.param == "laptop":
+        yield {}
+        return
+    servers = tmp_path / "servers"
+    servers.mkdir()
+    with azure_life(servers, request.getfixturevalue("own_postgres"), LEASE_S, keyed=True) as running:
+        yield running.environment
+
+
+@pytest.fixture
+def rigs(
+    tmp_path: Path,
+    process_server: ProcessServer,
+    scoring_url: str,
+    empty_database: bytes,
+    life: dict[str, str],
+) -> Rigs:
+    """What makes rigs for a test."""
+    return Rigs(tmp_path, process_server, scoring_url, empty_database, life)
