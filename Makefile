@@ -20,10 +20,11 @@ PORT ?= 8080
 DATA ?= opal-data
 TESTS ?= tests
 TEST_WORKERS ?= 2
+SOAK_ITEMS ?= 20000
 SAMPLES_ARGS ?=
 GALLERY_ARGS ?=
 
-.PHONY: help demo up test faults faults-quick check format docs gallery bench audit scaling samples clean
+.PHONY: help demo up test faults faults-quick soak check format docs gallery bench audit scaling samples clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +44,9 @@ faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on
 
 faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup tests/faults
+
+soak: $(VENV)/.dev ## 20 000 photos through all services: memory and open files (SOAK_ITEMS=20000)
+	@OPAL_SOAK_ITEMS=$(SOAK_ITEMS) $(BIN)/pytest -m '' -n 0 tests/faults/test_soak.py
 
 check: $(VENV)/.dev ## Linters, format, types, import order, names
 	@$(BIN)/ruff check .
