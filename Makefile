@@ -35,7 +35,7 @@ demo: $(VENV)/.runtime ## The sample photos through the real services; results i
 up: $(VENV)/.runtime ## All services on this machine (PORT=8080 DATA=opal-data)
 	@$(BIN)/opal up --port $(PORT) --data $(DATA)
 
-test: $(VENV)/.dev ## Every test (TESTS=tests/unit for a part of them)
+test: $(VENV)/.dev $(VENV)/.browser ## Every test (TESTS=tests/unit for a part of them)
 	@$(BIN)/opal models pull
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
@@ -110,6 +110,15 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@echo "Installing the locked requirements of tests and linters"
 	@$(PIP_LOCKED) --no-build-isolation -r requirements/dev.txt  # removebg comes as source
 	@$(COMPILE)
+	@touch $@
+
+$(VENV)/.browser: | $(BIN)/python
+	@# The console is tested in the machine's own browser. Who may not install one is told so by those tests.
+	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "Installing Chromium"; \
+	  apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	fi
 	@touch $@
 
 $(VENV)-samples/.ready: requirements/samples.txt | $(BIN)/python

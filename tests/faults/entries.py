@@ -10,6 +10,7 @@ from tests.faults.passing import SlowlyRead
 
 from opal.assembly import Parts, build_parts
 from opal.blobs.interface import Blobs
+from opal.console import app as web_api_app
 from opal.database.items import Stage
 from opal.export_worker import app as export_worker_app
 from opal.items.item import Item
@@ -19,7 +20,6 @@ from opal.orchestrator import app as orchestrator_app
 from opal.orchestrator.process_item import BY, Means, process_item
 from opal.scoring_client.client import ScoringClient
 from opal.settings import Settings
-from opal.web_api import app as web_api_app
 from opal.worker.health import Heartbeat
 from opal.worker.item_stage import ItemStage
 from opal.worker.loop import WorkerLoop

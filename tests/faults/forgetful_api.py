@@ -11,12 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.assembly import build_database
+from opal.console import app as web_api_app
 from opal.database import idempotency
 from opal.database.engine import Database, utc_now
 from opal.database.idempotency import Stored
 from opal.database.tables import idempotency_keys
 from opal.settings import Settings
-from opal.web_api import app as web_api_app
 
 _UNDER_WAY: set[asyncio.Task[None]] = set()
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import func, select
-from tests.faults import forgetful_api, services
+from tests.faults import entries, forgetful_api
 from tests.faults.figures import Figures
 from tests.faults.process_server import Entry, Process, ProcessServer
 from tests.services.http_services import NO_CERTIFICATES, TENANT, migrated, settings_of, tenants_with_keys
@@ -178,7 +178,7 @@ async def test_one_effect_and_one_answer_per_key(  # noqa: PLR0917 - the size, a
     life: str, keys: int, kills: int, server: ProcessServer, tmp_path: Path, figures: Figures
 ) -> None:
     started = time.monotonic()
-    run = await play(tmp_path, server, services.web_api, keys=keys, kills=kills)
+    run = await play(tmp_path, server, entries.web_api, keys=keys, kills=kills)
     answers = sum(len(answers) - 1 for answers in run.answers.values())
     figures(
         f"idempotency keys, {life}, {keys} keys",

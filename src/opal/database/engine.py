@@ -202,8 +202,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _stop_once(driver: Any) -> None:
     """Let a second request to stop a connection's thread be none.
 
-    Where a statement is cancelled, and its clean-up too, SQLAlchemy and aiosqlite both stop the thread. Who does
-    so second would wait for ever for an answer of a thread that is gone, and the process could not end.
+    Where a statement is cancelled, and its clean-up too, SQLAlchemy and aiosqlite both stop the thread. Who
+    does so second would wait for ever for an answer of a thread that is gone, and the process could not end.
     """
     stop, stopped = driver.stop, False
 
