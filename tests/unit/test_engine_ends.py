@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from opal.database.engine import Database
 from opal.platform_settings import DatabaseSettings
 
 HELD_S = 1.0
-LONGEST_S = 30.0
+LONGEST_S = 60.0
 
 pytestmark = pytest.mark.sqlite
 
@@ -40,7 +42,9 @@ async def cut_off(file: Path) -> None:
 
 
 def test_a_process_ends_after_a_statement_was_cut_off(tmp_path: Path) -> None:
-    ending = threading.Thread(target=lambda: asyncio.run(cut_off(tmp_path / "x.sqlite")), daemon=True)
-    ending.start()
-    ending.join(LONGEST_S)
-    assert not ending.is_alive()
+    # A process of its own: it may not end, and its thread for SQLite does so after its loop.
+    subprocess.run([sys.executable, __file__, str(tmp_path / "x.sqlite")], timeout=LONGEST_S, check=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(cut_off(Path(sys.argv[1])))
