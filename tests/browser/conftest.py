@@ -1,4 +1,7 @@
-"""One `opal up` and one Chromium for all tests of the console."""
+"""One `opal up` and one Chromium for all tests of a file.
+
+No longer: while Playwright lives, its event loop counts as running, and asynchronous tests cannot run theirs.
+"""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +27,7 @@ class Up:
     data: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("console")
     with running("up", "--port", "0", "--data", "data", cwd=folder) as process:
@@ -35,7 +38,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         yield Up(url.rstrip("/"), key, link, folder / "data")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
@@ -43,7 +46,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def session(up: Up, browser: Browser) -> StorageState:
     """The cookie of who followed the link that `opal up` printed."""
     context = browser.new_context()
@@ -75,7 +78,7 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two small photos that cut out well."""
     folder = tmp_path_factory.mktemp("photos")
