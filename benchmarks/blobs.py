@@ -23,7 +23,7 @@ import httpx
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.azurite.account import azure_blobs  # noqa: E402
+from tests.azurite.account import azure_blobs, kept_connections  # noqa: E402
 from tests.azurite.server import azurite  # noqa: E402
 
 from opal.blobs.azure_blob import AzureBlobs  # noqa: E402
@@ -59,7 +59,7 @@ async def measure(rounds: int) -> list[Row]:
     """Every size, way and number at a time."""
     with tempfile.TemporaryDirectory() as folder, azurite(Path(folder)) as server:
         async with (
-            azure_blobs(server) as blobs,
+            azure_blobs(server, transport=kept_connections(server)) as blobs,
             httpx.AsyncClient(verify=server.trust(), trust_env=False) as client,
         ):
             return [

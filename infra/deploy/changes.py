@@ -30,7 +30,9 @@ SCORING = (
     "src/opal/placement/*",
     "src/opal/platform_settings.py",
     "src/opal/scoring/*",
+    "src/opal/setting_addresses.py",
     "src/opal/settings.py",
+    "src/opal/settings_group.py",
     "src/opal/telemetry/*",
     "src/opal/telemetry_settings.py",
 )

@@ -17,7 +17,7 @@ from opal.platform_settings import BlobSettings
 
 async def empty_containers(server: Azurite) -> None:
     """The three containers, there and empty."""
-    async with BlobServiceClient(server.account_url, KEY, transport=trusting(server)) as owner:
+    async with BlobServiceClient(server.account_url, KEY, **_trusted(server)) as owner:
         for name in CONTAINERS:
             container = owner.get_container_client(name)
             if await container.exists():
@@ -27,10 +27,14 @@ async def empty_containers(server: Azurite) -> None:
                 await container.create_container()
 
 
-def trusting(server: Azurite) -> AioHttpTransport:
+def _trusted(server: Azurite) -> dict[str, Any]:
+    return {} if server.certificate is None else {"connection_verify": str(server.certificate)}
+
+
+def kept_connections(server: Azurite) -> AioHttpTransport:
     """The SDK's transport, trusting the server's certificate and made as the SDK makes its own.
 
-    The SDK's `connection_verify` reads the certificate for each request, and so connects anew for each.
+    For benchmarks: `connection_verify` reads the certificate for each request, and so connects anew for each.
     """
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=True if server.certificate is None else server.trust()),
@@ -60,8 +64,6 @@ async def opened_blobs(
         account_url=server.account_url,
         account_key=SecretStr(KEY) if keyed else None,
     )
-    async with trusting(server) as trust:
-        given = transport or {"transport": trust}
-        blobs = AzureBlobs(settings, None if keyed else identity or Identity(), **given)
-        yield blobs
-        await blobs.close()
+    blobs = AzureBlobs(settings, None if keyed else identity or Identity(), **(transport or _trusted(server)))
+    yield blobs
+    await blobs.close()
