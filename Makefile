@@ -40,9 +40,11 @@ test: $(VENV)/.dev $(VENV)/.browser ## Every test (TESTS=tests/unit for a part o
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
 faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives; half an hour
+	@$(BIN)/opal models pull
 	@OPAL_TEST_AZURE_LIFE=1 $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup tests/faults
 
 faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures
+	@$(BIN)/opal models pull
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup tests/faults
 
 soak: $(VENV)/.dev ## 20 000 photos through all services: memory and open files (SOAK_ITEMS=20000)
