@@ -5,6 +5,7 @@ needs a newer one than machines have.
 """
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -126,26 +127,29 @@ def _installed() -> Path:
     lock = (_HERE / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opal"
     folder = cache / f"azurite-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".azurite-") as made:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(_HERE / name, made)
-            subprocess.run(
-                [
-                    *npm_command(),
-                    "ci",
-                    "--ignore-scripts",
-                    "--omit=optional",
-                    "--no-audit",
-                    "--no-fund",
-                    "--silent",
-                ],
-                cwd=made,
-                check=True,
-            )
-            Path(made).rename(folder)
-            Path(made).mkdir()  # for its removal
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".azurite.lock").open("w") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)  # other workers of the tests wait for one installation
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory(dir=cache, prefix=".azurite-") as made:
+                whole = Path(made) / "azurite"
+                whole.mkdir()
+                for name in ("package.json", "package-lock.json"):
+                    shutil.copy(_HERE / name, whole)
+                subprocess.run(
+                    [
+                        *npm_command(),
+                        "ci",
+                        "--ignore-scripts",
+                        "--omit=optional",
+                        "--no-audit",
+                        "--no-fund",
+                        "--silent",
+                    ],
+                    cwd=whole,
+                    check=True,
+                )
+                whole.rename(folder)
     return folder
 
 

@@ -17,6 +17,15 @@ from opal.settings import load_settings
 LIVES = ("laptop", "azure") if os.environ.get("OPAL_TEST_AZURE_LIFE") == "1" else ("laptop",)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest group begins first, so that nothing waits for it at the end."""
+
+    def later(item: pytest.Item) -> bool:
+        return all(mark.args != ("long storm",) for mark in item.iter_markers("xdist_group"))
+
+    items.sort(key=later)
+
+
 @pytest.fixture(scope="session")
 def process_server() -> Iterator[ProcessServer]:
     """What forks services; shared, as starting it costs as much as a service."""
@@ -53,7 +62,8 @@ def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, s
         return
     servers = tmp_path / "servers"
     servers.mkdir()
-    with azure_life(servers, request.getfixturevalue("own_postgres"), LEASE_S, keyed=True) as running:
+    lock_s = getattr(request.module, "LOCK_S", LEASE_S)
+    with azure_life(servers, request.getfixturevalue("own_postgres"), lock_s, keyed=True) as running:
         yield running.environment
 
 

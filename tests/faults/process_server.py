@@ -45,6 +45,12 @@ class Process:
     log: Path
     _exit_code: int | None = None
 
+    def heeds(self, number: signal.Signals) -> bool:
+        """Whether it has a handler for the signal by now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+        return bool(int(caught, 16) >> (number - 1) & 1)
+
     def signal(self, number: signal.Signals, *, group: bool = False) -> None:
         """Send a signal to the process, or to its whole group."""
         (os.killpg if group else os.kill)(self.pid, number)

@@ -35,6 +35,8 @@ class Storm:
     how: signal.Signals = signal.SIGKILL
     """SIGKILL is for the process alone: what it started has to see for itself that nobody needs it any more.
     Any other is for the whole group, as a platform does that stops a container."""
+    listening: bool = False
+    """Whether a signal waits for the process to have a handler for it. Before, it has taken no work."""
     ends: list[End] = field(default_factory=list)
     _calm: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,8 +68,13 @@ class Storm:
             else:
                 return
 
+    async def _listens(self, process: Process) -> bool:
+        return process.heeds(self.how)
+
     async def _end(self, process: Process) -> None:
         assert process.exit_code() is None, process.tail()
+        if self.listening:
+            assert await until(lambda: self._listens(process)), process.tail()
         since = time.monotonic()
         process.signal(self.how, group=self.how is not signal.SIGKILL)
         code = await process.ended(_LONGEST_END_S)

@@ -27,7 +27,13 @@ async def scale_in(
     async with rigs.rig() as rig:
         await rig.job(items, PRESETS)
         await rig.start_web_api()
-        storm = Storm(rig, random.Random(1), (worker, worker, export_worker, export_worker), signal.SIGTERM)
+        storm = Storm(
+            rig,
+            random.Random(1),
+            (worker, worker, export_worker, export_worker),
+            signal.SIGTERM,
+            listening=worker is orchestrator,
+        )
         assert await storm.rage(items, LONGEST_S), rig.tails()
         found = await rig.findings(PRESETS)
     assert not found.faults

@@ -49,7 +49,10 @@ async def test_nothing_is_lost_or_charged_twice(rigs: Rigs, figures: Figures) ->
     assert not faults
 
 
+# One after the other, while the other worker of the tests has the rest of the battery: two storms at once
+# leave workers that live for two seconds hardly anything but their start.
 @pytest.mark.battery
+@pytest.mark.xdist_group("long storm")
 @pytest.mark.parametrize("life", ["laptop"], indirect=True)
 @pytest.mark.parametrize("seed", range(1, 6))
 async def test_nothing_is_lost_in_a_long_storm(seed: int, rigs: Rigs, figures: Figures) -> None:
