@@ -28,6 +28,7 @@ from opal.database.migrate import migrate
 from opal.database.variants import VariantRow
 from opal.fidelity import Fidelity
 from opal.http.server import HttpServer
+from opal.images.matte import encode_matte
 from opal.items.item import Item, blob_path
 from opal.items.states import ItemState
 from opal.marketplaces.compliance import RuleResult
@@ -60,7 +61,13 @@ FIDELITY: dict[str, Any] = Fidelity(
     ssim=0.999,
     silhouette_iou=0.998,
 ).model_dump(mode="json")
-PLACED: dict[str, Any] = {"upscaled": True, "capped": False, "straightened_degrees": -2.4}
+PLACED: dict[str, Any] = {
+    "upscaled": True,
+    "capped": False,
+    "straightened_degrees": -2.4,
+    "offset_x": 0.0,
+    "offset_y": 0.0,
+}
 RULE: dict[str, Any] = RuleResult(rule="width", measured=2000, limit="= 2000", passed=True).model_dump(
     mode="json"
 )
@@ -179,8 +186,8 @@ class WebApi:
             for row in rows:
                 await variants.record_variant(connection, item, row)
             await delivery_plan.plan_deliveries(connection, item, rows)
-        for path in (scene, matte):
-            await self.parts.blobs.write("outputs", path, b"png", content_type="image/png")
+        await self.parts.blobs.write("outputs", scene, b"png", content_type="image/png")
+        await self.parts.blobs.write("outputs", matte, matte_of_photo(), content_type="image/png")
 
 
 def ids(job: dict[str, Any], index: int = 0) -> dict[str, str]:
@@ -269,6 +276,13 @@ async def running_web_api(data_dir: Path, *, granted: int = CREDITS, **groups: A
             yield WebApi(url, parts, client, other, anonymous, server, app)
     finally:
         await parts.close()
+
+
+def matte_of_photo(width: int = 400, height: int = 300) -> bytes:
+    """The cut-out of ``photo``: its dark box."""
+    matte = np.zeros((height, width), np.float32)
+    matte[height // 4 : -height // 4, width // 4 : -width // 4] = 1.0
+    return encode_matte(matte)
 
 
 def photo(width: int = 400, height: int = 300, ending: str = ".jpg") -> bytes:

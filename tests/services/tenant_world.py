@@ -28,6 +28,8 @@ ELSEWHERE: Final = {
     # Not the tenant's preset, but a scene of everyone's or a picture's file name.
     ("/v1/scenes/{name}/thumbnail", "name"): "scene",
     ("/p/{token}/{name}", "name"): "file",
+    # A preset's picture of an item that is asked for by its id; any preset may have none.
+    ("/v1/jobs/{job_id}/items/{item_id}/preview", "preset"): "nothing",
     ("/v1/jobs", "cursor"): "job_id",
     ("/v1/backdrops", "cursor"): "backdrop_cursor",
     ("/v1/webhooks/{webhook_id}/deliveries", "cursor"): "delivery_cursor",
@@ -68,7 +70,7 @@ PLAIN: Final = frozenset(
     {
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
-        *("last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
+        *("side", "v", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
     }
 )
 """What names nothing: left out, or as the example has it."""

@@ -7,7 +7,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.services.http_services import FIDELITY, PLACED, RULE, WebApi, photo, running_web_api
+from tests.services.http_services import (
+    FIDELITY,
+    PLACED,
+    RULE,
+    WebApi,
+    matte_of_photo,
+    photo,
+    running_web_api,
+)
 
 from opal.blobs.interface import Permission
 from opal.errors import InvalidInput
@@ -47,8 +55,8 @@ async def test_variants_come_with_reports_and_urls_that_work_without_a_key(api: 
     assert download.headers["cache-control"] == "private, no-store"
     assert download.headers["x-content-type-options"] == "nosniff"
     assert "filename*=UTF-8''Gro%C3%9Fe_Tasse-square-1x1.jpg" in download.headers["content-disposition"]
-    for name in ("scene", "matte"):
-        assert (await api.anonymous.get(answer[name]["url"])).content == b"png"
+    for name, stored in (("scene", b"png"), ("matte", matte_of_photo())):
+        assert (await api.anonymous.get(answer[name]["url"])).content == stored
 
 
 async def test_workers_store_and_fetch_over_the_same_urls_as_in_azure(api: WebApi) -> None:

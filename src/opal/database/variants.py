@@ -28,7 +28,7 @@ class VariantRow:
     compliance: list[dict[str, Any]]
     fidelity: dict[str, Any] | None
     placed: dict[str, Any] | None = None
-    """How the product was placed: scale, upscaled, capped, straightened_degrees."""
+    """How the product was placed: scale, offset_x, offset_y, upscaled, capped, straightened_degrees."""
     expired_at: datetime | None = None
     """When the blob was removed for its age; None: it is there."""
 

@@ -52,6 +52,9 @@ class Variant:
     fidelity: Fidelity
     scale: float
     """Canvas pixels per photo pixel."""
+    offset: tuple[float, float]
+    """Canvas pixels from the canvas' upper left corner to that of the photo, or of the frame that holds a
+    turned one."""
     straightened_degrees: float
     """Clockwise turn before placing; 0.0 when the product was left as it was photographed."""
     upscaled: bool
@@ -263,6 +266,7 @@ def _judged(picture: Picture, as_photographed: AsPhotographed) -> Variant:
         compliance=compliance,
         fidelity=fidelity,
         scale=composition.transform.scale,
+        offset=(composition.transform.tx, composition.transform.ty),
         straightened_degrees=source.straightened_degrees,
         upscaled=composition.upscaled,
         capped=composition.capped and not preset.native,

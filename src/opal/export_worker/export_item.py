@@ -245,7 +245,9 @@ async def _store(blobs: Blobs, item: Item, variant: Variant) -> VariantRow:
         compliance=[result.model_dump(mode="json", exclude={"not_judged"}) for result in variant.compliance],
         fidelity=variant.fidelity.model_dump(mode="json"),
         placed={
-            "scale": round(variant.scale, 4),
+            "scale": round(variant.scale, 6),
+            "offset_x": round(variant.offset[0], 2),
+            "offset_y": round(variant.offset[1], 2),
             "upscaled": variant.upscaled,
             "capped": variant.capped,
             "straightened_degrees": variant.straightened_degrees,

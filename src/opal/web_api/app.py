@@ -34,6 +34,7 @@ from opal.web_api import (
     deliveries,
     delivery_targets,
     events,
+    item_pictures,
     item_previews,
     job_reports,
     jobs,
@@ -56,6 +57,7 @@ from opal.web_api.event_tail import EventTail
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.removebg_work import Studio
 from opal.web_api.scene_thumbnails import SceneThumbnails
+from opal.web_api.shown_pictures import ShownPictures
 from opal.web_api.stock import Stock
 from opal.web_api.webhook_docs import describe_webhooks
 from opal.webhook_sender.sender import WebhookSender
@@ -143,6 +145,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
     app.state.previews = job_reports.Previews(parts.blobs)
+    app.state.shown_pictures = ShownPictures(parts.blobs, settings.photo)
     app.state.public_pace = Pace(settings.web.public_downloads)
     app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
@@ -164,7 +167,9 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     """Every resource; those of remove.bg last, as they answer whatever is under their prefix."""
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes, job_reports):
         app.include_router(resource.router)
-    for resource in (item_previews, webhooks, deliveries, delivery_targets, picture_deliveries):
+    for resource in (item_pictures, item_previews):
+        app.include_router(resource.router)
+    for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(public_links.router)

@@ -3,34 +3,35 @@
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from opal.database.variants import VariantRow, list_variants
-from opal.errors import NotFound
+from opal.errors import NotFound, PictureExpired
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, BY_KEY, problems
-from opal.web_api.job_reports import Previews
+from opal.web_api.job_reports import LARGEST_SHOWN, Previews
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item, find_job
 from opal.web_api.public_pictures import is_held
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
 _SIDE: Final = 480
-"""Pixels of the longer side; shown at half of that, it is sharp on dense screens too."""
+"""Pixels of the longer side, unless asked for; shown at half of that, it is sharp on dense screens too."""
+_LONGEST_SIDE: Final = 4096
 _MEDIA_TYPE: Final = "image/webp"
 
 
 @router.get(
     "/v1/jobs/{job_id}/items/{item_id}/preview",
     response_class=Response,
-    summary="Show an item's first picture, small",
+    summary="Show one of an item's pictures, small",
     responses={
         200: {
-            "description": f"The picture of the job's first preset as a WebP of at most {_SIDE} pixels.",
+            "description": f"The picture as a WebP of at most {_SIDE} pixels, or of `side`.",
             "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         },
         304: {"description": "The version that the client has is the one there is."},
-        **problems(*BY_KEY, NotFound, *ALWAYS),
+        **problems(*BY_KEY, NotFound, PictureExpired, *ALWAYS),
     },
 )
 async def read_preview(
@@ -40,28 +41,40 @@ async def read_preview(
     job_id: JobId,
     item_id: ItemId,
     *,
+    preset: Annotated[
+        str | None,
+        Query(max_length=64, description="Whose picture; left out: the first preset's that the job names."),
+    ] = None,
+    side: Annotated[int, Query(ge=16, le=_LONGEST_SIDE, description="Its longer side at most.")] = _SIDE,
+    version: Annotated[
+        int | None,
+        Query(alias="v", ge=0, description="The photo's `revision`: then it may be kept for a while."),
+    ] = None,
     held: Annotated[
         str | None, Header(alias="If-None-Match", description="ETags of what the client has already.")
     ] = None,
 ) -> Response:
-    """For pages that show many: 404 while there is no picture, or where it is too large to be shown small."""
+    """For pages that show many, and pictures that browsers cannot show themselves, such as TIFF.
+
+    404 while there is no picture, or where it is too large to be shown small.
+    """
     async with parts.database.read() as connection:
         job = await find_job(connection, tenant_id, job_id)
         item = await find_item(connection, tenant_id, job_id, item_id)
         rows = await list_variants(connection, item.id)
-    shown = _first_shown(rows, job.recipe.presets)
+    shown = _first_shown(rows, job.recipe.presets) if preset is None else _shown_of(rows, preset)
     if shown is None:
         raise NotFound("There is no picture of this photo to show.")
-    # An item's picture never changes once it is there; asked for after an hour, it is only confirmed.
+    # A revision changes the picture: only an address that names it may go unasked for an hour.
     headers = {
-        "Cache-Control": "private, max-age=3600",
-        "ETag": f'"{shown.sha256[:32]}-{_SIDE}"',
+        "Cache-Control": "private, no-cache" if version is None else "private, max-age=3600",
+        "ETag": f'"{shown.sha256[:32]}-{side}"',
         "X-Content-Type-Options": "nosniff",
     }
     if is_held(held, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     previews: Previews = request.app.state.previews
-    small = await previews.webp(shown, _SIDE)
+    small = await previews.webp(shown, side, LARGEST_SHOWN)
     if small is None:
         raise NotFound("There is no picture of this photo to show.")
     return Response(small, media_type=_MEDIA_TYPE, headers=headers)
@@ -71,3 +84,11 @@ def _first_shown(rows: Sequence[VariantRow], presets: Sequence[str]) -> VariantR
     """That of the first preset asked for, so that all of a job's previews are alike."""
     there = {row.preset: row for row in rows if row.expired_at is None}
     return next((there[preset] for preset in presets if preset in there), None)
+
+
+def _shown_of(rows: Sequence[VariantRow], preset: str) -> VariantRow | None:
+    """That of one preset. Raises ``PictureExpired`` for one that was removed for its age."""
+    found = next((row for row in rows if row.preset == preset), None)
+    if found is not None and found.expired_at is not None:
+        raise PictureExpired
+    return found

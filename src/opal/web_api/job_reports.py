@@ -31,8 +31,10 @@ from opal.web_api.reports import FIDELITY_EXAMPLE, PLACED_EXAMPLE, RULE_EXAMPLE
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
-# Larger files, such as those for print, are shown without a preview, so that memory stays small.
+# In a page of many, larger files, such as those for print, have no preview, so that memory stays small.
 _LARGEST_PREVIEWED = 8 << 20
+LARGEST_SHOWN = 64 << 20
+"""Bytes of the largest file that is shown small where it alone is asked for."""
 _AT_A_TIME: Final = 2
 _PAGE_HEADERS: Final = {
     "Cache-Control": "private, no-store",
@@ -121,9 +123,9 @@ class Previews:
         made = await asyncio.gather(*(self._of_one(row) for row in rows))
         return {row.path: url for row, url in zip(rows, made, strict=True) if url is not None}
 
-    async def webp(self, row: VariantRow, side: int) -> bytes | None:
+    async def webp(self, row: VariantRow, side: int, most_bytes: int = _LARGEST_PREVIEWED) -> bytes | None:
         """The picture with ``side`` as its longer side in pixels; None where there is no preview of it."""
-        if row.bytes > _LARGEST_PREVIEWED or row.expired_at is not None:
+        if row.bytes > most_bytes or row.expired_at is not None:
             return None
         async with self._turn:
             with suppress(BlobNotFound, pyvips.Error):

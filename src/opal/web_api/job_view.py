@@ -175,7 +175,9 @@ def _placed(meta: dict[str, Any]) -> PlacedReport | None:
     if "transform" not in meta:
         return None
     told = {name: meta[name] for name in ("upscaled", "capped", "straightened_degrees") if name in meta}
-    return PlacedReport(scale=round(meta["transform"]["scale"], 4), **told)
+    way = meta["transform"]
+    lies = {"offset_x": round(way["tx"], 2), "offset_y": round(way["ty"], 2)}
+    return PlacedReport(scale=round(way["scale"], 6), **told, **lies)
 
 
 def job_summary(job: Job, counts: Counter[ItemState], review: int) -> JobSummary:

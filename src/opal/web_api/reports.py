@@ -30,6 +30,14 @@ class PlacedReport(BaseModel):
     straightened_degrees: float = Field(
         default=0.0, description="Clockwise turn of the photo before it was placed; 0: none.", examples=[-2.4]
     )
+    offset_x: float | None = Field(
+        default=None,
+        description="Picture pixels from the picture's left edge to the photo's: with `scale`, where every "
+        "pixel of the photo came to lie. Of a turned photo, the edge of the frame that holds all of it. Null "
+        "where it was not kept.",
+        examples=[-212.0],
+    )
+    offset_y: float | None = Field(default=None, description="The same from the top.", examples=[140.5])
 
 
 class LightMatchReport(BaseModel):
