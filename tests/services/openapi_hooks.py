@@ -13,8 +13,6 @@ from typing import Any
 import schemathesis
 from schemathesis import GenerationMode
 
-from opal.placement.scene import SCENES
-
 IDS: dict[str, str] = json.loads(os.environ.get("OPAL_TEST_IDS", "{}"))
 TOML = """
 channel = "our shop"
@@ -45,9 +43,6 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
             # No schema says what the TOML of a preset is, nor which names everyone's presets have.
             case.path_parameters["name"] = "house-main"
             case.body["toml"] = TOML
-    if case.operation.path == "/v1/scenes/{name}/thumbnail" and case.path_parameters.get("name") in SCENES:
-        # The API's own list names every scene and draws each, a second apiece; drawing has own tests.
-        case.path_parameters["name"] = "white"
     key = (case.headers or {}).get("idempotency-key")
     # Two examples with one key and different bodies are rightly refused; that has tests of its own.
     if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(key, str) and _KEY.fullmatch(key):

@@ -57,8 +57,7 @@ class StandIn:
 @lru_cache(maxsize=32)
 def stand_in(light: Light) -> StandIn:
     """Draw the bottle as lit by `light`, the one that the scene's cast shadows follow."""
-    points, found = _trace()
-    normals = _normals(points)
+    points, normals, found = _shape()
     shown = np.zeros((_HEIGHT * _WIDTH, 3), np.float32)
     shown[found] = _lit(points, normals, light)
     # What is no bottle has the bottle's mean colour, so that a soft edge mixes nothing foreign in.
@@ -67,6 +66,13 @@ def stand_in(light: Light) -> StandIn:
     image = pyvips.Image.new_from_array(codes).copy(interpretation="srgb").copy_memory()
     source = SourceInfo(ImageFormat.PNG, codes.nbytes, _WIDTH, _HEIGHT, 1, None, 8, "")
     return StandIn(Photo(image, None, source), found.reshape(_HEIGHT, _WIDTH).astype(np.float32))
+
+
+@lru_cache(maxsize=1)
+def _shape() -> tuple[_Floats, _Floats, NDArray[np.bool_]]:
+    """The same in every light: points and normals (n, 3) of what is bottle, and which pixels are (H * W)."""
+    points, found = _trace()
+    return points, _normals(points), found
 
 
 def _trace() -> tuple[_Floats, NDArray[np.bool_]]:

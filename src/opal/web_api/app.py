@@ -56,7 +56,6 @@ from opal.web_api.blob_answer import Pace
 from opal.web_api.event_tail import EventTail
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.removebg_work import Studio
-from opal.web_api.scene_thumbnails import SceneThumbnails
 from opal.web_api.shown_pictures import ShownPictures
 from opal.web_api.stock import Stock
 from opal.web_api.webhook_docs import describe_webhooks
@@ -147,7 +146,6 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.previews = job_reports.Previews(parts.blobs)
     app.state.shown_pictures = ShownPictures(parts.blobs, settings.photo)
     app.state.public_pace = Pace(settings.web.public_downloads)
-    app.state.scene_thumbnails = SceneThumbnails()
     app.state.photo_check = PhotoCheck(parts.blobs, settings.photo, asyncio.Semaphore(_PHOTOS_AT_A_TIME))
     _add_routes(app, parts)
     describe_webhooks(app)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, Field
 
 from opal.errors import NotFound
@@ -12,7 +12,7 @@ from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.placement.scene import DEFAULT_SCENE, NAMED_SCENES, SCENES, Scene
 from opal.placement.thumbnail import HEIGHT, MEDIA_TYPE, WIDTH
 from opal.web_api.recipe import placement_schema, scene_schema
-from opal.web_api.scene_thumbnails import SceneThumbnails
+from opal.web_api.scene_thumbnails import scene_thumbnail
 
 router = APIRouter(route_class=TenantRoute, tags=["catalogue"])
 # Without a key, so that a page can show them with <img>: they are the same for everyone.
@@ -75,12 +75,6 @@ async def list_scenes(_tenant_id: Tenant) -> SceneList:
     return _every_scene()
 
 
-def _thumbnails(request: Request) -> SceneThumbnails:
-    thumbnails = request.app.state.scene_thumbnails
-    assert isinstance(thumbnails, SceneThumbnails)
-    return thumbnails
-
-
 @thumbnail_router.get(
     "/v1/scenes/{name}/thumbnail",
     response_class=Response,
@@ -95,7 +89,6 @@ def _thumbnails(request: Request) -> SceneThumbnails:
     },
 )
 async def show_scene(
-    thumbnails: Annotated[SceneThumbnails, Depends(_thumbnails)],
     name: Annotated[
         str, Path(description="A ready-made scene's name.", examples=["studio-white"], max_length=64)
     ],
@@ -104,7 +97,7 @@ async def show_scene(
     """A thumbnail of a ready-made scene. It needs no key and may be cached for a day."""
     if name not in SCENES:
         raise NotFound(f"There is no scene {name!r}. Known: {', '.join(SCENES)}.")
-    shown = await thumbnails.of(name)
+    shown = scene_thumbnail(name)
     headers = {"ETag": shown.etag, "Cache-Control": _CACHE}
     known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     if shown.etag in known or "*" in known:
