@@ -58,6 +58,11 @@ class WebSettings(BaseSettings):
     requests_per_tenant: int = Field(
         default=12_000, ge=1, description="Requests per minute of all keys of a tenant together."
     )
+    previews_per_tenant: int = Field(
+        default=120,
+        ge=1,
+        description="Previews of scenes per minute of a tenant, for no credit; a cut-out counts as four.",
+    )
     health_host: str = Field(default="127.0.0.1", description="Address of the workers' health pages.")
 
 

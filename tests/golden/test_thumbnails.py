@@ -1,4 +1,4 @@
-"""The thumbnails that web-api ships, against what is drawn now: nobody who opens a page waits for a drawing."""
+"""The thumbnails that web-api ships, against what is drawn now: who opens a page waits for no drawing."""
 
 import os
 from pathlib import Path

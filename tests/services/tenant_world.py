@@ -43,6 +43,7 @@ ELSEWHERE: Final = {
     ("/v1/jobs", "name"): "nothing",
     ("/v1/delivery-targets", "name"): "nothing",
     ("/v1/delivery-targets/{target_id}", "name"): "nothing",
+    ("/v1/scenes/previews", "scenes"): "scenes_to_preview",
 }
 """Parameters whose name alone does not say what they take: what it is in ``everything_of``."""
 
@@ -51,7 +52,7 @@ OWNED: Final = frozenset(
         *("job_id", "item_id", "backdrop_id", "webhook_id", "delivery_id", "target_id", "upload_id"),
         *("preset", "presets", "scene_of_job", "picture_delivery_id", "token", "path", "tenant_id"),
         *("backdrop_cursor", "delivery_cursor", "picture_cursor", "idempotency-key"),
-        *("receipt_id", "x-confirm-delete"),
+        *("receipt_id", "x-confirm-delete", "scenes_to_preview"),
     }
 )
 """What belongs to a tenant: another's must be answered as what nobody has."""
@@ -70,7 +71,7 @@ PLAIN: Final = frozenset(
     {
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
-        *("side", "v", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
+        *("side", "v", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc", "photo"),
     }
 )
 """What names nothing: left out, or as the example has it."""
@@ -106,6 +107,7 @@ async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
         "toml": _PRESET.format(name=preset),
         "presets": [preset],
         "scene_of_job": {"kind": "backdrop", "picture": ids["backdrop_id"]},
+        "scenes_to_preview": [{"kind": "backdrop", "picture": ids["backdrop_id"]}],
         "picture_delivery_id": delivery["id"],
         "backdrop_cursor": f"1700000000000000-{ids['backdrop_id']}",
         "delivery_cursor": f"1700000000000000-{ids['delivery_id']}",

@@ -156,6 +156,17 @@ class DownloadsBusy(errors.DependencyError):
     title = "Too many downloads at a time"
 
 
+class PreviewsBusy(errors.DependencyError):
+    """As many previews as may be are being made.
+
+    Come back in some seconds. A preview costs nothing and holds nothing up: a job can be made without one.
+    """
+
+    code = "previews_busy"
+    title = "Too many previews at a time"
+    expected = True
+
+
 # The nearest class in an error's own line of ancestors decides; 500 is what nobody foresaw.
 STATUS: dict[type[OpalError], int] = {
     OpalError: 500,

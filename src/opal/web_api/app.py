@@ -45,6 +45,7 @@ from opal.web_api import (
     rembg,
     removebg,
     removebg_improve,
+    scene_previews,
     scenes,
     tenant_data,
     uploads,
@@ -55,6 +56,7 @@ from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.blob_answer import Pace
 from opal.web_api.event_tail import EventTail
 from opal.web_api.photo_check import PhotoCheck
+from opal.web_api.preview_work import PreviewWork
 from opal.web_api.removebg_work import Studio
 from opal.web_api.shown_pictures import ShownPictures
 from opal.web_api.stock import Stock
@@ -106,6 +108,7 @@ def create_app(parts: Parts) -> FastAPI:
     webhook_sender = WebhookSender(parts.database, outgoing, sealer, settings.webhook)
     delivery_sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
     studio = Studio(parts, outgoing)
+    preview_work = PreviewWork(parts)
     app = build_service(
         "web-api",
         "Opal",
@@ -128,15 +131,22 @@ def create_app(parts: Parts) -> FastAPI:
                 "webhook-sender-loop": webhook_sender.run,
                 "delivery-sender-loop": delivery_sender.run,
             },
-            (studio.close, destinations.close, outgoing.close),
+            (studio.close, preview_work.close, destinations.close, outgoing.close),
         ),
         # Blobs and the bodies of pictures made at once have limits of their own.
         unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
-        documented_models=(events.ItemChange, events.JobChange, WebhookEvent),
+        documented_models=(
+            events.ItemChange,
+            events.JobChange,
+            scene_previews.CutoutLine,
+            scene_previews.PreviewLine,
+            WebhookEvent,
+        ),
     )
     app.state.parts = parts
     app.state.outgoing = outgoing
     app.state.studio = studio
+    app.state.preview_work = preview_work
     app.state.destinations = destinations
     app.state.sealer = sealer
     app.state.sessions = Sessions(sealer, settings.web.port, secure=not is_loopback(settings.web.host))
@@ -170,6 +180,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)
     app.include_router(scenes.thumbnail_router)
+    app.include_router(scene_previews.router)
     app.include_router(public_links.router)
     app.include_router(tenant_data.router)
     app.include_router(public_pictures.router)

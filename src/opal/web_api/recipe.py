@@ -49,6 +49,16 @@ def placement_schema() -> dict[str, Any]:
     return {**schema, "not": {"required": list(both), "properties": both}}
 
 
+def read_scene(scene: str | dict[str, Any]) -> Scene:
+    """The scene that a request names or describes. Raises ``UnknownScene`` and ``InvalidScene``."""
+    return resolve_scene(plain_scene(scene))
+
+
+def plain_scene(scene: str | dict[str, Any]) -> str | dict[str, Any]:
+    """The same with whole numbers where it says 7.0."""
+    return {name: _whole(value) for name, value in scene.items()} if isinstance(scene, dict) else scene
+
+
 def _whole(value: Any) -> Any:
     """JSON has one kind of number: 7.0 is the whole number 7 (but `true` is none)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -83,9 +93,7 @@ class RecipeRequest(BaseModel):
 
         Raises ``UnknownScene``, ``InvalidScene``, ``InvalidPlacement`` and ``UnknownPreset``.
         """
-        scene = self.scene
-        if isinstance(scene, dict):
-            scene = {name: _whole(value) for name, value in scene.items()}
+        scene = plain_scene(self.scene)
         resolved = resolve_scene(scene)
         resolve_placement(self.placement)
         presets = resolve_presets(self.presets, own)

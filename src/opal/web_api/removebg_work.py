@@ -5,7 +5,6 @@ Nothing is queued or stored, and what is not answered is not charged.
 """
 
 import asyncio
-import base64
 import hashlib
 from dataclasses import dataclass
 
@@ -13,13 +12,12 @@ from opal.assembly import Parts
 from opal.cutout_pictures.picture import Picture, make_picture
 from opal.cutout_pictures.wanted import MEGAPIXEL, Wanted
 from opal.decoder.pictures import decode_photo, probe
-from opal.errors import InvalidPhoto, ScoringFailed
+from opal.errors import InvalidPhoto
 from opal.images.limits import Limits
-from opal.images.matte import Matte, read_matte
 from opal.images.photo import Photo
-from opal.messages.cutout_contract import CutoutRequest, CutoutResponse, Region
 from opal.outgoing.client import Outgoing
 from opal.scoring_client.client import ScoringClient
+from opal.web_api.bare_cutout import bare_cutout
 from opal.web_api.removebg_body import Body
 from opal.web_api.removebg_caller import Caller, Told, admit, pay
 from opal.web_api.removebg_errors import Refused, translate
@@ -91,9 +89,11 @@ class Studio:
                     limit=self.settings.rate_limit,
                 )
                 async with self.line.pixels(megapixels):
-                    photo, matte = await self._cut_out(caller, data, region, correlation_id)
+                    cut = await bare_cutout(
+                        self._scoring, caller.tenant_id, data, self.limits, region, correlation_id
+                    )
                     picture = await asyncio.to_thread(
-                        make_picture, photo, matte, wanted, background, sandbox=caller.sandbox
+                        make_picture, cut.photo, cut.matte, wanted, background, sandbox=caller.sandbox
                     )
                 credits_charged = await pay(self.database, caller, paid_as, wanted.quarters, wanted.size)
         except TimeoutError as error:
@@ -110,34 +110,6 @@ class Studio:
         except InvalidPhoto as error:
             told = translate(error)
             raise Refused(told.code, f"The background: {told.detail}") from error
-
-    async def _cut_out(
-        self, caller: Caller, data: bytes, region: Region | None, correlation_id: str
-    ) -> tuple[Photo, Matte]:
-        # The endpoint decodes the photo as well; both at the same time.
-        decoding = asyncio.create_task(asyncio.to_thread(decode_photo, data, self.limits))
-        try:
-            request = await asyncio.to_thread(_request, caller.tenant_id, data, region)
-            answer = await self._scoring.cut_out(request, correlation_id)
-            matte = await asyncio.to_thread(_matte, answer)
-            photo = await decoding
-        finally:
-            decoding.cancel()
-        if matte.shape != (photo.height, photo.width):
-            raise ScoringFailed("The matte is not of the photo's size.")
-        return photo, matte
-
-
-def _request(tenant_id: str, data: bytes, region: Region | None) -> CutoutRequest:
-    letters = base64.b64encode(data).decode("ascii")
-    return CutoutRequest(tenant_id=tenant_id, image_bytes_b64=letters, region=region)
-
-
-def _matte(answer: CutoutResponse) -> Matte:
-    try:
-        return read_matte(base64.b64decode(answer.matte_bytes_b64))
-    except (ValueError, InvalidPhoto) as error:
-        raise ScoringFailed("The endpoint's matte cannot be read.") from error
 
 
 def _fingerprint(body: Body, data: bytes) -> str:
