@@ -1,4 +1,4 @@
-"""Previews of scenes: a small photo of one's own in each, cut out once, without a credit and within limits."""
+"""Previews of scenes: a small photo of one's own in each, cut out once, for no credit and within limits."""
 
 import base64
 import io

@@ -1,6 +1,6 @@
 """A scene seen at a glance, with a plain bottle in the scene's own light, or with a product of one's own.
 
-Called by `opal scenes --thumbnails` and by web-api's previews; web-api ships the thumbnails as they are drawn.
+Called by `opal scenes --thumbnails` and by web-api for previews; web-api ships the thumbnails drawn.
 """
 
 from typing import Final
