@@ -220,6 +220,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             **_WAY,
         }
     ],
+    "brand_profiles": [
+        {
+            "id": "profile_" + "a" * 24,
+            **TENANT,
+            "name": "Unser Stil – größer",
+            "scene": {"kind": "solid", "colour": "#f4f4f4"},
+            "placement": {"margin": 0.1},
+            "presets": ["square-1x1"],
+            "prompt": "",
+            "seed": 7,
+            "version": 3,
+            "created_at": WHEN,
+            "updated_at": WHEN,
+        }
+    ],
     "idempotency_keys": [
         {**TENANT, "key": "k-1", "request_hash": "9" * 64, "status": 201, "body": "{}", "created_at": WHEN}
     ],

@@ -18,6 +18,8 @@ async def finished_job(api: WebApi) -> dict[str, str]:
     backdrop_id = await api.backdrop()
     # Needed by a job that is not finished, so that it stays whatever is asked.
     await api.job(scene={"kind": "backdrop", "picture": backdrop_id})
+    profile = await api.client.post("/v1/brand-profiles", json={"name": "our shop"})
+    assert profile.status_code == 201, profile.text
     told = (await api.client.get(f"/v1/webhooks/{webhook_id}/deliveries")).json()["deliveries"]
     return {
         "job_id": job["id"],
@@ -26,4 +28,5 @@ async def finished_job(api: WebApi) -> dict[str, str]:
         "webhook_id": webhook_id,
         "delivery_id": told[0]["id"],
         "target_id": target.json()["id"],
+        "profile_id": profile.json()["id"],
     }

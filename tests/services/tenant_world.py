@@ -44,6 +44,9 @@ ELSEWHERE: Final = {
     ("/v1/delivery-targets", "name"): "nothing",
     ("/v1/delivery-targets/{target_id}", "name"): "nothing",
     ("/v1/scenes/previews", "scenes"): "scenes_to_preview",
+    ("/v1/brand-profiles", "name"): "nothing",
+    ("/v1/brand-profiles/{profile_id}", "name"): "nothing",
+    ("/v1/jobs", "brand_profile"): "profile_id",
 }
 """Parameters whose name alone does not say what they take: what it is in ``everything_of``."""
 
@@ -52,7 +55,7 @@ OWNED: Final = frozenset(
         *("job_id", "item_id", "backdrop_id", "webhook_id", "delivery_id", "target_id", "upload_id"),
         *("preset", "presets", "scene_of_job", "picture_delivery_id", "token", "path", "tenant_id"),
         *("backdrop_cursor", "delivery_cursor", "picture_cursor", "idempotency-key"),
-        *("receipt_id", "x-confirm-delete", "scenes_to_preview"),
+        *("receipt_id", "x-confirm-delete", "scenes_to_preview", "profile_id"),
     }
 )
 """What belongs to a tenant: another's must be answered as what nobody has."""
@@ -71,7 +74,7 @@ PLAIN: Final = frozenset(
     {
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
-        *("side", "v", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc", "photo"),
+        *("side", "v", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc", "photo", "version"),
     }
 )
 """What names nothing: left out, or as the example has it."""

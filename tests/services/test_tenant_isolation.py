@@ -38,6 +38,8 @@ _NEEDED = {"job_id", "item_id", "target_id", "toml", *SHARED}
 # Another contract's: pictures in, pictures out, and nothing in between that has a name.
 _NAMELESS = ("/v1.0/", "/api/")
 _ALL = "/v1/tenants/me/data"
+# Whose scene may be a tenant's own backdrop.
+_WITH_RECIPE = ("/v1/jobs", "/v1/brand-profiles", "/v1/brand-profiles/{profile_id}")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _parameters(document: dict[str, Any], path: str, operation: dict[str, Any]) 
 
 def _parameter(path: str, place: str, name: str, *, required: bool) -> Parameter:
     takes = ELSEWHERE.get((path, name), name)
-    if (place, name, path) == ("body", "scene", "/v1/jobs"):
+    if (place, name) == ("body", "scene") and path in _WITH_RECIPE:
         takes, required = "scene_of_job", False
     return Parameter(place, name, takes, required)
 

@@ -106,6 +106,25 @@ backdrops = Table(
     Index(None, "tenant_id", "created_at"),
 )
 
+# How a tenant wants its pictures, to be named by a job in place of saying it again.
+brand_profiles = Table(
+    "brand_profiles",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("name", String(200), nullable=False),
+    Column("scene", Json, nullable=False),
+    Column("placement", Json, nullable=False),
+    Column("presets", Json, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("seed", Integer, nullable=False),
+    # Grows with every change, so that nobody writes over what they have not seen.
+    Column("version", Integer, nullable=False),
+    _created(),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("tenant_id", "name"),
+)
+
 items = Table(
     "items",
     metadata,

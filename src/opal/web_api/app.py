@@ -31,6 +31,7 @@ from opal.web_api import (
     archive,
     backdrops,
     blobs,
+    brand_profiles,
     deliveries,
     delivery_targets,
     events,
@@ -175,7 +176,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     """Every resource; those of remove.bg last, as they answer whatever is under their prefix."""
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes, job_reports):
         app.include_router(resource.router)
-    for resource in (item_pictures, item_previews):
+    for resource in (brand_profiles, item_pictures, item_previews):
         app.include_router(resource.router)
     for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)

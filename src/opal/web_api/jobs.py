@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import idempotency, items, jobs, public_links
+from opal.database.brand_profiles import UnknownBrandProfile
 from opal.database.jobs import NewItem
 from opal.errors import (
     BackdropNotReady,
@@ -33,6 +34,7 @@ from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, correlation_id_of, problems
+from opal.web_api.brand_profiles import job_recipe
 from opal.web_api.job_view import (
     CANCELLED_JOB_EXAMPLE,
     FINISHED_JOB_EXAMPLE,
@@ -45,8 +47,7 @@ from opal.web_api.job_view import (
     job_summary,
 )
 from opal.web_api.parts import JobId, WebParts, find_job
-from opal.web_api.presets import tenant_presets
-from opal.web_api.recipe import RecipeRequest, require_backdrop
+from opal.web_api.recipe import RecipeRequest
 
 router = APIRouter(route_class=TenantRoute, tags=["jobs"])
 
@@ -90,6 +91,11 @@ class NewJob(RecipeRequest):
     )
 
     name: str = Field(default="", max_length=200, pattern=PRINTABLE)
+    brand_profile: str | None = Field(
+        default=None,
+        description="The id of a brand profile, for what the job does not say of scene, placement, presets, "
+        "prompt and seed.",
+    )
     public_links: bool | None = Field(
         default=None,
         strict=True,
@@ -120,6 +126,7 @@ class JobPage(BaseModel):
             InsufficientCredits,
             TenantMismatch,
             UnknownBackdrop,
+            UnknownBrandProfile,
             BackdropNotReady,
             PublicLinksOff,
             IdempotencyKeyInFlight,
@@ -157,15 +164,13 @@ async def create_job(
     most = parts.settings.web.max_items_per_job
     if len(body.items) > most:
         raise InvalidInput(f"body.items: {len(body.items)} photos; a job may have at most {most}.")
-    async with parts.database.read() as connection:
-        recipe = body.recipe(await tenant_presets(connection, tenant_id))
     hashed = request_hash(await request.body())
     async with parts.database.transaction() as connection:
         if idempotency_key is not None:
             stored = await idempotency.begin(connection, tenant_id, idempotency_key, hashed)
             if stored is not None:
                 return _created(stored.status, stored.body, replayed=True)
-        await require_backdrop(connection, tenant_id, recipe)
+        recipe = await job_recipe(connection, tenant_id, body, body.brand_profile)
         if body.public_links and await public_links.read_setting(connection, tenant_id) is None:
             raise PublicLinksOff
         job, new_items = await jobs.create_job(
