@@ -77,6 +77,16 @@ async def test_scenes_of_ones_own_and_a_backdrop(api: WebApi) -> None:
     assert (foreign.status_code, foreign.json()["code"]) == (404, "unknown_backdrop")
 
 
+async def test_a_backdrop_is_shown_small(api: WebApi) -> None:
+    address = f"/v1/backdrops/{await api.backdrop(photo(2000, 1000))}/preview"
+    shown = await api.client.get(address)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/webp")
+    assert pixels_of(shown.content).shape == (480, 960, 3)
+    again = await api.client.get(address, headers={"If-None-Match": shown.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await api.other.get(address)).json()["code"] == "unknown_backdrop"
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "code"),
     [

@@ -23,6 +23,11 @@ def preview(pixels: pyvips.Image, alpha: pyvips.Image | None = None) -> bytes:
     return _webp(whole.thumbnail_image(SIDE, height=SIDE, size="down"))
 
 
+def small_webp(pixels: pyvips.Image, side: int) -> bytes:
+    """Decoded 8-bit sRGB pixels as a WebP whose longer side is at most ``side``."""
+    return _webp(pixels.thumbnail_image(side, height=side, size="down"))
+
+
 def _webp(image: pyvips.Image) -> bytes:
     data: bytes = image.webpsave_buffer(Q=80, effort=2, keep="none")
     return data

@@ -29,6 +29,7 @@ from opal.settings import Settings
 from opal.telemetry import running
 from opal.web_api import (
     archive,
+    backdrop_previews,
     backdrops,
     blobs,
     brand_profiles,

@@ -125,7 +125,7 @@ class PreviewWork:
         """A WebP of the product in the scene. Raises ``BackdropUnusable`` and ``BackdropTooSmall``."""
         backdrop = None
         if isinstance(scene, BackdropScene) and stored is not None:
-            backdrop = await self._backdrop(stored)
+            backdrop = await self.backdrop(stored)
         async with self._composing:
             return await asyncio.to_thread(preview, subject.product, scene, placement, backdrop)
 
@@ -136,8 +136,8 @@ class PreviewWork:
         if not allowance.granted:
             raise TooManyRequests(f"A tenant may have {most:,} previews a minute.", allowance.resets_in_s)
 
-    async def _backdrop(self, stored: ReadyBackdrop) -> Photo:
-        """A small copy of it, decoded one at a time and kept for the next look at it."""
+    async def backdrop(self, stored: ReadyBackdrop) -> Photo:
+        """A small copy of it, decoded one at a time and kept for the next look. Raises ``BackdropUnusable``."""
         key = (stored.raw_path, stored.etag)
         async with self._decoding:
             if key not in self._backdrops:
