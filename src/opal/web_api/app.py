@@ -177,7 +177,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     """Every resource; those of remove.bg last, as they answer whatever is under their prefix."""
     for resource in (jobs, uploads, backdrops, events, variants, archive, presets, scenes, job_reports):
         app.include_router(resource.router)
-    for resource in (brand_profiles, item_pictures, item_previews):
+    for resource in (backdrop_previews, brand_profiles, item_pictures, item_previews):
         app.include_router(resource.router)
     for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)

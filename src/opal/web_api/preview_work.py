@@ -137,7 +137,7 @@ class PreviewWork:
             raise TooManyRequests(f"A tenant may have {most:,} previews a minute.", allowance.resets_in_s)
 
     async def backdrop(self, stored: ReadyBackdrop) -> Photo:
-        """A small copy of it, decoded one at a time and kept for the next look. Raises ``BackdropUnusable``."""
+        """A small copy of it, decoded one at a time and kept for later. Raises ``BackdropUnusable``."""
         key = (stored.raw_path, stored.etag)
         async with self._decoding:
             if key not in self._backdrops:
