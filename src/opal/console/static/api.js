@@ -47,6 +47,32 @@ export async function call(method, path, body, headers = {}) {
 }
 
 /**
+ * Ask for lines of JSON, each given as it arrives.
+ * @param {string} path
+ * @param {unknown} body
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<any>}
+ */
+export async function* callLines(path, body, signal) {
+  const headers = { "X-CSRF-Token": token, "Content-Type": "application/json" };
+  let rest = "";
+  try {
+    const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+    if (!answer.ok || !answer.body) throw problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      const lines = (rest + (value ?? "")).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line) yield JSON.parse(line);
+      if (done) return;
+    }
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem(0, "unreachable", "");
+  }
+}
+
+/**
  * @param {number} status
  * @param {string} text
  * @param {string | null} retryAfter

@@ -1,25 +1,20 @@
 /** The start page: photos come in, the look is chosen, the job is made and its photos are sent. */
 
 import { Problem, call } from "./api.js";
+import { estimate } from "./estimate.js";
+import { LookChoice } from "./look-choice.js";
+import { SceneGallery } from "./look-gallery.js";
+import { OwnScenes } from "./look-own.js";
+import { BrandProfiles } from "./look-profiles.js";
+import { part } from "./page-part.js";
 import { photoOf, droppedFiles, thumbnailOf } from "./photos.js";
 import { TransferPace } from "./transfer-pace.js";
+import { rememberPhotos } from "./sent-photos.js";
 import { sendAll } from "./upload-queue.js";
 import { WindowGrid } from "./window-grid.js";
 import { counted, number, percent, say } from "./words.js";
 
 /** @import { Photo } from "./photos.js" */
-
-/**
- * @template {Element} E
- * @param {string} id
- * @param {new (...values: any[]) => E} kind
- * @returns {E}
- */
-function part(id, kind) {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`no #${id}`);
-  return found;
-}
 
 const form = part("start", HTMLFormElement);
 const go = part("go", HTMLButtonElement);
@@ -32,7 +27,7 @@ const sent = part("sent", HTMLProgressElement);
 const told = part("told", HTMLElement);
 const mostPhotos = Number(form.dataset.mostPhotos);
 const mostBytes = Number(form.dataset.mostBytes);
-const credits = Number(form.dataset.credits);
+let credits = Number(form.dataset.credits);
 const blobsHere = "blobsHere" in form.dataset;
 
 /** @type {Photo[]} */
@@ -40,13 +35,37 @@ let photos = [];
 let job = "";
 let sending = false;
 /** The same for every try of one order, so that an answer that got lost makes no second job. */
-let order = crypto.randomUUID();
+let orderKey = crypto.randomUUID();
 
 const grid = new WindowGrid(part("photos", HTMLUListElement), {
   key: (/** @type {Photo} */ photo) => photo.id,
   create: newCard,
   update: showPhoto,
 });
+
+const own = new OwnScenes(form, lookChanged);
+const choice = new LookChoice(form, own);
+const gallery = new SceneGallery(
+  part("scenes", HTMLElement),
+  part("preview-note", HTMLElement),
+  { scenes: wantedScenes, placement: () => choice.placement() },
+  Number(form.dataset.doubtBelow),
+);
+const profiles = new BrandProfiles(form, choice, lookChanged);
+
+/** Every scene of the gallery, what is chosen first. */
+function wantedScenes() {
+  const cards = /** @type {HTMLElement[]} */ ([...form.querySelectorAll("label.scene:not([hidden])")]);
+  const chosen = own.chosen;
+  const order = chosen ? [chosen, ...cards.filter((card) => card !== chosen)] : cards;
+  return order.slice(0, 32).map((card) => ({ card, scene: own.of(card) }));
+}
+
+function lookChanged() {
+  profiles.show();
+  showSummary();
+  gallery.refresh();
+}
 
 /** @param {Photo} photo */
 function newCard(photo) {
@@ -62,9 +81,19 @@ function newCard(photo) {
     const neighbour = document.querySelector(`[data-photo="${next?.id}"] .remove`);
     if (neighbour instanceof HTMLElement) neighbour.focus();
   };
+  const seen = /** @type {HTMLButtonElement} */ (card.querySelector(".show-this"));
+  seen.ariaLabel = say("show_this", { name: photo.file.name });
+  seen.onclick = () => showInScenes(photo);
   card.dataset.photo = photo.id;
   void showThumbnail(card, photo);
   return card;
+}
+
+/** @param {Photo | null} photo */
+function showInScenes(photo) {
+  const before = gallery.photo;
+  gallery.show(photo);
+  for (const each of [before, photo]) if (each) grid.changed(each);
 }
 
 /**
@@ -100,6 +129,9 @@ function showPhoto(card, photo) {
     note.hidden = false;
   }
   state.textContent = photo.trouble ? say("bad_state") : stateText(photo);
+  const seen = /** @type {HTMLButtonElement} */ (card.querySelector(".show-this"));
+  seen.hidden = photo.trouble !== "" || job !== "";
+  seen.ariaPressed = String(gallery.photo === photo);
   bar.hidden = photo.trouble !== "" || !["uploading", "checking"].includes(photo.state);
   bar.ariaLabel = photo.file.name;
   bar.value = photo.file.size ? photo.sent / photo.file.size : 0;
@@ -129,6 +161,8 @@ function setPhotos(now) {
   part("drop", HTMLElement).hidden = photos.length > 0;
   part("photo-tools", HTMLElement).hidden = photos.length === 0 || job !== "";
   grid.show(photos);
+  const fine = usable();
+  if (!job && !(gallery.photo && fine.includes(gallery.photo))) showInScenes(fine[0] ?? null);
   showSummary();
 }
 
@@ -151,23 +185,18 @@ function usable() {
   return photos.filter((photo) => photo.trouble === "");
 }
 
-function chosenPresets() {
-  return new FormData(form).getAll("preset").map(String);
-}
-
 function showSummary() {
   if (job) return;
   const count = usable().length;
-  const presets = chosenPresets().length;
-  const bad = photos.length - count;
-  const scene = form.querySelector('[name="scene"]:checked')?.closest("label")?.textContent?.trim() ?? "";
+  const presets = choice.presets().length;
+  const scene = own.chosen?.querySelector(".scene-name")?.textContent?.trim() ?? "";
   summary.textContent = photos.length === 0 ? say("no_photos")
     : presets === 0 ? say("nothing_chosen")
     : say("summary", { photos: counted("photos", count), scene, formats: counted("formats", presets) });
-  if (count > 0) {
-    cost.textContent = count > credits ? say("short", { count: number(credits) }) : counted("credits", count) + (bad ? ` · ${counted("bad", bad)}` : "");
-  }
-  go.disabled = sending || count === 0 || presets === 0 || count > credits;
+  const told = estimate(count, presets, credits, photos.length - count);
+  cost.classList.toggle("bad", !told.payable);
+  cost.textContent = photos.length === 0 ? say("balance", { count: number(credits) }) : told.text;
+  go.disabled = sending || count === 0 || presets === 0 || !told.payable;
 }
 
 /** @param {string} text */
@@ -176,18 +205,10 @@ function tell(text) {
   trouble.hidden = text === "";
 }
 
-function recipe() {
-  const chosen = new FormData(form);
-  const shadow = String(chosen.get("shadow"));
+function order() {
   return {
-    name: String(chosen.get("name")).trim(),
-    scene: chosen.get("scene"),
-    presets: chosenPresets(),
-    placement: {
-      margin: Number(chosen.get("margin")) / 100,
-      alignment: chosen.get("alignment"),
-      ...(shadow ? { shadow } : {}),
-    },
+    name: part("name", HTMLInputElement).value.trim(),
+    ...choice.read(),
     items: usable().map((photo) => ({ filename: photo.file.name.slice(0, 255) })),
   };
 }
@@ -199,7 +220,7 @@ async function start() {
   go.textContent = say("starting");
   const going = usable();
   try {
-    const made = await call("POST", "/v1/jobs", recipe(), { "Idempotency-Key": order });
+    const made = await call("POST", "/v1/jobs", order(), { "Idempotency-Key": orderKey });
     job = made.id;
     going.forEach((photo, index) => {
       photo.item = made.items[index].id;
@@ -210,9 +231,12 @@ async function start() {
     sending = false;
     go.textContent = starting;
     // Another order from now on, unless this one may have arrived.
-    if (error instanceof Problem && !error.passing) order = crypto.randomUUID();
+    if (error instanceof Problem && !error.passing) orderKey = crypto.randomUUID();
+    if (error instanceof Problem && error.status === 402) await countCredits();
     return showSummary();
   }
+  rememberPhotos(job, going);
+  gallery.stop();
   watch.href = `/jobs/${job}`;
   go.hidden = true;
   form.classList.add("sending");
@@ -285,6 +309,16 @@ async function finish(going) {
   }
 }
 
+/** Other pages and people spend credits, too. */
+async function countCredits() {
+  try {
+    credits = (await call("GET", "/v1/credits?limit=1")).available;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+  }
+  showSummary();
+}
+
 async function sessionEnded() {
   try {
     await call("GET", "/v1/jobs?limit=1");
@@ -350,10 +384,11 @@ addEventListener("beforeunload", (event) => {
   if (sending && job) event.preventDefault();
 });
 part("clear", HTMLButtonElement).addEventListener("click", () => setPhotos([]));
-part("margin", HTMLInputElement).addEventListener("input", (event) => {
-  part("margin-told", HTMLOutputElement).value = `${/** @type {HTMLInputElement} */ (event.target).value} %`;
+form.addEventListener("change", lookChanged);
+for (const range of form.querySelectorAll("#look input[type=range]")) range.addEventListener("input", lookChanged);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && !job) void countCredits();
 });
-form.addEventListener("change", showSummary);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!go.disabled && !job) void start();
