@@ -96,6 +96,9 @@ async def read_job(
         scene=scene if isinstance(scene, str) else words().say(f"scene_kind.{scene['kind']}"),
         presets=[_preset_name(preset) for preset in presets_of(job.recipe)],
         exported=counts[ItemState.EXPORTED],
+        waiting=counts[ItemState.CREATED],
+        most_bytes=parts.settings.photo.max_bytes,
+        blobs_here=parts.settings.blob.adapter == "folder",
         page=page,
         pages=-(-len(everything) // _CARDS_A_PAGE),
     )
