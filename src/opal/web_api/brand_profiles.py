@@ -45,7 +45,7 @@ router = APIRouter(route_class=TenantRoute, tags=["catalogue"])
 _ID: Final = "profile_5e1f2a3b4c5d6e7f8a9b0c1d"
 _NOON: Final = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 ProfileId = Annotated[str, Path(description="The brand profile's id.", examples=[_ID])]
-_EXAMPLE: Final = {
+_EXAMPLE: Final[dict[str, Any]] = {
     "name": "Our shop",
     "scene": "studio-warm",
     "placement": {"margin": 0.1, "shadow": "soft"},

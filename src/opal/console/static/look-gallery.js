@@ -63,6 +63,7 @@ export class SceneGallery {
   stop() {
     this.#control.abort();
     clearTimeout(this.#timer);
+    this.list.removeAttribute("aria-busy");
     this.photo = null;
   }
 
@@ -74,6 +75,8 @@ export class SceneGallery {
       this.#clear("");
       return;
     }
+    // From now on what is shown is old.
+    this.list.setAttribute("aria-busy", "true");
     this.#timer = window.setTimeout(() => {
       this.#control = new AbortController();
       void this.#run(this.#control.signal);
@@ -85,7 +88,6 @@ export class SceneGallery {
     const photo = this.photo;
     if (!photo) return;
     this.#say(say("preview_making", { name: photo.file.name }));
-    this.list.setAttribute("aria-busy", "true");
     for (let tried = 1; ; tried += 1) {
       try {
         const doubt = await this.#ask(photo, signal);

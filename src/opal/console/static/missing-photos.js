@@ -92,9 +92,10 @@ async function stillWaiting() {
   try {
     const { items } = await call("GET", `/v1/jobs/${job}`);
     const waiting = items.filter((/** @type {{state: string}} */ { state }) => state === "created");
-    told.textContent = counted("missing", waiting.length);
-    section.hidden = waiting.length === 0 && !result.textContent;
-    part("missing-way", HTMLElement).hidden = waiting.length === 0;
+    const none = waiting.length === 0;
+    told.textContent = none ? say("missing_arrived") : counted("missing", waiting.length);
+    part("missing-way", HTMLElement).hidden = none;
+    part("missing-tools", HTMLElement).hidden = none;
     return waiting;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
