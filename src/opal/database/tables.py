@@ -18,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 
+from opal.database.brand_profile_table import brand_profiles as brand_profiles  # noqa: PLC0414 - and this
 from opal.database.column_types import Json, Serial, UtcDateTime
 from opal.database.table_parts import created as _created
 from opal.database.table_parts import id_column as _id
@@ -104,25 +105,6 @@ backdrops = Table(
     _created(),
     Column("completed_at", UtcDateTime),
     Index(None, "tenant_id", "created_at"),
-)
-
-# How a tenant wants its pictures, to be named by a job in place of saying it again.
-brand_profiles = Table(
-    "brand_profiles",
-    metadata,
-    _id(primary_key=True),
-    _tenant(),
-    Column("name", String(200), nullable=False),
-    Column("scene", Json, nullable=False),
-    Column("placement", Json, nullable=False),
-    Column("presets", Json, nullable=False),
-    Column("prompt", Text, nullable=False),
-    Column("seed", Integer, nullable=False),
-    # Grows with every change, so that nobody writes over what they have not seen.
-    Column("version", Integer, nullable=False),
-    _created(),
-    Column("updated_at", UtcDateTime, nullable=False),
-    UniqueConstraint("tenant_id", "name"),
 )
 
 items = Table(

@@ -73,6 +73,14 @@ _DESCRIPTION = (
     "follow it, download pictures and reports. Errors are problems (RFC 9457) with a stable `code`."
 )
 
+_IN_STREAMS = (
+    events.ItemChange,
+    events.JobChange,
+    scene_previews.CutoutLine,
+    scene_previews.PreviewLine,
+    WebhookEvent,
+)
+"""Models that no body names, as they come in streams or are sent by ourselves."""
 
 AddPages = Callable[[FastAPI], None]
 """Adds routes for people beside the API's, as the console does."""
@@ -137,13 +145,7 @@ def create_app(parts: Parts) -> FastAPI:
         ),
         # Blobs and the bodies of pictures made at once have limits of their own.
         unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
-        documented_models=(
-            events.ItemChange,
-            events.JobChange,
-            scene_previews.CutoutLine,
-            scene_previews.PreviewLine,
-            WebhookEvent,
-        ),
+        documented_models=_IN_STREAMS,
     )
     app.state.parts = parts
     app.state.outgoing = outgoing
