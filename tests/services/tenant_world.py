@@ -74,7 +74,19 @@ PLAIN: Final = frozenset(
     {
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
-        *("side", "v", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc", "photo", "version"),
+        *(
+            "side",
+            "v",
+            "last-event-id",
+            "after",
+            "if-none-match",
+            "range",
+            "if-range",
+            "om",
+            "bgc",
+            "photo",
+            "version",
+        ),
     }
 )
 """What names nothing: left out, or as the example has it."""
