@@ -21,7 +21,7 @@ from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.job_message import JobMessage, send_job_message
 from opal.numerals import natural
-from opal.queues.interface import Peeked, Queues
+from opal.queues.interface import MAX_DELIVERY_REASON, Peeked, Queues
 from opal.settings import Settings
 from opal.telemetry.metrics import LEASES_EXPIRED, SWEEP_HEALED, SWEEPS, count_failure
 
@@ -53,6 +53,7 @@ class SweepReport:
     jobs_resent: int = 0
     exports_resent: int = 0
     uploads_expired: int = 0
+    dead_letters_resent: int = 0
     dead_letters_failed: int = 0
     holds_released: int = 0
 
@@ -105,7 +106,8 @@ class Sweeper:
             # These ask the queues; what comes before them is healed even when those are away.
             jobs_resent=await self._resend_jobs(now),
             exports_resent=await self._resend_exports(now),
-            dead_letters_failed=await self._drain_dead_letters(now),
+            dead_letters_resent=await self._resend_dead_letters(now),
+            dead_letters_failed=await self._fail_dead_letters(now),
         )
         if report.healed:
             _log.warning("sweep healed items", action="sweeper.healed", **asdict(report))
@@ -173,17 +175,43 @@ class Sweeper:
     async def _expire_uploads(self, now: datetime) -> int:
         return await self._heal_all([_S.CREATED], _expire_upload, updated_before=now - self._upload_expiry)
 
-    async def _drain_dead_letters(self, now: datetime) -> int:
+    async def _resend_dead_letters(self, now: datetime) -> int:
+        # The queue counts deliveries, the database failures: what came again and again because a part was
+        # away is sent anew, as often as a worker may die over it.
+        return await self._drain_dead_letters(now, by_queue=True, heal_of=lambda _letters: self._send_anew)
+
+    async def _fail_dead_letters(self, now: datetime) -> int:
+        return await self._drain_dead_letters(now, by_queue=False, heal_of=_fail_as)
+
+    async def _drain_dead_letters(
+        self, now: datetime, *, by_queue: bool, heal_of: Callable[[dict[str, Peeked]], Heal]
+    ) -> int:
+        """Heal what waits for a message that the queue itself put aside (``by_queue``), or a worker did."""
         drained = 0
         for queue, states in _STAGES.items():
-            letters = {_item_id(letter): letter for letter in await self._dead_letters(queue)}
+            letters = {
+                _item_id(letter): letter
+                for letter in await self._dead_letters(queue)
+                if (letter.dead_letter_reason == MAX_DELIVERY_REASON) is by_queue
+            }
             async with self._db.read() as connection:
                 found = await unfinished.by_id(connection, list(letters), states)
             given_up = [
                 item for item in found if not _leased(item, now) and _epoch(letters[item.id]) >= item.epoch
             ]
-            drained += await self._heal(given_up[: self._batch - drained], _fail_as(letters))
+            drained += await self._heal(given_up[: self._batch - drained], heal_of(letters))
         return drained
+
+    async def _send_anew(self, connection: AsyncConnection, item: Item) -> None:
+        if item.interruptions >= self._max_interruptions:
+            error = TooManyInterruptions()
+            await items.fail_item(connection, item, code=error.code, message=error.message, by=BY)
+            return
+        raised = await items.raise_epoch(connection, item, interruptions=item.interruptions + 1)
+        if item.state is _S.COMPLETED:
+            await send_export_message(outbox.Outbox(connection), ExportMessage.of(raised))
+        else:
+            await send_job_message(outbox.Outbox(connection), JobMessage.of(raised))
 
     async def _dead_letters(self, queue: str) -> Iterable[Peeked]:
         letters = await self._queues.peek(queue, dead=True, limit=WINDOW)

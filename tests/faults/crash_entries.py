@@ -42,6 +42,13 @@ def orchestrates_outage(settings: Settings) -> None:
     asyncio.run(_orchestrate(settings, is_away))
 
 
+def orchestrates_long_outage(settings: Settings) -> None:
+    """The endpoint is away, and the queue gives the message for the last time."""
+    last = {"max_delivery_count": 1}
+    settings = settings.model_copy(update={"queue": settings.queue.model_copy(update=last)})
+    asyncio.run(_orchestrate(settings, is_away))
+
+
 def orchestrates_until_stopped(settings: Settings) -> None:
     """Asked to stop while it works, without time to finish."""
     asyncio.run(_orchestrate(settings, _is_stopped))

@@ -1,5 +1,6 @@
 """Items as deaths and losses may leave them: one of each kind that the sweeper heals."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy import update
@@ -14,12 +15,14 @@ from opal.database.items import Claimed, Stage
 from opal.database.jobs import NewItem
 from opal.items.item import Item, blob_path
 from opal.items.states import ItemState
+from opal.queues.interface import MAX_DELIVERY_REASON
 
 
 async def make_ill(rig: Rig) -> None:
     """And one that is well and whose message waits in the outbox."""
-    silent, held, lost, unexported, given_up = await rig.job(5)
-    await _take_messages(rig, given_up)
+    silent, held, lost, unexported, given_up, too_often = await rig.job(6)
+    put_aside = {given_up.id: "test", too_often.id: MAX_DELIVERY_REASON}
+    await _take_messages(rig, put_aside)
     async with rig.parts.database.transaction() as connection:
         await _claim(connection, silent)
         await items.move(connection, await _now(connection, held), ItemState.FAILED, by="test", code="test")
@@ -31,22 +34,24 @@ async def make_ill(rig: Rig) -> None:
         await connection.execute(update(tables.items).where(tables.items.c.id.in_(ill)).values(**old))
         # Not so old that it counts as lost: the queue's word is to be heard before it is sent again.
         new = {"updated_at": utc_now() + timedelta(minutes=1)}
-        await connection.execute(update(tables.items).where(tables.items.c.id == given_up.id).values(**new))
+        heard = tables.items.c.id.in_(put_aside)
+        await connection.execute(update(tables.items).where(heard).values(**new))
         dead = {"lease_until": utc_now() - timedelta(hours=1)}
         await connection.execute(update(tables.items).where(tables.items.c.id == silent.id).values(**dead))
     await rig.job(1)
 
 
-async def _take_messages(rig: Rig, given_up: Item) -> None:
-    """All messages are gone, but for one that the queue has put aside."""
+async def _take_messages(rig: Rig, put_aside: Mapping[str, str]) -> None:
+    """All messages are gone, but for those that were put aside: items, and for which reason."""
     await rig.parts.relay.publish_pending()
     receiver = rig.parts.queues.receiver("jobs")
-    left = 5
+    left = 6
     while left:
         for message in await receiver.receive(left, 5.0):
             left -= 1
-            if message.message_id.startswith(given_up.id):
-                await receiver.dead_letter(message, "test", "The queue gave it up.")
+            reason = put_aside.get(message.message_id.partition(":")[0])
+            if reason is not None:
+                await receiver.dead_letter(message, reason, "The queue gave it up.")
             else:
                 await receiver.complete(message)
     await receiver.close()

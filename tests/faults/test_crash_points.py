@@ -54,12 +54,15 @@ WRITERS = (
     "outbox_relay.py",
     "sweeper.py",
 )
-CLAIM, RENEW = "commit ItemStage.handle", "commit ItemStage._renew"
+CLAIM, RENEW = "commit ItemStage._answer", "commit ItemStage._renew"
 RELAY = ("commit OutboxRelay._claim", "commit OutboxRelay.publish_pending")
 
 BY_US = "put to raw"
 """Where web-api serves the blobs' URLs; to a store of its own the client sends photos past us."""
-HEALS = ("Sweeper._end_lease", "_expire_upload", "release", "_resend_job", "_resend_export", "_fail_as")
+HEALS = (
+    *("Sweeper._end_lease", "_expire_upload", "release", "_resend_job", "_resend_export"),
+    *("Sweeper._send_anew", "_fail_as"),
+)
 
 STEPS: dict[Entry, tuple[str, ...]] = {
     entries.orchestrates: (
@@ -74,6 +77,9 @@ STEPS: dict[Entry, tuple[str, ...]] = {
     ),
     entries.orchestrates_refusals: (CLAIM, "commit ItemStage._failed", "complete of jobs"),
     entries.orchestrates_outage: (CLAIM, "commit ItemStage._wait_out", "abandon of jobs"),
+    entries.orchestrates_long_outage: (
+        *(CLAIM, "commit ItemStage._wait_out", "commit ItemStage._send_anew", "complete of jobs"),
+    ),
     entries.orchestrates_until_stopped: (CLAIM, "commit ItemStage._free", "abandon of jobs"),
     entries.exports: (
         *(CLAIM, RENEW, "renewal of exports", "put to exports"),

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.services.pipeline_world import GRANTED, World, delivery, world_in
 
-from opal.database import erasures, items
+from opal.database import erasures, items, outbox
 from opal.database.engine import utc_now
 from opal.database.items import Stage
-from opal.errors import LeaseLost, NoProductFound, StoredPictureUnusable
+from opal.errors import LeaseLost, NoProductFound, ScoringUnavailable, StoredPictureUnusable
 from opal.items.item import Item
 from opal.items.states import ItemState
+from opal.messages.export_message import ExportMessage
 from opal.messages.job_message import JobMessage
 from opal.settings import WorkerSettings
 from opal.worker.item_stage import ItemStage
@@ -175,3 +177,32 @@ async def test_work_on_an_item_that_is_erased_meanwhile_leaves_no_trace(world: W
     assert (await world.balance()).held == 0
     async with world.parts.database.read() as connection:
         assert await items.get_item(connection, item.id) is None
+
+
+@pytest.mark.parametrize("stage", [Stage.PROCESS, Stage.EXPORT])
+async def test_an_outage_may_last_longer_than_the_queue_delivers(world: World, stage: Stage) -> None:
+    if stage is Stage.PROCESS:
+        queue, [item] = "jobs", await world.queued()
+    else:
+        queue, item = "exports", await world.completed()
+    away = stage_of(world, raising(ScoringUnavailable()), stage)
+    message: Any = (JobMessage if stage is Stage.PROCESS else ExportMessage).of(item)
+    assert isinstance(await away.handle(message, delivery(4)), Later)
+    # The last delivery: another message takes the place of this one.
+    last = replace(delivery(5), queue=queue)
+    assert await away.handle(message, last) == Done()
+    waiting = await world.item(item.id)
+    assert (waiting.state, waiting.failures, waiting.epoch) == (item.state, 0, item.epoch + 1)
+    async with world.parts.database.read() as connection:
+        assert item.id in await outbox.pending_items(connection, queue, 10)
+    assert (await world.balance()).balance == GRANTED - (stage is Stage.EXPORT)
+
+
+async def test_a_message_that_comes_last_while_its_item_is_worked_on_is_replaced(world: World) -> None:
+    [item] = await world.queued()
+    held = await world.claimed(Stage.PROCESS, item)
+    outcome = await stage_of(world, raising(AssertionError())).handle(JobMessage.of(item), delivery(5))
+    assert outcome == Done()
+    # Whoever has it goes on undisturbed.
+    async with world.parts.database.transaction() as connection:
+        assert await items.renew_lease(connection, held, 60.0)

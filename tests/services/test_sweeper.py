@@ -17,7 +17,7 @@ from opal.database.items import Stage
 from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage
-from opal.queues.interface import Received
+from opal.queues.interface import MAX_DELIVERY_REASON, Received
 from opal.settings import SweeperSettings, WorkerSettings
 from opal.sweeper import Sweeper, SweepReport
 
@@ -244,20 +244,20 @@ async def test_a_hold_on_an_ended_item_is_released(world: World, state: ItemStat
     assert await world.parts.sweeper.sweep() == NOTHING
 
 
-async def dead_letter(world: World, queue: str, description: str) -> None:
+async def dead_letter(world: World, queue: str, description: str, reason: str = "photo_strange") -> None:
     receiver = world.parts.queues.receiver(queue)
     [message] = await receiver.receive(1, 1.0)
-    await receiver.dead_letter(message, "MaxDeliveryCountExceeded", description)
+    await receiver.dead_letter(message, reason, description)
     await receiver.close()
 
 
 async def test_a_dead_letter_ends_its_item_and_stays_for_the_operator(world: World) -> None:
     [item] = await world.queued()
-    await dead_letter(world, "jobs", "delivered 30 times")
+    await dead_letter(world, "jobs", "nobody can read it")
     assert await world.parts.sweeper.sweep() == SweepReport(dead_letters_failed=1)
     failed = await world.item(item.id)
     assert failed.state is ItemState.FAILED
-    assert (failed.error_code, failed.error_message) == ("dead_lettered", "delivered 30 times")
+    assert (failed.error_code, failed.error_message) == ("dead_lettered", "nobody can read it")
     assert (await world.balance()).held == 0
     assert (await world.parts.queues.depth("jobs")).dead == 1
     assert await world.parts.sweeper.sweep() == NOTHING
@@ -268,10 +268,33 @@ async def test_a_dead_export_is_refunded(world: World) -> None:
     await world.aged(item, STALE_S + 1)
     await world.parts.sweeper.sweep()
     await published(world, "exports")
-    await dead_letter(world, "exports", "delivered 30 times")
+    await dead_letter(world, "exports", "nobody can read it")
     assert await world.parts.sweeper.sweep() == SweepReport(dead_letters_failed=1)
     assert (await world.item(item.id)).state is ItemState.FAILED
     assert (await world.balance()).balance == 10
+
+
+@pytest.mark.parametrize("stage", [Stage.PROCESS, Stage.EXPORT])
+async def test_what_the_queue_gave_up_is_sent_anew_until_it_was_too_often(world: World, stage: Stage) -> None:
+    if stage is Stage.PROCESS:
+        queue, [item] = "jobs", await world.queued()
+    else:
+        queue, item = "exports", await world.completed()
+        await world.aged(item, STALE_S + 1)
+        await world.parts.sweeper.sweep()
+        await published(world, queue)
+    for time in range(1, world.parts.settings.worker.max_interruptions + 1):
+        await dead_letter(world, queue, "delivered 30 times", MAX_DELIVERY_REASON)
+        assert await world.parts.sweeper.sweep() == SweepReport(dead_letters_resent=1)
+        again = await world.item(item.id)
+        assert (again.state, again.interruptions, again.failures) == (item.state, time, 0)
+        await published(world, queue)
+    await dead_letter(world, queue, "delivered 30 times", MAX_DELIVERY_REASON)
+    await world.parts.sweeper.sweep()
+    ended = await world.item(item.id)
+    assert (ended.state, ended.error_code) == (ItemState.FAILED, "too_many_interruptions")
+    balance = await world.balance()
+    assert (balance.balance, balance.held) == (10, 0)
 
 
 async def test_an_old_dead_letter_does_not_end_an_item_that_was_sent_again(world: World) -> None:

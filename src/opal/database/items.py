@@ -239,9 +239,9 @@ async def renew_lease(connection: AsyncConnection, item: Item, lease_s: float) -
     return result.rowcount == 1
 
 
-async def raise_epoch(connection: AsyncConnection, item: Item) -> Item:
-    """Number the next message of the item anew, so that no duplicate detection drops it."""
-    return await _guarded_update(connection, item, {"epoch": item.epoch + 1})
+async def raise_epoch(connection: AsyncConnection, item: Item, **changes: int) -> Item:
+    """Number the next message of the item anew, so that no duplicate detection drops it; set ``changes``."""
+    return await _guarded_update(connection, item, {"epoch": item.epoch + 1, **changes})
 
 
 async def give_back(

@@ -7,7 +7,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+MAX_DELIVERY_REASON: Final = "MaxDeliveryCountExceeded"
+"""Why the queue itself puts a message aside, in Service Bus' own word: nobody settled it often enough."""
 
 
 @dataclass(frozen=True, slots=True)

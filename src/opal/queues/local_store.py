@@ -14,10 +14,8 @@ from pathlib import Path
 
 from opal.errors import LockLost
 from opal.platform_settings import QueueSettings
-from opal.queues.interface import Depth, Outgoing, Peeked, Received
+from opal.queues.interface import MAX_DELIVERY_REASON, Depth, Outgoing, Peeked, Received
 from opal.queues.local_file import LocalFile
-
-MAX_DELIVERY_REASON = "MaxDeliveryCountExceeded"
 
 _PURGE_BATCH = 1000
 

@@ -10,12 +10,10 @@ from azure.servicebus.aio import ServiceBusReceiver
 
 from opal.errors import LockLost, QueueUnavailable
 from opal.platform_settings import QueueSettings
-from opal.queues.interface import Received
+from opal.queues.interface import MAX_DELIVERY_REASON, Received
 from opal.queues.servicebus_link import ServiceBusLink
 from opal.queues.servicebus_messages import delayed_copy, drop_unreadable_trace, received
 from opal.queues.servicebus_sender import QueueSender
-
-MAX_DELIVERY_REASON = "MaxDeliveryCountExceeded"
 
 _SHORTEST_WAIT_S = 0.01
 _LONGER_THAN_ASKED_S = 5.0

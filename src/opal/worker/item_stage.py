@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from opal.database import erasures, items
+from opal.database import erasures, items, outbox
 from opal.database.engine import Database, DatabaseUnavailable, utc_now
 from opal.database.items import Busy, Claimed, Missing, Settled, Stage
 from opal.errors import (
@@ -55,8 +55,8 @@ class ItemStage(Generic[M]):
     """Implements ``loop.Handler``.
 
     ``perform`` works on an item that is claimed and whose lease is kept, and moves it on.
-    ``max_deliveries`` is the queue's own limit: on the last delivery the item is failed with its true
-    reason, before the queue gives the message up without one.
+    ``max_deliveries`` is the queue's own limit. A message that would have to come again after its last
+    delivery is replaced by a new one, so that the queue never gives up what the database has not.
     """
 
     def __init__(
@@ -79,6 +79,13 @@ class ItemStage(Generic[M]):
 
     async def handle(self, message: M, delivery: Delivery) -> Outcome:
         """Answer one delivery by the state in which it finds the item."""
+        outcome = await self._answer(message, delivery)
+        if isinstance(outcome, Later) and delivery.count >= self._max_deliveries:
+            await self._send_anew(message, delivery.queue)
+            return Done()
+        return outcome
+
+    async def _answer(self, message: M, delivery: Delivery) -> Outcome:
         async with self._database.transaction() as connection:
             claim = await items.claim(
                 connection,
@@ -143,11 +150,10 @@ class ItemStage(Generic[M]):
                 await items.give_back(connection, item, by=self._by, code=Interrupted.code)
 
     async def _failed(self, item: Item, error: OpalError, delivery: Delivery) -> Outcome:
-        last = delivery.count >= self._max_deliveries
         _log.warning(
             "item failed", action="item.failure", code=error.code, reason=error.message, attempt=item.attempt
         )
-        if error.retryable and not last:
+        if error.retryable:
             if isinstance(error, OUTAGES):
                 return await self._wait_out(item, error, delivery)
             return await self._count(item, error)
@@ -162,6 +168,14 @@ class ItemStage(Generic[M]):
             await items.give_back(connection, item, by=self._by, code=error.code, message=error.message)
         self._counted(error, final=False)
         return Later(retry_delay(delivery.count, self._settings), error.message)
+
+    async def _send_anew(self, message: M, queue: str) -> None:
+        # Under a raised epoch, as no queue takes an id twice. Whoever has the item now is not disturbed.
+        async with self._database.transaction() as connection:
+            item = await items.get_item(connection, message.item_id, lock=True)
+            if item is not None and item.state in self._stage.value:
+                raised = await items.raise_epoch(connection, item)
+                await outbox.Outbox(connection).add(queue, type(message).of(raised))
 
     async def _count(self, item: Item, error: OpalError) -> Outcome:
         async with self._database.transaction() as connection:
