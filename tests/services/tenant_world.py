@@ -47,6 +47,12 @@ ELSEWHERE: Final = {
     ("/v1/brand-profiles", "name"): "nothing",
     ("/v1/brand-profiles/{profile_id}", "name"): "nothing",
     ("/v1/jobs", "brand_profile"): "profile_id",
+    **{
+        (f"/v1/jobs/{{job_id}}/{taken}", name): "nothing"
+        for taken in ("archive.zip", "results.csv", "public-links.txt")
+        # Ids and names of this job alone: tests/services/test_web_api_take.py asks for another's.
+        for name in ("items", "preset")
+    },
 }
 """Parameters whose name alone does not say what they take: what it is in ``everything_of``."""
 

@@ -73,12 +73,14 @@ async def tenant_item(connection: AsyncConnection, tenant_id: str, job_id: str, 
     return found
 
 
-async def list_items(connection: AsyncConnection, job_id: str) -> list[Item]:
-    """The job's items in the order in which they were given."""
-    rows = await connection.execute(
-        select(*_COLUMNS).where(items.c.job_id == job_id).order_by(items.c.position)
-    )
-    return [_item(row) for row in rows]
+async def list_items(
+    connection: AsyncConnection, job_id: str, *, after: int = -1, limit: int | None = None
+) -> list[Item]:
+    """The job's items in the order in which they were given; a page of them after position ``after``."""
+    query = select(*_COLUMNS).where(items.c.job_id == job_id).order_by(items.c.position).limit(limit)
+    if after >= 0:
+        query = query.where(items.c.position > after)
+    return [_item(row) for row in await connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)

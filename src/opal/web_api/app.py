@@ -47,6 +47,7 @@ from opal.web_api import (
     rembg,
     removebg,
     removebg_improve,
+    results_table,
     scene_previews,
     scenes,
     tenant_data,
@@ -183,6 +184,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
         app.include_router(resource.router)
     for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)
+    app.include_router(results_table.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(scene_previews.router)
     app.include_router(public_links.router)

@@ -25,6 +25,7 @@ from opal.report_page.page import render
 from opal.web_api.job_page import archive_page
 from opal.web_api.job_report import ArchiveReport, job_report
 from opal.web_api.parts import JobId, WebParts, find_job
+from opal.web_api.take import Taken
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
@@ -45,13 +46,19 @@ class _Archive:
     blobs: Blobs
 
 
-async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archive:
+async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId, taken: Taken) -> _Archive:
     """Everything that can be refused is refused here, before the first byte is out."""
     async with parts.database.read() as connection:
         job = await find_job(connection, tenant_id, job_id)
         job_items = await items.list_items(connection, job.id)
-        rows = await job_variants(connection, job.id)
-        if not rows:
+        wanted, presets = taken.of_items(job_items), taken.of_presets(job.recipe.presets)
+        everything = await job_variants(connection, job.id)
+        rows = {
+            item_id: [row for row in made if row.preset in presets]
+            for item_id, made in everything.items()
+            if item_id in wanted
+        }
+        if not any(rows.values()):
             raise JobNotReady
         links_url = parts.settings.public_links_url
         report = await job_report(connection, job, job_items, rows, public_links_url=links_url)
@@ -63,6 +70,8 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
     ]
     if not files:
         raise PictureExpired
+    # The whole job's were needed for their names: a photo is called the same in every archive.
+    report.items = [told for item, told in zip(job_items, report.items, strict=True) if item.id in wanted]
     return _Archive(job, report, files, parts.blobs)
 
 
@@ -81,7 +90,8 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> _Archiv
 async def download_archive(archive: Annotated[_Archive, Depends(_archive)]) -> StreamingResponse:
     """A ZIP with ``<SKU or photo>/<preset>.<ext>`` for every picture that is ready, and its reports.
 
-    They are ``report.json`` and, for people, ``report.html``, which shows the pictures beside it. Of pictures
+    Of the photos and presets that are named, or of all. The reports, of the same photos, are
+    ``report.json`` and, for people, ``report.html``, which shows the pictures beside it. Of pictures
     that were removed for their age they only tell; where no other is left, the answer is 410.
     """
     name = f"opal-{safe_stem(archive.job.name + '.') if archive.job.name else archive.job.id}.zip"
