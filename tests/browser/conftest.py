@@ -3,6 +3,7 @@
 No longer: while Playwright lives, its event loop counts as running, and asynchronous tests cannot run theirs.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,16 @@ from tests.browser.chromium import chromium
 from tests.journeys.opal_process import lines_until, running
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "photos"
+_DROP = """files => {
+    const dropped = new DataTransfer();
+    for (const {name, type, data} of files) {
+        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+        dropped.items.add(new File([bytes], name, {type}));
+    }
+    const event = {bubbles: true, cancelable: true, dataTransfer: dropped};
+    document.body.dispatchEvent(new DragEvent("dragover", event));
+    document.body.dispatchEvent(new DragEvent("drop", event));
+}"""
 
 
 @dataclass(frozen=True)
@@ -88,3 +99,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         small = pyvips.Image.thumbnail(str(SAMPLES / f"{name}.jpg"), 400)
         made[-1].write_bytes(small.jpegsave_buffer(Q=90))
     return made
+
+
+def drop(page: Page, *files: tuple[str, str, bytes]) -> None:
+    """Drop files on the page, as from a folder's window."""
+    page.evaluate(
+        _DROP,
+        [{"name": name, "type": kind, "data": base64.b64encode(data).decode()} for name, kind, data in files],
+    )

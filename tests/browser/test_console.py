@@ -1,15 +1,13 @@
 """The console in a real browser against a real `opal up`, with the real cut-out."""
 
-import base64
-import gzip
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FileChooser, Page, Route, expect
+from playwright.sync_api import Browser, FileChooser, Page, Route, expect
 from tests.browser.axe import violations
-from tests.browser.conftest import Up
+from tests.browser.conftest import Up, drop
 
 from opal.console.words import words
 
@@ -17,18 +15,7 @@ from opal.console.words import words
 pytestmark = pytest.mark.xdist_group("browser")
 
 FINISHED = "#status.finished"
-BUDGET = 100_000
 _WAIT_MS = 60_000
-_DROP = """files => {
-    const dropped = new DataTransfer();
-    for (const {name, type, data} of files) {
-        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-        dropped.items.add(new File([bytes], name, {type}));
-    }
-    const event = {bubbles: true, cancelable: true, dataTransfer: dropped};
-    document.body.dispatchEvent(new DragEvent("dragover", event));
-    document.body.dispatchEvent(new DragEvent("drop", event));
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +28,6 @@ def empty_page_faults(up: Up, browser: Browser, session: Any) -> list[str]:
     found = violations(page)
     context.close()
     return found
-
-
-def drop(page: Page, *files: tuple[str, str, bytes]) -> None:
-    """Drop files on the page, as from a folder's window."""
-    page.evaluate(
-        _DROP,
-        [{"name": name, "type": kind, "data": base64.b64encode(data).decode()} for name, kind, data in files],
-    )
 
 
 def card(page: Page, name: str) -> Any:
@@ -210,47 +189,6 @@ def test_thousands_of_photos_are_a_window_of_cards(up: Up, page: Page) -> None:
         client.delete(f"/v1/jobs/{job}")
         expect(page.locator("#status.cancelled")).to_be_visible()
         expect(card(page, "1999.jpg")).to_contain_text("Cancelled")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nobody_is_kept_out_and_nothing_is_wider_than_a_phone(
-    context: BrowserContext, scheme: Any, photos: list[Path], empty_page_faults: list[str]
-) -> None:
-    page = context.new_page()
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.goto("/jobs")
-    job = page.locator(".job").first.get_attribute("href")
-    assert job is not None
-    for path in ("/", "/jobs", job, "/sign-in/link?token=used"):
-        page.set_viewport_size({"width": 360, "height": 740})
-        page.goto(path)
-        if path == "/":
-            drop(page, (photos[0].name, "image/jpeg", photos[0].read_bytes()), ("x.txt", "text/plain", b"x"))
-            expect(page.locator("#photos .card")).to_have_count(2)
-        width = page.evaluate("() => document.documentElement.scrollWidth")
-        assert width == 360, f"{path} is {width} wide"
-        ground = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-        assert (ground == "rgb(19, 19, 18)") is (scheme == "dark")
-        assert not violations(page), path
-
-
-def test_pages_are_light(page: Page, empty_page_faults: list[str]) -> None:
-    page.goto("/jobs")
-    job = page.locator(".job").first.get_attribute("href") or ""
-    weights: list[int] = []
-    page.on("response", lambda answer: weights.append(_weight(answer)))
-    for path in ("/", "/jobs", job, "/sign-in/link?token=used"):
-        weights.clear()
-        page.goto(path)
-        assert 0 < sum(weights) < BUDGET, path
-
-
-def _weight(answer: Any) -> int:
-    """Bytes on the wire of what is no picture; those of files that the browser has kept count as well."""
-    kind = answer.request.resource_type
-    if kind == "document":
-        return len(answer.body())
-    return len(gzip.compress(answer.body(), mtime=0)) if kind in {"script", "stylesheet"} else 0
 
 
 def test_every_sentence_is_said_somewhere() -> None:

@@ -225,6 +225,13 @@ async def test_assets_are_cached_for_good_under_their_hash(api: WebApi) -> None:
     answer = await api.anonymous.get(assets.address("opal.css"))
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
+    for refusal in ("identity", "gzip;q=0", "br"):
+        plain = await api.anonymous.get(assets.address("opal.css"), headers={"Accept-Encoding": refusal})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == answer.content
+    # A page holds its session's token: compressed beside words of whoever asks, it could be guessed (BREACH).
+    assert "content-encoding" not in (await api.anonymous.get("/sign-in")).headers
     for path in (f"/assets/{'0' * 16}/opal.css", f"/assets/{assets.version}/app.py", "/assets/x/..%2fapp.py"):
         answer = await api.anonymous.get(path)
         assert answer.status_code == 404

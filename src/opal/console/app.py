@@ -4,6 +4,8 @@ The console lies over web-api and uses its views and its routes' dependencies; n
 console (docs/decisions/0014-console-over-web-api.md).
 """
 
+from typing import Final
+
 from fastapi import FastAPI
 
 from opal.console import access, job_pages, start_page
@@ -12,6 +14,9 @@ from opal.console.page import Pages
 from opal.console.security import content_security_policy
 from opal.settings import Settings
 from opal.web_api import app as web_api
+
+PAGES: Final = (access, start_page, job_pages)
+"""Every module with pages; the tests of their quality find each page by its route."""
 
 
 def serve(settings: Settings) -> None:
@@ -25,5 +30,5 @@ def add_pages(app: FastAPI) -> None:
     settings: Settings = app.state.parts.settings
     app.state.pages = Pages(assets, content_security_policy(settings))
     app.include_router(assets.router())
-    for pages in (access, start_page, job_pages):
+    for pages in PAGES:
         app.include_router(pages.router)

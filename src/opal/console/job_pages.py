@@ -5,13 +5,17 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
+from opal.console import sift
 from opal.console.page import Page, pages_of
+from opal.console.security import HEADERS
+from opal.console.sift import ORDERS, SHOWN, Sifted
 from opal.console.words import words
 from opal.database import items, jobs
+from opal.errors import NotFound
 from opal.items.item import Item
 from opal.items.states import TERMINAL, ItemState, JobStatus
-from opal.marketplaces.presets import Preset
 from opal.web_api.job_view import JobSummary, is_finished, job_summary
 from opal.web_api.parts import JobId, WebParts, find_job
 from opal.web_api.recipe import presets_of
@@ -48,19 +52,24 @@ class ItemCard:
     state: ItemState
     error: str | None
     review: bool
+    revision: int
     took: str | None
 
 
 @router.get("/jobs")
 async def read_jobs(
-    request: Request, parts: WebParts, before: Annotated[str | None, Query(max_length=64)] = None
+    request: Request,
+    parts: WebParts,
+    before: Annotated[str | None, Query(max_length=64)] = None,
+    find: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """The tenant's jobs, newest first."""
+    """The tenant's jobs, newest first; with ``find`` those that are called so, or have a photo called so."""
     tenant_id: str = request.state.tenant_id
+    find = find.strip()
     async with parts.database.read() as connection:
         if before is not None:
             await find_job(connection, tenant_id, before)
-        found = await jobs.list_jobs(connection, tenant_id, _JOBS_A_PAGE + 1, before)
+        found = await jobs.list_jobs(connection, tenant_id, _JOBS_A_PAGE + 1, before, find=find)
         page = found[:_JOBS_A_PAGE]
         ids = [job.id for job in page]
         counts = await jobs.state_counts(connection, ids)
@@ -68,7 +77,27 @@ async def read_jobs(
         covers = await jobs.first_exported(connection, ids)
     rows = [_row(job_summary(job, counts[job.id], marked[job.id]), covers.get(job.id)) for job in page]
     older = page[-1].id if len(found) > _JOBS_A_PAGE else None
-    return pages_of(request).render(request, "jobs", rows=rows, older=older, first=before is None)
+    return pages_of(request).render(
+        request,
+        "jobs",
+        rows=rows,
+        older=older,
+        first=before is None,
+        find=find,
+        kept_days=parts.settings.retention.exports_days,
+    )
+
+
+@router.get("/jobs/{job_id}/cover")
+async def read_cover(request: Request, parts: WebParts, job_id: JobId) -> Response:
+    """To the picture that stands for the job; for a list that stays open until there is one."""
+    async with parts.database.read() as connection:
+        job = await find_job(connection, request.state.tenant_id, job_id)
+        covers = await jobs.first_exported(connection, [job.id])
+    if job.id not in covers:
+        raise NotFound("This job has no picture yet.")
+    address = f"/v1/jobs/{job.id}/items/{covers[job.id]}/preview"
+    return RedirectResponse(address, status_code=307, headers=HEADERS)
 
 
 @router.get("/jobs/{job_id}")
@@ -76,6 +105,7 @@ async def read_job(
     request: Request,
     parts: WebParts,
     job_id: JobId,
+    sifted: Sifted,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """One job; a page of its photos, which a browser with scripts replaces by all of them, live."""
@@ -83,9 +113,11 @@ async def read_job(
         job = await find_job(connection, request.state.tenant_id, job_id)
         everything = await items.list_items(connection, job.id)
         counts = (await jobs.state_counts(connection, [job.id]))[job.id]
-    summary = job_summary(job, counts, sum(item.review for item in everything))
-    shown = everything[(page - 1) * _CARDS_A_PAGE : page * _CARDS_A_PAGE]
+    summary = job_summary(job, counts, sum(map(sift.waits_for_review, everything)))
+    found = sifted.of(everything)
+    shown = found[(page - 1) * _CARDS_A_PAGE : page * _CARDS_A_PAGE]
     scene = job.recipe.scene
+    presets = presets_of(job.recipe)
     return pages_of(request).render(
         request,
         "job",
@@ -94,13 +126,17 @@ async def read_job(
         ended=summary.status in _ENDED,
         cards=[_card(item) for item in shown],
         scene=scene if isinstance(scene, str) else words().say(f"scene_kind.{scene['kind']}"),
-        presets=[_preset_name(preset) for preset in presets_of(job.recipe)],
+        presets=presets,
         exported=counts[ItemState.EXPORTED],
         waiting=counts[ItemState.CREATED],
+        sifted=sifted,
+        ways=list(SHOWN),
+        orders=ORDERS,
+        sifted_counts=sift.counts(everything),
+        page=page,
+        pages=-(-len(found) // _CARDS_A_PAGE),
         most_bytes=parts.settings.photo.max_bytes,
         blobs_here=parts.settings.blob.adapter == "folder",
-        page=page,
-        pages=-(-len(everything) // _CARDS_A_PAGE),
     )
 
 
@@ -127,10 +163,7 @@ def _card(item: Item) -> ItemCard:
         name=item.sku or item.filename,
         state=item.state,
         error=item.error_message,
-        review=item.review,
+        review=sift.waits_for_review(item),
+        revision=0,
         took=words().say("job.took", seconds=f"{seconds:.1f}") if ended and item.error_code is None else None,
     )
-
-
-def _preset_name(preset: Preset) -> str:
-    return preset.title

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import items as item_rows
@@ -80,10 +80,22 @@ async def tenant_job(connection: AsyncConnection, tenant_id: str, job_id: str) -
 
 
 async def list_jobs(
-    connection: AsyncConnection, tenant_id: str, limit: int, before: str | None = None
+    connection: AsyncConnection, tenant_id: str, limit: int, before: str | None = None, *, find: str = ""
 ) -> list[Job]:
-    """The tenant's newest ``limit`` jobs, or those older than job ``before``."""
+    """The tenant's newest ``limit`` jobs, or those older than job ``before``.
+
+    With ``find`` only those that are called so, or have a photo or SKU called so; a part of the name will do.
+    """
     query = select(jobs).where(jobs.c.tenant_id == tenant_id)
+    if find:
+        names = (items.c.filename, items.c.sku)
+        named = or_(*(name.icontains(find, autoescape=True) for name in names))
+        query = query.where(
+            or_(
+                jobs.c.name.icontains(find, autoescape=True),
+                exists().where(items.c.job_id == jobs.c.id, named),
+            )
+        )
     if before is not None:
         edge = await tenant_job(connection, tenant_id, before)
         older = jobs.c.created_at < edge.created_at

@@ -1,4 +1,4 @@
-"""``/v1/jobs/{id}/results.csv`` and ``public-links.txt``: a job's pictures as a table; their public addresses.
+"""``/v1/jobs/{id}/results.csv`` and ``public-links.txt``: a job as a table, its public addresses.
 
 Both are sent while the job is read, a page of photos at a time, so that memory does not grow with the job.
 """

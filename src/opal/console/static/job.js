@@ -1,152 +1,140 @@
-/** The job page, live: every photo as it stands, changes as they happen. */
+/** The job page, live: every photo as it stands, changes as they happen, what failed mended, results taken. */
 
 import { Problem, call } from "./api.js";
+import { newCard, showCard } from "./job-card.js";
+import { change, hasEnded, itemOf, nextSteps, waitsForReview } from "./job-item.js";
+import { Repair } from "./job-repair.js";
+import { Selection } from "./job-selection.js";
+import { Sift } from "./job-sift.js";
+import { JobStream } from "./job-stream.js";
+import { followTaking } from "./job-taking.js";
+import { part } from "./page-part.js";
+import { droppedFiles } from "./photos.js";
 import { WindowGrid } from "./window-grid.js";
 import { counted, number, say } from "./words.js";
 
-/**
- * @typedef {object} Item
- * @property {string} id
- * @property {string} name
- * @property {string} state
- * @property {string} trouble
- * @property {boolean} review
- * @property {Record<string, number>} times when each state was entered last, ms
- */
+/** @import { Item } from "./job-item.js" */
 
-/**
- * @template {Element} E
- * @param {string} id
- * @param {new (...values: any[]) => E} kind
- * @returns {E}
- */
-function part(id, kind) {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`no #${id}`);
-  return found;
-}
+const AGAIN_MS = 3000;
 
 const page = part("job", HTMLElement);
 const job = page.dataset.job ?? "";
 const live = part("live", HTMLElement);
 const trouble = part("trouble", HTMLElement);
 const cancel = part("cancel", HTMLButtonElement);
-const finishedStates = new Set(["exported", "failed", "cancelled"]);
+const retryAll = part("retry-all", HTMLButtonElement);
+const file = part("new-photo", HTMLInputElement);
+const overlay = part("overlay", HTMLElement);
+const mayChange = "mayChange" in page.dataset;
 
 /** @type {Item[]} */
 let items = [];
+/** @type {Item[]} */
+let shown = [];
 /** @type {Map<string, Item>} */
 const byId = new Map();
-/** @type {EventSource | null} */
-let source = null;
-let lastEvent = "";
 let finished = false;
+/** @type {Item | null} whose photo is being chosen */
+let replaced = null;
 /** Items whose cards are brought up to date with the next frame. */
 /** @type {Set<Item>} */
 const stale = new Set();
 
+const selection = new Selection((ids) => {
+  for (const id of ids) touched(byId.get(id));
+});
 const grid = new WindowGrid(part("items", HTMLUListElement), {
   key: (/** @type {Item} */ item) => item.id,
-  create: newCard,
-  update: showItem,
+  create: (item) => newCard(part("item-card", HTMLTemplateElement), item),
+  update: (card, item) => showCard(card, item, job, selection.has(item)),
 });
+const sift = new Sift(part("sift", HTMLFormElement), () => {
+  show(undefined);
+  taking.show();
+});
+const repair = new Repair(job, { mostBytes: Number(page.dataset.mostBytes), blobsHere: "blobsHere" in page.dataset }, {
+  changed: touched,
+  told: (item, answer) => {
+    Object.assign(item, itemOf(answer, item.place, { ...item, times: {}, sending: "", stuck: false }), { pictured: false });
+    touched(item);
+  },
+  again: () => {
+    finished = false;
+    stream.follow();
+  },
+});
+const stream = new JobStream(job, {
+  item: (told) => {
+    const item = byId.get(told.item_id);
+    if (!item) return;
+    change(item, told);
+    touched(item);
+  },
+  job: jobChanged,
+  how: (how) => {
+    live.hidden = finished;
+    live.textContent = say(how === "offline" ? "job.offline" : how);
+  },
+  refused: () => setTimeout(() => void load(), AGAIN_MS),
+});
+const taking = followTaking({ job, selection, shown: () => shown, all: () => items, retry: (some) => void repair.retry(some), tell });
 
-/** @param {Item} item */
-function newCard(item) {
-  const card = /** @type {HTMLElement} */ (part("item-card", HTMLTemplateElement).content.firstElementChild?.cloneNode(true));
-  card.dataset.item = item.id;
-  const name = /** @type {HTMLElement} */ (card.querySelector(".card-name"));
-  name.textContent = item.name;
-  name.title = item.name;
-  return card;
-}
-
-/**
- * @param {HTMLElement} card
- * @param {Item} item
- */
-function showItem(card, item) {
-  const image = /** @type {HTMLImageElement} */ (card.querySelector("img"));
-  const note = /** @type {HTMLElement} */ (card.querySelector(".tile-note"));
-  const state = /** @type {HTMLElement} */ (card.querySelector(".card-state"));
-  const steps = /** @type {HTMLElement} */ (card.querySelector(".card-steps"));
-  card.dataset.state = item.state;
-  card.toggleAttribute("data-review", item.review);
-  state.textContent = say(item.review && item.state === "exported" ? "state.review" : `state.${item.state}`);
-  steps.textContent = stepsOf(item);
-  steps.title = steps.textContent;
-  note.textContent = item.state === "failed" ? item.trouble : "";
-  note.hidden = note.textContent === "";
-  const address = item.state === "exported" ? `/v1/jobs/${job}/items/${item.id}/preview` : thumbnailOf(item);
-  if (address && image.getAttribute("src") !== address) {
-    image.loading = "lazy";
-    image.src = address;
-    image.onerror = () => {
-      image.hidden = true;
-    };
-  }
-  image.hidden = !address;
-}
-
-/** @param {Item} item */
-function thumbnailOf(item) {
-  return sessionStorage.getItem(`thumbnail:${item.id}`) ?? "";
-}
-
-/**
- * How long each step took, as far as it is done.
- * @param {Item} item
- */
-function stepsOf(item) {
-  const { uploaded, processing, completed, exported } = item.times;
-  /** @type {[string, number | undefined, number | undefined][]} */
-  const steps = [["step_wait", uploaded, processing], ["step_cut", processing, completed], ["step_export", completed, exported]];
-  return steps
-    .filter(([, from, to]) => from !== undefined && to !== undefined && to >= from)
-    .map(([name, from, to]) => say(name, { seconds: ((Number(to) - Number(from)) / 1000).toFixed(1) }))
-    .slice(item.state === "exported" ? 1 : 0)
-    .join(" · ");
-}
-
-function paint() {
-  for (const item of stale) grid.changed(item);
-  stale.clear();
-}
-
-/** @param {MessageEvent} event */
-function itemChanged(event) {
-  lastEvent = event.lastEventId;
-  const change = JSON.parse(event.data);
-  const item = byId.get(change.item_id);
+/** @param {Item | undefined} item */
+function touched(item) {
   if (!item) return;
-  item.state = change.state;
-  item.review = change.review || (item.review && change.state === "exported");
-  item.trouble = change.state === "failed" ? (change.message ?? item.trouble) : "";
-  item.times[change.state] = Date.parse(change.at);
   if (stale.size === 0) requestAnimationFrame(paint);
   stale.add(item);
 }
 
-/** @param {{status: string, counts: Record<string, number>, review: number, finished: boolean}} change */
-function jobChanged(change) {
-  const counts = change.counts;
-  const done = Object.entries(counts).reduce((sum, [state, count]) => sum + (finishedStates.has(state) ? count : 0), 0);
+function paint() {
+  const changed = [...stale];
+  stale.clear();
+  if (!sift.idle) show(focused());
+  for (const item of changed) grid.changed(item);
+  showCounts();
+  taking.show();
+}
+
+/** The item whose card has the focus: it is not taken from under anybody's fingers. */
+function focused() {
+  const card = document.activeElement?.closest(".card");
+  return card instanceof HTMLElement ? byId.get(card.dataset.item ?? "") : undefined;
+}
+
+/** @param {Item | undefined} held */
+function show(held) {
+  shown = sift.of(items, held);
+  grid.show(shown);
+  part("nothing", HTMLElement).hidden = shown.length > 0 || items.length === 0;
+}
+
+function showCounts() {
+  sift.count(items);
+  const again = mayChange ? items.filter((item) => nextSteps(item).includes("retry")).length : 0;
+  retryAll.hidden = again === 0;
+  retryAll.textContent = counted("job.retry_all", again);
+  showCount("failed", items.filter((item) => item.state === "failed").length);
+  showCount("review", items.filter(waitsForReview).length);
+}
+
+/** @param {{status: string, counts: Record<string, number>, finished: boolean}} told */
+function jobChanged(told) {
+  const ended = new Set(["exported", "failed", "cancelled"]);
+  const done = Object.entries(told.counts).reduce((sum, [state, count]) => sum + (ended.has(state) ? count : 0), 0);
   const progress = part("done", HTMLProgressElement);
   progress.value = done;
   const status = part("status", HTMLElement);
-  const text = say(`status.${change.status}`);
-  status.className = `status ${change.status}`;
+  const text = say(`status.${told.status}`);
+  status.className = `status ${told.status}`;
   if (status.textContent !== text) status.textContent = text;
   const line = say("progress", { done: number(done), total: number(items.length) });
   progress.ariaLabel = line;
   part("counted", HTMLElement).textContent = line;
-  showCount("failed", counts.failed ?? 0);
-  showCount("review", change.review);
-  part("download", HTMLElement).hidden = !counts.exported;
-  cancel.hidden = change.finished;
-  finished = change.finished;
+  part("download", HTMLElement).hidden = !told.counts.exported;
+  cancel.hidden = told.finished || !mayChange;
+  finished = told.finished;
   if (finished) {
-    unfollow();
+    stream.unfollow();
     live.hidden = true;
   }
 }
@@ -158,87 +146,103 @@ function jobChanged(change) {
 function showCount(name, count) {
   const place = part(name, HTMLElement);
   place.hidden = count === 0;
-  place.textContent = counted(name, count);
-}
-
-function follow() {
-  if (source || finished || document.hidden) return;
-  // An EventSource that is made anew cannot say where it was; one that reconnects by itself does.
-  source = new EventSource(`/v1/jobs/${job}/events${lastEvent ? `?after=${lastEvent}` : ""}`);
-  source.addEventListener("item", itemChanged);
-  source.addEventListener("job", (event) => jobChanged(JSON.parse(event.data)));
-  source.onopen = () => showLive("live");
-  source.onerror = () => {
-    showLive("reconnecting");
-    // The server said no: the session may have ended, or the job is over and all of it was seen.
-    if (source?.readyState === EventSource.CLOSED) {
-      source = null;
-      setTimeout(() => void load(), 3000);
-    }
-  };
-}
-
-function unfollow() {
-  source?.close();
-  source = null;
-}
-
-/** @param {string} name */
-function showLive(name) {
-  live.hidden = finished;
-  live.textContent = say(name);
+  const text = counted(name, count);
+  if (place.textContent !== text) place.textContent = text;
 }
 
 /** Every photo as it stands; what happens afterwards comes by events. */
 async function load() {
   try {
     const told = await call("GET", `/v1/jobs/${job}`);
-    items = told.items.map((/** @type {any} */ each) => ({ ...itemOf(each), times: byId.get(each.id)?.times ?? {} }));
+    items = told.items.map((/** @type {any} */ each, /** @type {number} */ index) => itemOf(each, index + 1, byId.get(each.id)));
     for (const item of items) byId.set(item.id, item);
-    grid.show(items);
-    items.forEach((item) => grid.changed(item));
-    trouble.hidden = true;
-    const ended = items.every((item) => finishedStates.has(item.state));
+    show(undefined);
+    for (const item of shown) grid.changed(item);
+    showCounts();
+    taking.show();
+    tell("");
     // Of a job that is over, the story is still read once: it has the times of the steps.
-    if (ended && lastEvent) jobChanged({ ...told, finished: true });
-    else follow();
+    if (items.every(hasEnded) && stream.last) jobChanged({ ...told, finished: true });
+    else stream.follow();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    if (error.passing) {
-      setTimeout(() => void load(), 3000);
-      return;
-    }
-    trouble.textContent = error.status === 401 ? say("signed_out") : error.message;
-    trouble.hidden = false;
+    if (error.passing) setTimeout(() => void load(), AGAIN_MS);
+    else tell(error.status === 401 ? say("signed_out") : error.message);
   }
 }
 
-/**
- * @param {any} told
- * @returns {Item}
- */
-function itemOf(told) {
-  return { id: told.id, name: told.sku ?? told.filename, state: told.state, trouble: told.error?.message ?? "", review: told.review, times: {} };
+/** @param {string} text */
+function tell(text) {
+  trouble.textContent = text;
+  trouble.hidden = text === "";
 }
+
+/**
+ * Each photo goes to the one of its name that failed, or never came.
+ * @param {File[]} files
+ * @param {Item | undefined} onto where they were dropped: a single one may have any name
+ */
+function replaceWith(files, onto) {
+  const [only] = files;
+  if (only && files.length === 1 && onto && nextSteps(onto).includes("replace")) return void repair.replace([[onto, only]]);
+  /** @type {[Item, File][]} */
+  const pairs = [];
+  const left = files.filter((each) => {
+    const named = items.filter(({ filename }) => filename.toLowerCase() === each.name.toLowerCase());
+    const item = named.find(({ state }) => state === "failed") ?? named.find(({ state }) => state === "created");
+    if (item) pairs.push([item, each]);
+    return !item;
+  });
+  tell(left.length ? say("job.unmatched", { names: left.slice(0, 5).map(({ name }) => name).join(", ") + (left.length > 5 ? " …" : "") }) : "");
+  return void repair.replace(pairs);
+}
+
+part("items", HTMLUListElement).addEventListener("click", (event) => {
+  const target = /** @type {Element} */ (event.target);
+  const card = target.closest(".card");
+  const item = card instanceof HTMLElement ? byId.get(card.dataset.item ?? "") : undefined;
+  if (!item) return;
+  if (target instanceof HTMLInputElement) selection.pick(item, target.checked, event.shiftKey ? shown : []);
+  const step = target.closest("[data-next]")?.getAttribute("data-next");
+  if (step === "retry") void repair.retry([item]);
+  if (step === "replace") {
+    replaced = item;
+    file.click();
+  }
+});
+file.addEventListener("change", () => {
+  const [chosen] = file.files ?? [];
+  if (chosen && replaced) void repair.replace([[replaced, chosen]]);
+  file.value = "";
+});
+retryAll.addEventListener("click", () => void repair.retry(items.filter((item) => nextSteps(item).includes("retry"))));
+part("show-all", HTMLButtonElement).addEventListener("click", () => sift.clear());
+
+addEventListener("dragover", (event) => {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  overlay.hidden = !mayChange || !items.some((item) => nextSteps(item).includes("replace"));
+});
+addEventListener("dragleave", (event) => {
+  if (event.relatedTarget === null) overlay.hidden = true;
+});
+addEventListener("drop", (event) => {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  overlay.hidden = true;
+  const card = /** @type {Element} */ (event.target).closest(".card");
+  const onto = card instanceof HTMLElement ? byId.get(card.dataset.item ?? "") : undefined;
+  if (mayChange) void droppedFiles(event.dataTransfer).then((files) => replaceWith(files, onto));
+});
 
 const dialog = part("cancel-dialog", HTMLDialogElement);
 cancel.addEventListener("click", () => dialog.showModal());
 dialog.addEventListener("close", () => {
   if (dialog.returnValue !== "yes") return;
-  call("DELETE", `/v1/jobs/${job}`).catch((error) => {
-    trouble.textContent = say("cancel_failed", { reason: error.message });
-    trouble.hidden = false;
-  });
-});
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    unfollow();
-    if (!finished) showLive("paused");
-  } else {
-    follow();
-  }
+  call("DELETE", `/v1/jobs/${job}`).catch((error) => tell(say("cancel_failed", { reason: error.message })));
 });
 const pages = document.getElementById("pages");
 if (pages) pages.hidden = true;
-cancel.hidden = "finished" in page.dataset;
+page.classList.add("scripted");
+cancel.hidden = "finished" in page.dataset || !mayChange;
 await load();
