@@ -4,16 +4,14 @@ No longer: while Playwright lives, its event loop counts as running, and asynchr
 """
 
 import base64
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pyvips
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 from tests.browser.chromium import chromium
-from tests.journeys.opal_process import lines_until, running
+from tests.browser.opal_up import Up, follow_link, opal_up
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "photos"
 _DROP = """files => {
@@ -28,25 +26,10 @@ _DROP = """files => {
 }"""
 
 
-@dataclass(frozen=True)
-class Up:
-    """A running `opal up`, its one-time link not followed yet."""
-
-    url: str
-    key: str
-    link: str
-    data: Path
-
-
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    folder = tmp_path_factory.mktemp("console")
-    with running("up", "--port", "0", "--data", "data", cwd=folder) as process:
-        told = "\n".join(lines_until(process, "stop with Ctrl-C"))
-        names = ("console and API", "API key", "signed in, once")
-        found = [re.search(rf"{name} +(\S+)", told) for name in names]
-        url, key, link = (each[1] for each in found if each is not None)
-        yield Up(url.rstrip("/"), key, link, folder / "data")
+    with opal_up(tmp_path_factory.mktemp("console")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +43,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def session(up: Up, browser: Browser) -> StorageState:
     """The cookie of who followed the link that `opal up` printed."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(up.link)
-    page.wait_for_url(f"{up.url}/")
-    state = context.storage_state()
-    context.close()
-    return state
+    return follow_link(browser, up)
 
 
 @pytest.fixture
