@@ -1,4 +1,4 @@
-"""The job page: what failed is mended there, photos are found and selected, and it catches up after a pause."""
+"""The job page: what failed is mended there, photos are found and selected; it catches up after a pause."""
 
 import csv
 import io

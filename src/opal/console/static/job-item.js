@@ -61,10 +61,11 @@ export function change(item, change) {
   if (at < item.at) return;
   item.at = at;
   item.state = change.state;
-  item.review = change.review || (item.review && change.state === "exported");
+  item.review = change.review;
+  item.verdict = change.verdict ?? null;
   item.revision = change.revision ?? item.revision;
   item.trouble = change.state === "failed" ? (change.message ?? item.trouble) : "";
-  item.next = change.next_steps ?? item.next;
+  item.next = [];
   item.pictured ||= change.state === "exported";
   if (change.state === "created") return;
   item.sending = "";

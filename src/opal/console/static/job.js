@@ -34,6 +34,8 @@ let shown = [];
 /** @type {Map<string, Item>} */
 const byId = new Map();
 let finished = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let asking;
 /** @type {Item | null} whose photo is being chosen */
 let replaced = null;
 /** Items whose cards are brought up to date with the next frame. */
@@ -69,6 +71,7 @@ const stream = new JobStream(job, {
     if (!item) return;
     change(item, told);
     touched(item);
+    if (item.state === "failed" && item.next.length === 0) askNext();
   },
   job: jobChanged,
   how: (how) => {
@@ -169,6 +172,21 @@ async function load() {
     if (error.passing) setTimeout(() => void load(), AGAIN_MS);
     else tell(error.status === 401 ? say("signed_out") : error.message);
   }
+}
+
+/** What may be done about photos that failed just now: events do not tell. Once for all of some seconds. */
+function askNext() {
+  clearTimeout(asking);
+  asking = setTimeout(async () => {
+    // No answer is no harm: the same stands there when the page is opened again.
+    const told = await call("GET", `/v1/jobs/${job}`).catch(() => ({ items: [] }));
+    for (const { id, state, next_steps: next } of told.items) {
+      const item = byId.get(id);
+      if (item?.state !== "failed" || state !== "failed") continue;
+      item.next = next ?? [];
+      touched(item);
+    }
+  }, AGAIN_MS / 2);
 }
 
 /** @param {string} text */
