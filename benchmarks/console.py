@@ -108,7 +108,7 @@ def _opened(browser: Browser, page: ConsolePage, url: str, state: Any) -> dict[s
     context.add_init_script(_WATCH)
     tab = context.new_page()
     answers: list[Response] = []
-    tab.on("response", answers.append)
+    tab.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright marks it
     tab.goto(page.address)
     # The event stream of a job keeps the network from ever being idle.
     tab.wait_for_timeout(1500)

@@ -75,7 +75,7 @@ def test_every_page_is_sound_light_and_open_to_everybody(
 def _look_at(tab: Tab, page: ConsolePage) -> None:
     answers: list[Response] = []
     faults: list[str] = []
-    tab.on("response", answers.append)
+    tab.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright marks it
     tab.on("console", lambda line: faults.append(line.text) if line.type in {"error", "warning"} else None)
     tab.on("pageerror", lambda error: faults.append(str(error)))
     first = tab.goto(page.address)
@@ -95,7 +95,8 @@ def _look_at(tab: Tab, page: ConsolePage) -> None:
         tab.set_viewport_size({"width": width, "height": 800})
         tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
         assert tab.evaluate("document.documentElement.scrollWidth") == width, page.route
-        assert not violations(tab), f"{page.route} {scheme} {width}"
+        found = violations(tab)
+        assert not found, f"{page.route} {scheme} {width}: {found}"
     expected = 1 if first.status >= 400 else 0
     assert len(faults) <= expected, f"{page.route}: {faults}"
 

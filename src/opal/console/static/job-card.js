@@ -61,7 +61,7 @@ function showNext(card, item) {
   for (const button of next.querySelectorAll("button")) {
     const step = button.dataset.next ?? "";
     button.hidden = !steps.includes(step);
-    button.textContent = say(step === "replace" && item.state === "created" ? "job.next_send" : `job.next_${step}`);
+    button.textContent = say(`job.next_${step}`);
     button.ariaLabel = `${button.textContent}: ${item.name}`;
   }
 }

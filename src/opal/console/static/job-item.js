@@ -20,8 +20,6 @@
  */
 
 const ENDED = new Set(["exported", "failed", "cancelled"]);
-/** So long a photo may be on its way from the page that made the job. */
-const LATE_MS = 60_000;
 
 /**
  * @param {any} told
@@ -83,14 +81,14 @@ export function waitsForReview(item) {
 }
 
 /**
- * What may be done about it here. A photo that never came may still be sent.
+ * What may be done about it here. One of which the sending broke off may be sent again.
  * @param {Item} item
  * @returns {readonly string[]}
  */
 export function nextSteps(item) {
   if (item.sending) return [];
   if (item.state === "failed") return item.next;
-  return item.state === "created" && (item.stuck || Date.now() - item.at > LATE_MS) ? ["replace"] : [];
+  return item.stuck ? ["replace"] : [];
 }
 
 /**

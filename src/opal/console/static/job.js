@@ -196,7 +196,7 @@ function tell(text) {
 }
 
 /**
- * Each photo goes to the one of its name that failed, or never came.
+ * Each photo goes to the one of its name that failed.
  * @param {File[]} files
  * @param {Item | undefined} onto where they were dropped: a single one may have any name
  */
@@ -207,7 +207,7 @@ function replaceWith(files, onto) {
   const pairs = [];
   const left = files.filter((each) => {
     const named = items.filter(({ filename }) => filename.toLowerCase() === each.name.toLowerCase());
-    const item = named.find(({ state }) => state === "failed") ?? named.find(({ state }) => state === "created");
+    const item = named.find((some) => nextSteps(some).includes("replace"));
     if (item) pairs.push([item, each]);
     return !item;
   });
@@ -261,6 +261,7 @@ dialog.addEventListener("close", () => {
 });
 const pages = document.getElementById("pages");
 if (pages) pages.hidden = true;
-page.classList.add("scripted");
 cancel.hidden = "finished" in page.dataset || !mayChange;
 await load();
+// From now on cards can be picked.
+page.classList.add("scripted");
