@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState, syn
 from tests.browser.chromium import chromium
 from tests.browser.opal_up import Up, follow_link, opal_up
 
+__all__ = ["SAMPLES", "Up", "drop"]
+
 SAMPLES = Path(__file__).parents[2] / "samples" / "photos"
 _DROP = """files => {
     const dropped = new DataTransfer();

@@ -42,7 +42,7 @@ def console_pages(ids: Mapping[str, str]) -> list[ConsolePage]:
     found = []
     for module in PAGES:
         for route in module.router.routes:
-            if isinstance(route, APIRoute) and "GET" in route.methods and route.path not in _NO_PAGE:
+            if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and route.path not in _NO_PAGE:
                 address = route.path.format(**ids) + _QUERY.get(route.path, "")
                 found.append(ConsolePage(route.path, address, isinstance(route, Page)))
     return found

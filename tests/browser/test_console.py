@@ -197,8 +197,8 @@ def test_every_sentence_is_said_somewhere() -> None:
     text = "".join(
         file.read_text("utf-8") for file in console.rglob("*") if file.suffix in {".js", ".jinja", ".py"}
     )
-    families = ("channel.", "rule.", "scene.", "scene_kind.", "shadow.", "alignment.", "status.", "state.")
-    families += ("job.show_", "job.order_", "script.job.next_")
+    states = ("status.", "state.", "job.show_", "job.order_", "script.job.next_")
+    families = ("channel.", "rule.", "scene.", "scene_kind.", "shadow.", "alignment.", *states)
     sentences = [name for name in words().sentences if not name.startswith((*families, "sign_in."))]
     said = {name.removesuffix(".one").removesuffix(".other") for name in sentences}
     spellings = {name: (f'"{name}"', f"'{name}'", f'"{name.removeprefix("script.")}"') for name in said}

@@ -26,7 +26,10 @@ export class Sift {
       history.replaceState(history.state, "", this.#address());
       changed();
     };
-    form.addEventListener("input", now);
+    form.addEventListener("input", (event) => {
+      // The box that selects all is in the same row, and has no name.
+      if (!(event.target instanceof HTMLInputElement) || event.target.name) now();
+    });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       now();
