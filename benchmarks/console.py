@@ -205,9 +205,10 @@ def traced(browser: Browser, tab: Page, what: str, act: Callable[[], None]) -> W
     )
 
 
-def measure_work(browser: Browser, context: BrowserContext, many: ManyPhotos) -> list[Work]:
+def measure_work(
+    browser: Browser, context: BrowserContext, many: ManyPhotos, done: str, fresh: str
+) -> list[Work]:
     """Opening and scrolling a finished job of thousands, and watching one that runs."""
-    done, fresh = many.job(exported=PHOTOS), many.job(exported=0)
     tab = context.new_page()
 
     def open_it() -> None:
@@ -270,6 +271,8 @@ def main() -> None:
         with api_client(up.url, up.key) as client:
             _, ids = finished_job(client, photos, name="Two of the kitchen", presets=[PRESET, "amazon-main"])
         many = ManyPhotos(up.data)
+        # Before there is a browser: while Playwright lives, its event loop counts as running.
+        done, fresh = many.job(exported=PHOTOS), many.job(exported=0)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
             state = follow_link(browser, up)
@@ -280,7 +283,7 @@ def main() -> None:
             context = browser.new_context(
                 base_url=up.url, storage_state=state, viewport={"width": 1280, "height": 800}
             )
-            work = measure_work(browser, context, many)
+            work = measure_work(browser, context, many, done, fresh)
             for each in work:
                 _print_work(each)
             browser.close()
