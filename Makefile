@@ -21,6 +21,7 @@ DATA ?= opal-data
 TESTS ?= tests
 TEST_WORKERS ?= 2
 SOAK_ITEMS ?= 20000
+LIFE ?= laptop
 SAMPLES_ARGS ?=
 GALLERY_ARGS ?=
 
@@ -41,11 +42,11 @@ test: $(VENV)/.dev $(VENV)/.browser ## Every test (TESTS=tests/unit for a part o
 
 faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives; half an hour
 	@$(BIN)/opal models pull
-	@OPAL_TEST_AZURE_LIFE=1 $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup tests/faults
+	@OPAL_TEST_LIVES=laptop,azure $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup tests/faults
 
-faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures
+faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures (LIFE=azure: on Azure's)
 	@$(BIN)/opal models pull
-	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup tests/faults
+	@OPAL_TEST_LIVES=$(LIFE) $(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup tests/faults
 
 soak: $(VENV)/.dev ## 20 000 photos through all services: memory and open files (SOAK_ITEMS=20000)
 	@OPAL_SOAK_ITEMS=$(SOAK_ITEMS) $(BIN)/pytest -m '' -n 0 tests/faults/test_soak.py

@@ -14,7 +14,7 @@ from tests.faults.running_services import InstantEndpoint
 from opal.assembly import open_database
 from opal.settings import load_settings
 
-LIVES = ("laptop", "azure") if os.environ.get("OPAL_TEST_AZURE_LIFE") == "1" else ("laptop",)
+LIVES = os.environ.get("OPAL_TEST_LIVES", "laptop").split(",")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
