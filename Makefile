@@ -24,8 +24,9 @@ SOAK_ITEMS ?= 20000
 LIFE ?= laptop
 SAMPLES_ARGS ?=
 GALLERY_ARGS ?=
+SCREENSHOTS_ARGS ?=
 
-.PHONY: help demo up test faults faults-quick soak check format docs gallery bench audit scaling samples clean
+.PHONY: help demo up test faults faults-quick soak check format docs gallery screenshots bench audit scaling samples clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +65,10 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 
 docs: $(VENV)/.dev ## Renew the generated parts of docs/*.md
 	@$(BIN)/python -m docs.generate
+
+screenshots: $(VENV)/.dev $(VENV)/.browser ## Renew docs/screenshots: the console as people see it
+	@$(BIN)/opal models pull
+	@$(BIN)/python -m docs.generate.screenshots $(SCREENSHOTS_ARGS)
 
 gallery: $(VENV)/.runtime ## Renew docs/gallery: every cut-out, every scene with every shadow (first: make samples)
 	@$(BIN)/opal models pull

@@ -210,6 +210,7 @@ def measure_work(
 ) -> list[Work]:
     """Opening and scrolling a finished job of thousands, and watching one that runs."""
     tab = context.new_page()
+    tab.set_default_timeout(120_000)
 
     def open_it() -> None:
         tab.goto(f"/jobs/{done}")
