@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
+from opal.faults import in_words
 from opal.setting_addresses import BaseUrl
 from opal.settings_group import read_from
 
@@ -43,3 +44,17 @@ class TelemetrySettings(BaseSettings):
         min_length=16,
         description="Bearer token that /metrics asks for; unset: only clients on this machine may read it.",
     )
+    services: str = Field(
+        default="",
+        pattern=in_words(
+            r"^([a-z-]+=https?://[^\x00-\x20,]+(,[a-z-]+=https?://[^\x00-\x20,]+)*)?$",
+            "NAME=URL, with commas between",
+        ),
+        description="web-api: other services whose /readyz the operators' health page asks, NAME=URL with "
+        "commas between; `opal up` sets it.",
+    )
+
+    @property
+    def service_addresses(self) -> dict[str, str]:
+        """Base URLs of the other services, by their names."""
+        return dict(each.split("=", 1) for each in self.services.split(",") if each)

@@ -8,7 +8,7 @@ from tests.contracts.tenants import OTHER, TENANT
 
 from opal.database import keys, rate_limit
 from opal.database.engine import Database, utc_now
-from opal.database.keys import EVERY_SCOPE, Scope
+from opal.database.keys import TENANT_SCOPES, Scope
 from opal.database.tables import api_keys, request_windows
 
 
@@ -49,7 +49,7 @@ async def test_a_key_has_the_scopes_it_was_made_with_or_all(database: Database) 
         some, presented = await keys.create_key(
             connection, TENANT, "some", scopes=[Scope.JOBS, Scope.READ, Scope.JOBS]
         )
-        assert (whole.scopes, some.scopes) == (EVERY_SCOPE, (Scope.READ, Scope.JOBS))
+        assert (whole.scopes, some.scopes) == (TENANT_SCOPES, (Scope.READ, Scope.JOBS))
         assert await keys.authenticate(connection, presented) == some
         assert await keys.list_keys(connection, TENANT) == [whole, some]
 

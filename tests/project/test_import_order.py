@@ -49,6 +49,7 @@ LAYERS: tuple[set[str], ...] = (
         "sweeper",
         "upkeep",
         "backup",
+        "operations",
         "http",
         "scoring_client",
         "assembly",

@@ -53,6 +53,7 @@ ELSEWHERE: Final = {
         # Ids and names of this job alone: tests/services/test_web_api_take.py asks for another's.
         for name in ("items", "preset")
     },
+    ("/v1/keys", "name"): "nothing",
 }
 """Parameters whose name alone does not say what they take: what it is in ``everything_of``."""
 
@@ -62,6 +63,7 @@ OWNED: Final = frozenset(
         *("preset", "presets", "scene_of_job", "picture_delivery_id", "token", "path", "tenant_id"),
         *("backdrop_cursor", "delivery_cursor", "picture_cursor", "idempotency-key"),
         *("receipt_id", "x-confirm-delete", "scenes_to_preview", "profile_id"),
+        "key_id",
     }
 )
 """What belongs to a tenant: another's must be answered as what nobody has."""
@@ -73,6 +75,7 @@ SHARED: Final[dict[str, Any]] = {
     "destination": {"kind": "folder", "folder": "shop"},
     "url": "http://127.0.0.1:1/hook",
     "items": [{"filename": "mug.jpg"}],
+    "queue": "jobs",
 }
 """What is anybody's, where a request needs it."""
 
@@ -93,6 +96,7 @@ PLAIN: Final = frozenset(
             "photo",
             "version",
         ),
+        *("scopes", "days", "reason", "x-confirm-revoke"),
     }
 )
 """What names nothing: left out, or as the example has it."""
@@ -119,6 +123,8 @@ async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
         "/v1/jobs", json={"items": SHARED["items"]}, headers={"Idempotency-Key": key}
     )
     assert made.status_code == 201, made.text
+    created = await api.client.post("/v1/keys", json={"name": "spare", "scopes": ["read"]})
+    assert created.status_code == 201, created.text
     signature = dict(each.split("=", 1) for each in query.split("&"))
     return {
         **SHARED,
@@ -140,6 +146,7 @@ async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
         "tenant_id": tenant,
         "x-confirm-delete": tenant,
         "receipt_id": receipt_id,
+        "key_id": created.json()["id"],
         "idempotency-key": key,
     }
 
@@ -166,7 +173,7 @@ def unknown(value: Any) -> Any:
     """A value of the same form that nobody has."""
     match value:
         case str():
-            nobody = re.sub(r"[0-9a-f]{24}", "0" * 24, value, count=1)
+            nobody = re.sub(r"[0-9a-f]{24}|^[0-9a-f]{12}$", lambda each: "0" * len(each[0]), value, count=1)
             return nobody if nobody != value else re.sub("acme|globex", "nobody", value)
         case list():
             return [unknown(each) for each in value]

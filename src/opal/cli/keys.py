@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.cli.database_session import in_transaction
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table
 from opal.database import keys as database_keys
-from opal.database.keys import EVERY_SCOPE, ApiKey, Scope
+from opal.database.keys import TENANT_SCOPES, ApiKey, Scope
 from opal.settings import load_settings
 
 app = command_app(no_args_is_help=True, help="Create, list and revoke API keys.")
@@ -30,8 +30,9 @@ def create(
         typer.Option(
             "--scope",
             help="What the key may do; give it several times. `read`: look at everything; `jobs`: create and "
-            "cancel jobs, upload, have pictures made; `settings`: change presets, webhooks, delivery targets "
-            "and public links. Without it: all of them.",
+            "cancel jobs, upload, have pictures made; `settings`: change presets, webhooks, delivery "
+            "targets, public links and keys. Without it: these three. `operate`, which has to be named: look "
+            "at services, queues and dead letters of the whole Opal, and send those again.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -41,7 +42,7 @@ def create(
     async def work(connection: AsyncConnection) -> tuple[ApiKey, str]:
         await database_keys.ensure_tenant(connection, tenant, tenant)
         return await database_keys.create_key(
-            connection, tenant, name, sandbox=sandbox, scopes=scopes or EVERY_SCOPE
+            connection, tenant, name, sandbox=sandbox, scopes=scopes or TENANT_SCOPES
         )
 
     key, secret = in_transaction(load_settings(), work)

@@ -9,10 +9,10 @@ import typer
 
 from opal.assembly import open_queues
 from opal.cli.terminal import JsonOption, command_app, print_json, print_table
-from opal.database.engine import utc_now
 from opal.errors import InvalidInput
-from opal.queues.interface import Depth, Peeked, Queues
-from opal.settings import QUEUE_NAMES, load_settings
+from opal.operations.queues import age_s, depths
+from opal.queues.interface import Peeked, Queues
+from opal.settings import load_settings
 
 app = command_app(no_args_is_help=True, help="Look into the queues; send dead letters again, or remove them.")
 
@@ -32,12 +32,9 @@ def _with_queues(work: Callable[[Queues], Awaitable[T]]) -> T:
 def list_queues(as_json: JsonOption = False) -> None:
     """Show how many messages wait, are scheduled and are dead in each queue."""
 
-    async def work(queues: Queues) -> dict[str, Depth]:
-        return {name: await queues.depth(name) for name in QUEUE_NAMES}
-
-    depths = _with_queues(work)
+    found = _with_queues(depths)
     if as_json:
-        print_json([{"queue": name, **asdict(depth)} for name, depth in depths.items()])
+        print_json([{"queue": name, **asdict(depth)} for name, depth in found.items()])
         return
     print_table(
         ("queue", "active#", "scheduled#", "dead#", "oldest"),
@@ -47,9 +44,9 @@ def list_queues(as_json: JsonOption = False) -> None:
                 depth.active,
                 depth.scheduled,
                 depth.dead,
-                f"{(utc_now() - depth.oldest_active).total_seconds():.0f} s" if depth.oldest_active else "",
+                f"{age_s(depth.oldest_active):.0f} s" if depth.oldest_active else "",
             )
-            for name, depth in depths.items()
+            for name, depth in found.items()
         ],
     )
 

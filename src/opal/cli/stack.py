@@ -17,7 +17,7 @@ from opal.cli.database_session import in_transaction_async
 from opal.cli.ports import LOOPBACK, free_ports, is_free
 from opal.cli.supervisor import ChildSpec
 from opal.database import ledger
-from opal.database.keys import authenticate, create_key, ensure_tenant
+from opal.database.keys import TENANT_SCOPES, Scope, add_scope, authenticate, create_key, ensure_tenant
 from opal.settings import Settings, load_settings, runtime_dir
 
 TENANT = "local"
@@ -50,13 +50,6 @@ class Stack:
 
     def specs(self) -> list[ChildSpec]:
         """The five children, the slowest to start first."""
-        ports = {
-            "scoring": self.scoring_port,
-            "web-api": self.web_port,
-            "billing-service": self.billing_port,
-            "orchestrator": self.orchestrator_port,
-            "export-worker": self.export_worker_port,
-        }
         return [
             ChildSpec(
                 name=name,
@@ -65,8 +58,19 @@ class Stack:
                 environment=self._environment({"OPAL_WORKER_HEALTH_PORT": str(port)}),
                 ready_url=f"http://{LOOPBACK}:{port}/readyz",
             )
-            for name, port in ports.items()
+            for name, port in self._ports.items()
         ]
+
+    @property
+    def _ports(self) -> dict[str, int]:
+        """Of every service, the slowest to start first."""
+        return {
+            "scoring": self.scoring_port,
+            "web-api": self.web_port,
+            "billing-service": self.billing_port,
+            "orchestrator": self.orchestrator_port,
+            "export-worker": self.export_worker_port,
+        }
 
     def _environment(self, own: Mapping[str, str]) -> dict[str, str]:
         return {
@@ -81,6 +85,9 @@ class Stack:
             "OPAL_SCORING_KEY": self.scoring_key,
             # rembg's clients know no keys, and everything here listens on loopback.
             "OPAL_REMOVEBG_OPEN_TENANT": TENANT,
+            "OPAL_TELEMETRY_SERVICES": ",".join(
+                f"{name}=http://{LOOPBACK}:{port}" for name, port in self._ports.items() if name != "web-api"
+            ),
             "OPAL_WORKER_GRACE_S": str(_WORKER_GRACE_S),
             "PYTHONUNBUFFERED": "1",
             **own,
@@ -120,9 +127,13 @@ async def prepare_data(data_dir: Path) -> str:
         await ensure_tenant(connection, TENANT, "This machine")
         if (await ledger.balance(connection, TENANT)).available < _CREDITS // 2:
             await ledger.grant(connection, TENANT, _CREDITS, "opal up")
-        if kept is not None and await authenticate(connection, kept) is not None:
+        known = None if kept is None else await authenticate(connection, kept)
+        if kept is not None and known is not None:
+            if Scope.OPERATE not in known.scopes:  # made before there was such a scope
+                await add_scope(connection, known, Scope.OPERATE)
             return kept
-        _, key = await create_key(connection, TENANT, "development")
+        # Who runs all services of this machine is their operator.
+        _, key = await create_key(connection, TENANT, "development", scopes=(*TENANT_SCOPES, Scope.OPERATE))
         return key
 
     key = await in_transaction_async(settings, work)

@@ -41,10 +41,13 @@ class Scope(StrEnum):
     JOBS = "jobs"
     """Create and cancel jobs, upload photos and backdrops, have pictures made: what costs credits."""
     SETTINGS = "settings"
-    """Change presets, webhooks, delivery targets and public links: where pictures go, and how they look."""
+    """Change presets, webhooks, delivery targets, public links and keys: where pictures go, how they look."""
+    OPERATE = "operate"
+    """Look at services, queues and dead letters of the whole Opal, and send those again; no tenant's data."""
 
 
-EVERY_SCOPE: Final = tuple(Scope)
+TENANT_SCOPES: Final = (Scope.READ, Scope.JOBS, Scope.SETTINGS)
+"""What a key has unless it is told: all that concerns its own tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,13 @@ class ApiKey:
     revoked_at: datetime | None
     sandbox: bool = False
     """Makes watermarked pictures while the client waits, for nothing; refused everywhere else."""
-    scopes: tuple[str, ...] = EVERY_SCOPE
+    scopes: tuple[str, ...] = TENANT_SCOPES
     last_used_at: datetime | None = None
     """To about a minute."""
 
 
-_COLUMNS = [api_keys.c[name] for name in ApiKey.__dataclass_fields__]
+COLUMNS: Final = [api_keys.c[name] for name in ApiKey.__dataclass_fields__]
+"""What an ``ApiKey`` is made of; the secret's hash is not among them."""
 
 
 async def ensure_tenant(connection: AsyncConnection, tenant_id: str, name: str) -> None:
@@ -94,7 +98,7 @@ async def create_key(
     name: str,
     *,
     sandbox: bool = False,
-    scopes: Collection[Scope] = EVERY_SCOPE,
+    scopes: Collection[Scope] = TENANT_SCOPES,
 ) -> tuple[ApiKey, str]:
     """Make a key; the second value is the whole of it, shown only here."""
     key_id = secrets.token_hex(6)
@@ -127,20 +131,26 @@ async def authenticate(connection: AsyncConnection, presented: str) -> ApiKey | 
     if parts is None:
         return None
     known_as, secret = parts
-    query = select(*_COLUMNS, api_keys.c.secret_hash).where(api_keys.c.id == known_as)
+    query = select(*COLUMNS, api_keys.c.secret_hash).where(api_keys.c.id == known_as)
     row = (await connection.execute(query)).one_or_none()
     if row is None or row.revoked_at is not None:
         return None
     if not hmac.compare_digest(row.secret_hash, _hash(secret)):
         return None
-    return _key_of(row)
+    return key_of(row)
 
 
 async def live_key(connection: AsyncConnection, key_id: str) -> ApiKey | None:
     """The key of this id, for who has proved before to hold it; None when it is unknown or revoked."""
-    query = select(*_COLUMNS).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    query = select(*COLUMNS).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else _key_of(row)
+    return None if row is None else key_of(row)
+
+
+async def add_scope(connection: AsyncConnection, key: ApiKey, scope: Scope) -> None:
+    """Let the key do more than it could when it was made."""
+    granted = [each for each in Scope if each in {*key.scopes, scope}]
+    await connection.execute(update(api_keys).where(api_keys.c.id == key.id).values(scopes=granted))
 
 
 async def note_use(connection: AsyncConnection, key: ApiKey) -> None:
@@ -154,11 +164,11 @@ async def note_use(connection: AsyncConnection, key: ApiKey) -> None:
 
 async def list_keys(connection: AsyncConnection, tenant_id: str | None = None) -> list[ApiKey]:
     """All keys, or those of one tenant, oldest first."""
-    query = select(*_COLUMNS)
+    query = select(*COLUMNS)
     if tenant_id is not None:
         query = query.where(api_keys.c.tenant_id == tenant_id)
     rows = await connection.execute(query.order_by(api_keys.c.created_at))
-    return [_key_of(row) for row in rows]
+    return [key_of(row) for row in rows]
 
 
 async def revoke_key(connection: AsyncConnection, key_id: str) -> None:
@@ -192,7 +202,8 @@ def _checksum(unchecked: str) -> str:
     return f"{zlib.crc32(unchecked.encode()):08x}"
 
 
-def _key_of(row: Any) -> ApiKey:
+def key_of(row: Any) -> ApiKey:
+    """The key of a row of ``COLUMNS``."""
     values = {name: getattr(row, name) for name in ApiKey.__dataclass_fields__}
     return ApiKey(**{**values, "scopes": tuple(row.scopes)})
 

@@ -30,11 +30,12 @@ class TenantRoute(APIRoute):
     Looking needs the scope `read`, anything else `jobs`.
     """
 
+    looking: Scope = Scope.READ
     changing: Scope = Scope.JOBS
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        looking = set(options.get("methods") or {"GET"}) <= _LOOKING
-        self.needed = Scope.READ if looking else self.changing
+        looks = set(options.get("methods") or {"GET"}) <= _LOOKING
+        self.needed = self.looking if looks else self.changing
         # Only to be named in OpenAPI, as the role that the operation needs.
         named = Security(_scheme, scopes=[self.needed.value])
         options["dependencies"] = [*(options.get("dependencies") or ()), named]
@@ -51,6 +52,7 @@ class TenantRoute(APIRoute):
             if needed not in key.scopes:
                 raise ScopeMissing(f"This needs a key with the scope `{needed}`.")
             request.state.tenant_id = key.tenant_id
+            request.state.key = key
             if takes_json and not _is_json(request):
                 raise UnsupportedMediaType
             with structlog.contextvars.bound_contextvars(tenant_id=key.tenant_id):
@@ -63,6 +65,13 @@ class SettingsRoute(TenantRoute):
     """A tenant's route of which anything but looking needs the scope `settings`."""
 
     changing = Scope.SETTINGS
+
+
+class OperatorRoute(TenantRoute):
+    """A route for who runs Opal: looking too needs the scope `operate`."""
+
+    looking = Scope.OPERATE
+    changing = Scope.OPERATE
 
 
 async def authenticate(request: Request) -> ApiKey:
@@ -127,6 +136,16 @@ def _tenant(request: Request, _key: Annotated[str | None, Security(_scheme)]) ->
 
 Tenant = Annotated[str, Depends(_tenant)]
 """The tenant that the request acts for; only on a ``TenantRoute``."""
+
+
+def _key(request: Request) -> ApiKey:
+    key = request.state.key
+    assert isinstance(key, ApiKey)
+    return key
+
+
+CallersKey = Annotated[ApiKey, Depends(_key)]
+"""The key that the request came with, or its session's; only on a ``TenantRoute``."""
 
 
 def require_same_tenant(tenant_id: str, named_in_body: str | None) -> None:

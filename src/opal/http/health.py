@@ -66,8 +66,7 @@ def health_routes(
     )
     async def readyz(request: Request) -> Ready | Response:
         """Looks at everything that the service needs; 503 names what failed in ``errors``."""
-        found = await asyncio.gather(*(_fault(name, check) for name, check in checks.items()))
-        faults = [fault for fault in found if fault is not None]
+        faults = await failed_checks(checks)
         if faults:
             return problem_of(request, NotReady(), faults=faults)
         return Ready(checks=list(checks))
@@ -97,6 +96,12 @@ def health_routes(
         return Response(exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return router
+
+
+async def failed_checks(checks: Mapping[str, Check]) -> list[Fault]:
+    """What is away now, of what ``checks`` are named after."""
+    found = await asyncio.gather(*(_fault(name, check) for name, check in checks.items()))
+    return [fault for fault in found if fault is not None]
 
 
 async def _fault(name: str, check: Check) -> Fault | None:

@@ -19,6 +19,8 @@ TAGS: Final = (
     ("delivery", "Folders, containers and buckets of your own that finished pictures are delivered to."),
     ("catalogue", "Scenes and presets to choose from."),
     ("credits", "What a tenant has and what it was spent on."),
+    ("keys", "API keys of your own: what each may do, new ones, and their end."),
+    ("operations", "For who runs Opal: services, queues and dead letters of all tenants, by their ids."),
     ("data", "All that a tenant has, deleted for good, with a receipt."),
     ("blobs", "Where signed URLs lead when pictures are kept in a folder. The signature is the key."),
     ("health", "Alive, ready, and in figures. Without a key."),

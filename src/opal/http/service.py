@@ -53,6 +53,7 @@ def build_service(
     )
     app.state.database = database
     app.state.key_use = key_use
+    app.state.checks = checks
     problem.install(app)
     app.add_middleware(RequestLimit, max_bytes=max_body_bytes, exempt_prefixes=unlimited_prefixes)
     app.add_middleware(RequestContext, service=service)

@@ -24,6 +24,7 @@ from opal.http.server import run_server
 from opal.http.service import build_service
 from opal.http.sessions import Sessions
 from opal.messages.webhook_event import WebhookEvent
+from opal.operations.services import OtherServices
 from opal.outgoing.client import Outgoing
 from opal.settings import Settings
 from opal.telemetry import running
@@ -40,6 +41,8 @@ from opal.web_api import (
     item_previews,
     job_reports,
     jobs,
+    keys,
+    operations,
     picture_deliveries,
     presets,
     public_links,
@@ -120,6 +123,7 @@ def create_app(parts: Parts) -> FastAPI:
     delivery_sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
     studio = Studio(parts, outgoing)
     preview_work = PreviewWork(parts)
+    others = OtherServices(settings.telemetry.service_addresses)
     app = build_service(
         "web-api",
         "Opal",
@@ -142,7 +146,7 @@ def create_app(parts: Parts) -> FastAPI:
                 "webhook-sender-loop": webhook_sender.run,
                 "delivery-sender-loop": delivery_sender.run,
             },
-            (studio.close, preview_work.close, destinations.close, outgoing.close),
+            (studio.close, preview_work.close, others.close, destinations.close, outgoing.close),
         ),
         # Blobs and the bodies of pictures made at once have limits of their own.
         unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
@@ -152,6 +156,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.outgoing = outgoing
     app.state.studio = studio
     app.state.preview_work = preview_work
+    app.state.other_services = others
     app.state.destinations = destinations
     app.state.sealer = sealer
     app.state.sessions = Sessions(sealer, settings.web.port, secure=not is_loopback(settings.web.host))
@@ -188,7 +193,8 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     app.include_router(scenes.thumbnail_router)
     app.include_router(scene_previews.router)
     app.include_router(public_links.router)
-    app.include_router(tenant_data.router)
+    for resource in (keys, tenant_data, operations):
+        app.include_router(resource.router)
     app.include_router(public_pictures.router)
     app.include_router(credits_router)
     if isinstance(parts.blobs, FolderBlobs):

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,12 +29,13 @@ from opal.errors import (
     UnknownPreset,
     UnknownScene,
 )
-from opal.faults import PRINTABLE, in_words
+from opal.faults import PRINTABLE
 from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, correlation_id_of, problems
 from opal.web_api.brand_profiles import job_recipe
+from opal.web_api.idempotency_key import IdempotencyKey
 from opal.web_api.job_view import (
     CANCELLED_JOB_EXAMPLE,
     FINISHED_JOB_EXAMPLE,
@@ -147,17 +148,7 @@ async def create_job(
     parts: WebParts,
     tenant_id: Tenant,
     body: NewJob,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=255,
-            pattern=in_words(r"^[!-~]+$", "ASCII letters, digits and signs, without spaces"),
-            examples=["my-first-job"],
-            description="Any text of your own; a repeat with the same body gets the first answer again "
-            "for 24 hours and creates nothing.",
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Hold one credit per photo and answer with the ids under which the photos are uploaded."""
     require_same_tenant(tenant_id, body.tenant_id)

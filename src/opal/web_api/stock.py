@@ -7,15 +7,14 @@ look through the queues, so that it is done at most so often, whoever asks.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 import structlog
 
 from opal.database import figures
-from opal.database.engine import Database, utc_now
+from opal.database.engine import Database
 from opal.errors import OpalError
+from opal.operations.queues import age_s, depths
 from opal.queues.interface import Queues
-from opal.settings import QUEUE_NAMES
 from opal.telemetry import metrics
 
 FRESH_S = 10.0
@@ -85,16 +84,11 @@ async def _count_database(database: Database) -> None:
         metrics.CREDITS.labels(kind).set(getattr(found, kind))
     metrics.LEDGER_GAP.set(found.gap)
     metrics.OUTBOX_MESSAGES.set(found.outbox)
-    metrics.OUTBOX_OLDEST.set(_age_s(found.outbox_oldest))
+    metrics.OUTBOX_OLDEST.set(age_s(found.outbox_oldest))
 
 
 async def _count_queues(queues: Queues) -> None:
-    for name in QUEUE_NAMES:
-        depth = await queues.depth(name)
+    for name, depth in (await depths(queues)).items():
         for kind in ("active", "scheduled", "dead"):
             metrics.QUEUE_MESSAGES.labels(name, kind).set(getattr(depth, kind))
-        metrics.QUEUE_OLDEST.labels(name).set(_age_s(depth.oldest_active))
-
-
-def _age_s(since: datetime | None) -> float:
-    return 0.0 if since is None else max(0.0, (utc_now() - since).total_seconds())
+        metrics.QUEUE_OLDEST.labels(name).set(age_s(depth.oldest_active))

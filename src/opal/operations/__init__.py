@@ -1,0 +1,1 @@
+"""What operators look at and mend while Opal runs: services and queues, for the command line and the API."""
