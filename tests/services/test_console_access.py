@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.services.console_browser import OURS, key_of, sign_in, token_of
 from tests.services.http_services import TENANT, WebApi, client_of, photo, running_web_api
 
 from opal.console import sign_in_link
@@ -15,8 +16,6 @@ from opal.database import keys
 from opal.database.engine import utc_now
 from opal.database.keys import Scope
 from opal.http.sessions import Session
-
-OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
@@ -31,20 +30,6 @@ async def browser(api: WebApi) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(api.url) as client:
         await sign_in(client, api.client.headers["X-API-Key"])
         yield client
-
-
-async def sign_in(client: httpx.AsyncClient, key: str, **fields: str) -> httpx.Response:
-    return await client.post("/sign-in", data={"key": key, **fields}, headers=OURS)
-
-
-def token_of(page: httpx.Response) -> str:
-    return page.text.partition('name="csrf-token" content="')[2].partition('"')[0]
-
-
-async def key_of(api: WebApi, tenant: str, *scopes: Scope, sandbox: bool = False) -> tuple[str, str]:
-    async with api.parts.database.transaction() as connection:
-        made, whole = await keys.create_key(connection, tenant, "test", sandbox=sandbox, scopes=scopes)
-    return made.id, whole
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs", "/jobs/job_9f1c2d3e4a5b6c7d8e9f0a1b"])

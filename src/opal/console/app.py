@@ -8,7 +8,18 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from opal.console import access, job_pages, start_page
+from opal.console import (
+    access,
+    credit_pages,
+    delivery_pages,
+    health_pages,
+    job_pages,
+    key_pages,
+    own_preset_pages,
+    settings_pages,
+    start_page,
+    webhook_pages,
+)
 from opal.console.assets import Assets
 from opal.console.page import Pages
 from opal.console.security import content_security_policy
@@ -31,4 +42,8 @@ def add_pages(app: FastAPI) -> None:
     app.state.pages = Pages(assets, content_security_policy(settings))
     app.include_router(assets.router())
     for pages in PAGES:
+    for pages in (access, start_page, job_pages, credit_pages):
         app.include_router(pages.router)
+    for pages in (settings_pages, key_pages, webhook_pages, delivery_pages, own_preset_pages, health_pages):
+        app.include_router(pages.router)
+        app.include_router(pages.forms)

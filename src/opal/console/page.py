@@ -42,11 +42,14 @@ class Pages:
     def render(self, request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """The page of template ``name``, for the session that the route found."""
         session = getattr(request.state, "session", None)
+        done = f"done.{request.query_params.get('done', '')}"
+        told = words()
         text = self._environment.get_template(f"{name}.html.jinja").render(
             csrf="" if session is None else session.csrf,
             tenant=getattr(request.state, "tenant_id", None),
             scopes=getattr(request.state, "scopes", ()),
             path=request.scope["path"],
+            notice=told.say(done) if told.has(done) and status < 300 else None,
             **values,
         )
         return HTMLResponse(text, status_code=status, headers=self._headers)
@@ -87,6 +90,7 @@ class Page(PublicPage):
         session, key = await session_key(request)
         request.state.session = session
         request.state.tenant_id = key.tenant_id
+        request.state.key = key
         request.state.scopes = key.scopes
         if Scope.READ not in key.scopes:
             raise ScopeMissing(f"The pages need a key with the scope `{Scope.READ}`.")
@@ -99,9 +103,9 @@ def pages_of(request: Request) -> Pages:
     return pages
 
 
-def to_sign_in(request: Request) -> Response:
-    """To the sign-in page, and back again afterwards."""
-    path = str(request.scope["path"])
+def to_sign_in(request: Request, after: str | None = None) -> Response:
+    """To the sign-in page, and back again afterwards, or to ``after``."""
+    path = str(request.scope["path"]) if after is None else after
     query = "" if path == "/" else f"?next={quote(path)}"
     return RedirectResponse(f"{SIGN_IN}{query}", status_code=303, headers=HEADERS)
 

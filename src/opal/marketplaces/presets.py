@@ -324,6 +324,12 @@ def _promised(preset: dict[str, Any]) -> list[dict[str, Any]]:
     return [rule for rule in said if rule["rule"] not in told]
 
 
+def promised_rules(preset: Preset) -> list[Rule]:
+    """The rules that follow from the preset's own keys, though it states none."""
+    keys = preset.model_dump(exclude_defaults=True, exclude={"rules"})
+    return [Rule.model_validate(rule) for rule in _promised(keys)]
+
+
 def _least_fill(preset: dict[str, Any]) -> float | None:
     """The size that `fill` promises, a hair below it for whole pixels; a photo with too few falls short."""
     fill = preset.get("fill")

@@ -107,7 +107,7 @@ def _view(delivery: PictureDelivery) -> PictureDeliveryView:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Part:
     """Which part of a list."""
 
     state: PictureDeliveryState | None
@@ -115,18 +115,18 @@ class _Wanted:
     cursor: str | None
 
 
-def _wanted(
+def _part(
     state: Annotated[PictureDeliveryState | None, Query(description="Only those in this state.")] = None,
     limit: PageLimit = 50,
     cursor: PageCursor = None,
-) -> _Wanted:
-    return _Wanted(state, limit, cursor)
+) -> Part:
+    return Part(state, limit, cursor)
 
 
-Wanted = Annotated[_Wanted, Depends(_wanted)]
+Wanted = Annotated[Part, Depends(_part)]
 
 
-async def _page(connection: AsyncConnection, wanted: _Wanted, **of: str) -> PictureDeliveryPage:
+async def _page(connection: AsyncConnection, wanted: Part, **of: str) -> PictureDeliveryPage:
     """Deliveries of what ``of`` names by its id: a job, a target, or both."""
     found = await picture_deliveries.list_picture_deliveries(
         connection, wanted.limit + 1, place_of(wanted.cursor), state=wanted.state, **of

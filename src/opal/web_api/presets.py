@@ -21,7 +21,7 @@ from opal.web_api.parts import WebParts
 router = APIRouter(route_class=SettingsRoute, tags=["catalogue"])
 
 _NAME: Final = "house-main"
-_TOML: Final = """\
+EXAMPLE_TOML: Final = """\
 channel = "our shop"
 
 [[presets]]
@@ -61,7 +61,7 @@ class PresetList(BaseModel):
 class PresetFile(BaseModel):
     """A preset of your own, as the text of a TOML file."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"toml": _TOML}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"toml": EXAMPLE_TOML}]})
 
     toml: str = Field(
         min_length=1,
@@ -90,8 +90,8 @@ async def list_presets(parts: WebParts, tenant_id: Tenant) -> PresetList:
     summary="Keep a preset of your own",
     response_model=Preset,
     responses={
-        **answer("The preset, in the place of the one of that name.", read_own_preset(_TOML, _NAME)),
-        **answer("The new preset.", read_own_preset(_TOML, _NAME), 201),
+        **answer("The preset, in the place of the one of that name.", read_own_preset(EXAMPLE_TOML, _NAME)),
+        **answer("The new preset.", read_own_preset(EXAMPLE_TOML, _NAME), 201),
         **problems(
             InvalidJson,
             *BY_KEY,
