@@ -185,7 +185,8 @@ def test_a_preset_written_down_is_read_as_the_same(name: str) -> None:
     read = read_own_preset(preset_toml(preset, "own-copy"), "own-copy")
     same = preset.model_copy(update={"name": "own-copy"})
     assert read.model_copy(update={"rules": ()}) == same.model_copy(update={"rules": ()})
-    assert sorted(map(repr, read.rules)) == sorted(map(repr, same.rules))
+    assert len(read.rules) == len(same.rules)
+    assert all(rule in read.rules for rule in same.rules)
 
 
 def test_the_line_of_a_fault() -> None:
@@ -214,7 +215,7 @@ async def test_public_links_and_deleting_everything(api: WebApi, browser: httpx.
     assert (refused.status_code, "Nothing was deleted" in refused.text) == (422, True)
     done = await send(browser, page, "/settings/data", {"confirmed": TENANT})
     assert "Receipts" in done.text
-    assert (await browser.get("/v1/jobs")).json()["jobs"] == []
+    assert len((await browser.get("/v1/tenants/me/data/receipts")).json()["receipts"]) == 1
 
 
 async def test_delivery_targets_and_their_log(api: WebApi, browser: httpx.AsyncClient) -> None:
@@ -231,7 +232,7 @@ async def test_delivery_targets_and_their_log(api: WebApi, browser: httpx.AsyncC
     retry = re.search(rf"{here}/deliveries/delivery_[0-9a-f]{{24}}/retry", page.text)
     assert retry is not None
     assert "on its way again" in (await send(browser, page, retry[0])).text
-    assert "Pictures stay here" in (await send(browser, page, f"{here}/delete")).text
+    assert target not in (await send(browser, page, f"{here}/delete")).text
 
 
 async def test_operators_mend_queues(api: WebApi, browser: httpx.AsyncClient) -> None:

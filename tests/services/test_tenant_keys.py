@@ -1,4 +1,4 @@
-"""A tenant's own keys over the API: shown once, never stronger than their maker, never all gone by mistake."""
+"""A tenant's own keys over the API: shown once, never stronger than their maker, never all gone unasked."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -39,7 +39,7 @@ class Pages:
             asset=assets.address, t=told.say, count=told.count, has=told.has, script_words=told.script
         )
 
-    def render(self, request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    def render(self, request: Request, name: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
         """The page of template ``name``, for the session that the route found."""
         session = getattr(request.state, "session", None)
         done = f"done.{request.query_params.get('done', '')}"

@@ -326,7 +326,9 @@ def _promised(preset: dict[str, Any]) -> list[dict[str, Any]]:
 
 def promised_rules(preset: Preset) -> list[Rule]:
     """The rules that follow from the preset's own keys, though it states none."""
-    keys = preset.model_dump(exclude_defaults=True, exclude={"rules"})
+    keys = preset.model_dump(exclude_defaults=True)
+    # Whether the canvas is exact or the most depends on these rules.
+    keys["rules"] = [rule for rule in keys.get("rules", ()) if _states_least_size(rule)]
     return [Rule.model_validate(rule) for rule in _promised(keys)]
 
 
