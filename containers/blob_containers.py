@@ -1,4 +1,4 @@
-"""Makes the containers of a fresh Azurite; in Azure they belong to the deployment.
+"""Makes the containers of a fresh Azurite and lets the console's pages reach them; in Azure the deployment does.
 
 Run once by docker-compose.yml, before Opal starts.
 """
@@ -6,14 +6,25 @@ Run once by docker-compose.yml, before Opal starts.
 import asyncio
 
 from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import CorsRule
 from azure.storage.blob.aio import BlobServiceClient
 
 from opal.blobs.interface import CONTAINERS
 from opal.settings import load_settings
 
+# Where docker-compose.yml publishes web-api. As in infra/modules/storage.bicep.
+_CONSOLE = ["http://127.0.0.1:8080", "http://localhost:8080"]
+_RULE = CorsRule(
+    _CONSOLE,
+    ["GET", "PUT"],
+    allowed_headers=["content-type", "x-ms-blob-type", "x-ms-client-request-id"],
+    exposed_headers=["etag"],
+    max_age_in_seconds=3600,
+)
+
 
 async def main() -> None:
-    """Make what is not there."""
+    """Make what is not there, and set the rule."""
     blob = load_settings().blob
     assert blob.account_url is not None
     assert blob.account_key is not None
@@ -23,6 +34,7 @@ async def main() -> None:
                 await service.create_container(name)
             except ResourceExistsError:
                 continue
+        await service.set_service_properties(cors=[_RULE])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ param lifecycle object
 @description('rawDays, outputsDays and exportsDays that web-api keeps pictures; empty: for ever (docs/upkeep.md).')
 param retention object
 
-@description('Origins whose browsers may upload photos.')
+@description('Origins beside the console\'s own whose pages send photos to signed URLs and read pictures from them.')
 param uploadOrigins array
 
 @description('Tier of the container registry.')
@@ -111,7 +111,7 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     sku: storageSku
     lifecycle: lifecycle
-    uploadOrigins: uploadOrigins
+    browserOrigins: concat(['https://opal-web-api-${environmentName}.${containers.outputs.domain}'], uploadOrigins)
   }
 }
 

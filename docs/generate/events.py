@@ -66,6 +66,8 @@ MEANINGS = {
     "queue.link_not_closed": "Service Bus: a link did not close cleanly. Harmless.",
     "queue.link_replaced": "Service Bus: a link was opened anew.",
     "queue.no_doorbell": "Embedded queue: no wake-up calls; messages are found by polling.",
+    "queue.purged": "An operator removed dead letters; `key_id` is whose key it was.",
+    "queue.redriven": "An operator sent dead letters again; `key_id` is whose key it was.",
     "ready.failed": "Something a service needs is away: its `/readyz` says 503.",
     "removebg.failed": "A remove.bg or rembg request failed for a reason of Opal's own.",
     "removebg.refused": "A remove.bg or rembg request was refused.",

@@ -7,13 +7,15 @@ param sku string
 
 @description('coolAfterDays and coldAfterDays since the last change. No rule deletes: that is web-api\'s part, whose rows say so first (OPAL_RETENTION_*, docs/upkeep.md).')
 param lifecycle object
-param uploadOrigins array
 
-var uploadRules = [
+@description('Origins whose pages send photos to signed URLs and read pictures from them: the console\'s, and others that upload.')
+param browserOrigins array
+
+var browserRules = [
   {
-    allowedOrigins: uploadOrigins
-    allowedMethods: ['PUT']
-    allowedHeaders: ['content-type', 'x-ms-blob-type', 'x-ms-blob-content-type', 'if-none-match']
+    allowedOrigins: browserOrigins
+    allowedMethods: ['GET', 'PUT']
+    allowedHeaders: ['content-type', 'x-ms-blob-type', 'x-ms-client-request-id', 'x-ms-blob-content-type', 'if-none-match']
     exposedHeaders: ['etag']
     maxAgeInSeconds: 3600
   }
@@ -43,7 +45,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   properties: {
     deleteRetentionPolicy: { enabled: true, days: 7 }
     containerDeleteRetentionPolicy: { enabled: true, days: 7 }
-    cors: { corsRules: empty(uploadOrigins) ? [] : uploadRules }
+    cors: { corsRules: browserRules }
   }
 }
 

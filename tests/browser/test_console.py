@@ -162,6 +162,7 @@ def test_a_wrong_key_is_told_and_a_link_opens_once(up: Up, browser: Browser, ses
     page.wait_for_url(f"{up.url}/")
     [cookie] = context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    page.get_by_role("button", name="Account of").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{up.url}/sign-in")
     assert not context.cookies()

@@ -9,6 +9,7 @@ from infra.parameters import ENVIRONMENTS, FOLDER, parameters, parsed
 from infra.scaling.capacity import connections_per_replica, user_connections
 from tests.infra.bicep import APPS, FILES, config, environment, tree, variable
 
+from opal.blobs.azure_blob import CREATE_HEADERS
 from opal.blobs.interface import CONTAINERS
 from opal.platform_settings import QueueSettings
 from opal.settings import QUEUE_NAMES
@@ -186,3 +187,14 @@ def _duration(text: str) -> timedelta:
     assert text.startswith("PT")
     assert text.endswith("M")
     return timedelta(minutes=int(text[2:-1]))
+
+
+def test_the_consoles_pages_reach_the_blobs() -> None:
+    [rule] = variable("storage", "browserRules")
+    assert set(rule["allowedMethods"]) == {"GET", "PUT"}
+    # What pages send beside what needs no leave: api.js and upload-queue.js, the latter as the ticket says.
+    assert {*CREATE_HEADERS, "content-type"} <= set(rule["allowedHeaders"])
+    assert rule["allowedOrigins"] == "browserOrigins"
+    given = tree("main")["modules"]["storage"]["config"]["params"]["browserOrigins"]
+    assert "opal-web-api-" in str(given)
+    assert "uploadOrigins" in str(given)

@@ -49,7 +49,7 @@ from opal.platform_settings import BlobSettings
 from opal.telemetry.tracing import span
 
 # Azure requires it of a PUT that creates a blob.
-_CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}
+CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}
 _BLOCK = 4 << 20
 """Bytes of a stream that are fetched and held at a time."""
 _ONE_REQUEST = 64 << 20
@@ -132,7 +132,7 @@ class AzureBlobs:
         return SignedUrl(
             url=f"{blob.url}?{sas}",
             method="PUT" if creates else "GET",
-            headers=dict(_CREATE_HEADERS) if creates else {},
+            headers=dict(CREATE_HEADERS) if creates else {},
             expires_at=expires_at,
         )
 
