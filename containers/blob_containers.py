@@ -1,4 +1,4 @@
-"""Makes the containers of a fresh Azurite and lets the console's pages reach them; in Azure the deployment does.
+"""Makes the containers of a fresh Azurite and lets the console's pages reach them, as a deployment does.
 
 Run once by docker-compose.yml, before Opal starts.
 """

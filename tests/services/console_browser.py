@@ -1,6 +1,7 @@
 """A browser without scripts: follows links and sends forms as they stand on the page."""
 
 import re
+from collections.abc import Mapping
 from html import unescape
 
 import httpx
@@ -33,7 +34,7 @@ async def send(
     client: httpx.AsyncClient,
     page: httpx.Response,
     action: str,
-    fields: dict[str, str | list[str]] | None = None,
+    fields: Mapping[str, str | list[str]] | None = None,
 ) -> httpx.Response:
     """Send the page's form of that action, its hidden fields as they are; follows the redirect."""
     forms = re.findall(

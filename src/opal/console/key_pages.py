@@ -10,6 +10,7 @@ from opal.console.forms import Form as FormRoute
 from opal.console.forms import faults_of, onward
 from opal.console.page import Page, pages_of, to_sign_in
 from opal.database.keys import Scope
+from opal.database.tenant_keys import LastSettingsKey
 from opal.errors import OpalError
 from opal.web_api import keys
 from opal.web_api.keys import NewKey
@@ -60,7 +61,7 @@ async def revoke_key(request: Request, parts: WebParts, key_id: str, confirmed: 
     own = key_id == request.state.key.id
     try:
         await keys.revoke_key(parts, request.state.tenant_id, key_id, confirmed or None)
-    except keys.LastSettingsKey:
+    except LastSettingsKey:
         key = await keys.read_key(parts, request.state.tenant_id, request.state.key, key_id)
         return pages_of(request).render(request, "key_revoke", key=key, last=True, status=409)
     return to_sign_in(request, "/") if own else onward(_PATH, "key_revoked")
