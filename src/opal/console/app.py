@@ -26,7 +26,15 @@ from opal.console.security import content_security_policy
 from opal.settings import Settings
 from opal.web_api import app as web_api
 
-PAGES: Final = (access, start_page, job_pages)
+_WITH_FORMS: Final = (
+    settings_pages,
+    key_pages,
+    webhook_pages,
+    delivery_pages,
+    own_preset_pages,
+    health_pages,
+)
+PAGES: Final = (access, start_page, job_pages, credit_pages, *_WITH_FORMS)
 """Every module with pages; the tests of their quality find each page by its route."""
 
 
@@ -42,8 +50,6 @@ def add_pages(app: FastAPI) -> None:
     app.state.pages = Pages(assets, content_security_policy(settings))
     app.include_router(assets.router())
     for pages in PAGES:
-    for pages in (access, start_page, job_pages, credit_pages):
         app.include_router(pages.router)
-    for pages in (settings_pages, key_pages, webhook_pages, delivery_pages, own_preset_pages, health_pages):
-        app.include_router(pages.router)
+    for pages in _WITH_FORMS:
         app.include_router(pages.forms)
