@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.browser.chromium import chromium  # noqa: E402
-from tests.browser.console_pages import ConsolePage, api_client, console_pages, finished_job  # noqa: E402
+from tests.browser.console_pages import ConsolePage, api_client, console_pages, finished_job, settings_ids  # noqa: E402
 from tests.browser.opal_up import follow_link, opal_up  # noqa: E402
 
 from opal.assembly import Parts, build_parts  # noqa: E402
@@ -271,6 +271,7 @@ def main() -> None:
         photos = [(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("*.jpg"))[:2]]
         with api_client(up.url, up.key) as client:
             _, ids = finished_job(client, photos, name="Two of the kitchen", presets=[PRESET, "amazon-main"])
+            ids |= settings_ids(client)
         many = ManyPhotos(up.data)
         # Before there is a browser: while Playwright lives, its event loop counts as running.
         done, fresh = many.job(exported=PHOTOS), many.job(exported=0)

@@ -16,7 +16,7 @@ from typing import Final, Literal
 import pyvips
 from playwright.sync_api import Browser, StorageState, sync_playwright
 from tests.browser.chromium import chromium
-from tests.browser.console_pages import ConsolePage, api_client, console_pages, finished_job
+from tests.browser.console_pages import ConsolePage, api_client, console_pages, finished_job, settings_ids
 from tests.browser.opal_up import Up, follow_link, opal_up
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +73,7 @@ def seed(up: Up) -> dict[str, str]:
             scene="studio-warm",
             presets=["square-1x1", "story-9x16"],
         )
+        ids |= settings_ids(client)
     return ids
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Response, expect
 from playwright.sync_api import Page as Tab
 from tests.browser.axe import violations
 from tests.browser.conftest import Up, drop
-from tests.browser.console_pages import ConsolePage, api_client, console_pages, finished_job
+from tests.browser.console_pages import ConsolePage, api_client, console_pages, finished_job, settings_ids
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -43,6 +43,7 @@ def pages(up: Up, photos: list[Path]) -> list[ConsolePage]:
     sent = [("mug.jpg", photos[0].read_bytes()), ("notes.jpg", b"no picture")]
     with api_client(up.url, up.key) as client:
         _, ids = finished_job(client, sent, name="Spring", presets=["square-1x1", "amazon-main"])
+        ids |= settings_ids(client)
     return console_pages(ids)
 
 

@@ -4,18 +4,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.browser.axe import violations
 from tests.browser.conftest import Up
 
 pytestmark = pytest.mark.xdist_group("browser")
-
-PAGES = (
-    *("/credits", "/settings", "/settings/keys", "/settings/webhooks", "/settings/deliveries"),
-    *("/settings/presets", "/settings/presets/edit?copy=amazon-main", "/settings/public-links"),
-    *("/settings/data", "/health", "/health/queues/jobs"),
-)
-_BUDGET = 100_000
 
 
 def test_a_key_is_copied_once_and_revoked_after_a_question(up: Up, page: Page) -> None:
@@ -64,23 +57,6 @@ def test_everything_is_deleted_only_by_its_name(page: Page) -> None:
     page.get_by_label("Type local to confirm").fill("somebody")
     page.get_by_role("dialog").get_by_role("button", name="Delete everything").click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was deleted")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_for_everybody_and_fits_a_phone(context: BrowserContext, scheme: Any) -> None:
-    page = context.new_page()
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.set_viewport_size({"width": 360, "height": 740})
-    weights: list[int] = []
-    page.on("response", lambda answer: weights.append(len(answer.body())) if answer.ok else None)
-    for path in PAGES:
-        weights.clear()
-        page.goto(path)
-        assert sum(weights) < _BUDGET, path
-        assert page.evaluate("() => document.documentElement.scrollWidth") == 360, path
-        assert not violations(page), path
-        current = page.get_by_role("navigation", name="Main").locator("[aria-current]")
-        expect(current).to_be_in_viewport()
 
 
 def test_the_account_menu_opens_by_keyboard(page: Page) -> None:

@@ -122,8 +122,7 @@ def create_app(parts: Parts) -> FastAPI:
     webhook_sender = WebhookSender(parts.database, outgoing, sealer, settings.webhook)
     delivery_sender = DeliverySender(parts.database, parts.blobs, destinations, sealer, settings.delivery)
     studio = Studio(parts, outgoing)
-    preview_work = PreviewWork(parts)
-    others = OtherServices(settings.telemetry.service_addresses)
+    preview_work, others = PreviewWork(parts), OtherServices(settings.telemetry.service_addresses)
     app = build_service(
         "web-api",
         "Opal",
