@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.contracts.tenants import OTHER, TENANT
 
-from opal.database import items, jobs, keys, ledger, outbox, tables, variants
+from opal.database import items, jobs, keys, ledger, outbox, revisions, tables, variants
 from opal.database.engine import Database, act_for_platform, utc_now
 from opal.database.invariants import EVERYTHING, INVARIANTS, SETTLED, Patience, Scope, examine
 from opal.database.items import Claimed, Stage
@@ -145,6 +145,27 @@ async def mix_events(connection: AsyncConnection, item: Item) -> None:
     await connection.execute(update(tables.item_events).where(mine).values(tenant_id=OTHER))
 
 
+async def send_again_unsettled(connection: AsyncConnection, item: Item) -> None:
+    await change(connection, item, round=1)
+
+
+async def wait_for_no_revision(connection: AsyncConnection, item: Item) -> None:
+    await change(connection, item, state=ItemState.COMPLETED, pending_revision=1)
+
+
+async def show_no_revision(connection: AsyncConnection, item: Item) -> None:
+    await change(connection, item, revision=1)
+
+
+async def revise_unasked(connection: AsyncConnection, item: Item) -> None:
+    await revisions.add_revision(connection, item, 1, revisions.Look("white", {}))
+
+
+async def mix_revisions(connection: AsyncConnection, item: Item) -> None:
+    await revise_unasked(connection, item)
+    await connection.execute(update(tables.revisions).values(tenant_id=OTHER))
+
+
 async def begin_erasure(connection: AsyncConnection, _item: Item) -> None:
     then = utc_now() - timedelta(days=2)
     row = {"id": "erasure_1", "tenant_id": TENANT, "state": "running", "requested_at": then}
@@ -162,6 +183,7 @@ DAMAGES: tuple[tuple[Damage, str], ...] = (
     (forget_refund, "charged_once"),
     (forget_release, "held_while_waiting"),
     (set_back, "held_while_waiting"),
+    (send_again_unsettled, "rounds_settled"),
     (charge_for_nothing, "charged_for_an_item"),
     (charge_another, "charged_for_an_item"),
     (change_balance, "balance_is_the_sum"),
@@ -174,10 +196,14 @@ DAMAGES: tuple[tuple[Damage, str], ...] = (
     (make_another, "exactly_its_variants"),
     (set_back, "exactly_its_variants"),
     (lose_item_of_variants, "exactly_its_variants"),
+    (wait_for_no_revision, "revisions_agree"),
+    (show_no_revision, "revisions_agree"),
+    (revise_unasked, "revisions_agree"),
     (set_back, "story_agrees"),
     (lose_events, "story_agrees"),
     (give_away, "one_tenant"),
     (mix_events, "one_tenant"),
+    (mix_revisions, "one_tenant"),
     (set_back, "work_ends"),
     (begin_erasure, "erasures_end"),
     (leave_message, "outbox_drains"),

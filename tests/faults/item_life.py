@@ -60,6 +60,16 @@ class ItemLife(RuleBasedStateMachine):
         if mood:
             self.play(self.life.cancel())
 
+    @rule(which=_ANY)
+    def revise(self, which: int) -> None:
+        """The client asks for other pictures, if there are any."""
+        self.play(self.life.revise(which))
+
+    @rule(which=_ANY, new_photo=st.booleans())
+    def send_again(self, which: int, new_photo: bool) -> None:
+        """The client sends a photo again, if it failed."""
+        self.play(self.life.send_again(which, new_photo=new_photo))
+
     # What the queue does.
 
     @rule()

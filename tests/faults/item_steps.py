@@ -13,12 +13,24 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from tests.faults.queue_on_paper import QueueOnPaper
 
-from opal.database import invariants, items, jobs, keys, ledger, outbox, tables, variants
+from opal.database import (
+    invariants,
+    items,
+    jobs,
+    keys,
+    ledger,
+    outbox,
+    revisions,
+    rework,
+    tables,
+    variants,
+)
 from opal.database.engine import Database, utc_now
 from opal.database.items import Claimed, Missing, Settled, Stage
 from opal.database.jobs import Job, NewItem
+from opal.database.revisions import Look, RevisionState
 from opal.database.variants import VariantRow
-from opal.errors import IllegalMove
+from opal.errors import IllegalMove, ItemNotFailed, PhotoNeeded, RevisionConflict, TooManyRevisions
 from opal.items.item import Item, Recipe
 from opal.items.states import TERMINAL, ItemState, is_legal
 from opal.messages.envelope import Envelope
@@ -117,8 +129,32 @@ class Life:
         if item.state is not ItemState.CREATED:
             return
         async with self.database.transaction() as connection:
-            moved = await items.move(connection, item, ItemState.UPLOADED, by="web-api")
+            photo = {"raw_path": "r", "photo": {"format": "jpeg"}}
+            moved = await items.move(connection, item, ItemState.UPLOADED, by="web-api", changes=photo)
             await send_job_message(outbox.Outbox(connection), JobMessage.of(moved))
+
+    async def revise(self, which: int) -> None:
+        """The client asks for other pictures; of one that has none nothing comes of it."""
+        item = (await self.items())[which % PHOTOS]
+        try:
+            async with self.database.transaction() as connection:
+                look = Look("white", {})
+                await rework.ask_for_revision(connection, item, look, based_on=item.revision)
+        except (RevisionConflict, TooManyRevisions):
+            assert item.state is not ItemState.EXPORTED or item.revision
+        else:
+            self.seen.ended.pop(item.id, None)
+
+    async def send_again(self, which: int, *, new_photo: bool) -> None:
+        """The client sends a photo again; of one that has not failed nothing comes of it."""
+        item = (await self.items())[which % PHOTOS]
+        try:
+            async with self.database.transaction() as connection:
+                await rework.send_again(connection, item, new_photo=new_photo)
+        except (ItemNotFailed, PhotoNeeded):
+            assert item.state is not ItemState.FAILED or not new_photo
+        else:
+            self.seen.ended.pop(item.id, None)
 
     async def cancel(self) -> None:
         """The client cancels, perhaps again."""
@@ -154,7 +190,12 @@ class Life:
                 await ledger.debit(connection, done)
                 await send_export_message(outbox.Outbox(connection), ExportMessage.of(done))
             else:
-                done = await items.move(connection, item, ItemState.EXPORTED, by="worker")
+                number = item.pending_revision
+                changes = {} if number is None else {"revision": number, "pending_revision": None}
+                done = await items.move(connection, item, ItemState.EXPORTED, by="worker", changes=changes)
+                if number is not None:
+                    await revisions.end_revision(connection, item.id, number, RevisionState.DONE)
+                    await variants.forget_variants(connection, done)
                 row = VariantRow(
                     PRESET, f"{item.attempt}.png", "png", "image/png", 1, 1, 1, "0" * 64, [], None
                 )

@@ -30,9 +30,12 @@ _WAY: dict[str, Any] = {
 }
 
 
+_ENTRY: dict[str, Any] = {"note": "ä", "round": 0, "created_at": WHEN}
+
+
 def _entry(kind: str, amount: int, held: int) -> dict[str, Any]:
     of = {"job_id": JOB, "item_id": ITEM} if kind != "grant" else {"job_id": None, "item_id": None}
-    return {**TENANT, **of, "kind": kind, "amount": amount, "held": held, "note": "ä", "created_at": WHEN}
+    return {**TENANT, **of, "kind": kind, "amount": amount, "held": held, **_ENTRY}
 
 
 def _event(seq: int, source: str | None, target: str) -> dict[str, Any]:
@@ -120,6 +123,13 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "outputs_expired_at": WHEN,
             "meta": {"confidence": 0.97},
             "review": True,
+            "verdict": "accepted",
+            "verdict_at": WHEN,
+            "round": 0,
+            "revision": 1,
+            "pending_revision": None,
+            "scene": "studio-white",
+            "placement": {"margin": 0.2},
             "error_code": None,
             "error_message": None,
             "created_at": WHEN,
@@ -127,6 +137,24 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
     ],
     "item_events": [_event(1, None, "created"), _event(2, "completed", "exported")],
+    "revisions": [
+        {
+            **_OF_ITEM,
+            "number": 1,
+            "state": "done",
+            "scene": "studio-white",
+            "placement": {"margin": 0.2},
+            "matte_path": "acme/edited",
+            "edited": True,
+            "engine": "isnet-small",
+            "meta": {"confidence": 0.9},
+            "review": False,
+            "error_code": None,
+            "error_message": None,
+            "created_at": WHEN,
+            "ended_at": WHEN,
+        }
+    ],
     "variants": [
         {
             **_OF_ITEM,
@@ -212,6 +240,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "target_id": "target_" + "7" * 24,
             "preset": "cutout-png",
             "content": "picture",
+            "revision": 1,
             "path": "MUG-01/cutout-png.png",
             "path_key": "d" * 64,
             "owner_key": "e" * 64,

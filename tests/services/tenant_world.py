@@ -83,19 +83,8 @@ PLAIN: Final = frozenset(
     {
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
-        *(
-            "side",
-            "v",
-            "last-event-id",
-            "after",
-            "if-none-match",
-            "range",
-            "if-range",
-            "om",
-            "bgc",
-            "photo",
-            "version",
-        ),
+        *("verdict", "based_on", "photo", "v", "side", "version"),
+        *("last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
         *("scopes", "days", "reason", "x-confirm-revoke"),
     }
 )

@@ -25,6 +25,7 @@ from opal.errors import (
 )
 from opal.images.matte import read_matte
 from opal.messages.scoring_contract import OutputSas, ScoreRequest
+from opal.placement.scene_picture import scene_size
 from opal.scoring import score
 
 pytestmark = pytest.mark.xdist_group("network")
@@ -208,4 +209,4 @@ def test_a_large_photo_gets_a_bounded_scene_picture_in_its_own_aspect() -> None:
     class Large:
         width, height = 8000, 6000
 
-    assert score.scene_size(Large()) == (2048, 1536)  # type: ignore[arg-type]
+    assert scene_size(Large()) == (2048, 1536)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from opal.cli.terminal import one_line, out
 from opal.database.item_story import ItemStory
+from opal.database.revisions import RevisionState
 from opal.items.events import ItemEvent
 from opal.items.states import TERMINAL, ItemState
 from opal.queues.interface import Peeked
@@ -26,6 +27,7 @@ def print_story(story: ItemStory, messages: Sequence[tuple[str, bool, Peeked]]) 
     _section(console, "Story", _events(story))
     _section(console, "Messages", _messages(story, messages), "none in outbox, queues or dead letters")
     _section(console, "Pictures", _pictures(story), "none")
+    _section(console, "Revisions", _revisions(story), "none")
     _section(console, "Credits", _credits(story), "none")
     _section(console, "Webhooks", _webhooks(story), "nobody was told")
     _section(console, "Deliveries", _deliveries(story), "none")
@@ -46,8 +48,12 @@ def _head(console: Console, story: ItemStory) -> None:
         console.print(Text(f"{item.error_code}: {one_line(item.error_message or '')}", style=_BAD))
     if item.review:
         console.print(Text("marked for review", style="yellow"))
+    if item.verdict is not None:
+        console.print(Text(f"{item.verdict} by a person"))
     counts = [f"attempt {item.attempt}", f"epoch {item.epoch}"]
     counts += [f"failures {item.failures}"] if item.failures else []
+    counts += [f"round {item.round}"] if item.round else []
+    counts += [f"revision {item.revision}"] if item.revision else []
     counts += [f"interruptions {item.interruptions}"] if item.interruptions else []
     scene = job.recipe.scene if isinstance(job.recipe.scene, str) else str(job.recipe.scene.get("kind"))
     name = f" “{one_line(job.name)}”" if job.name else ""
@@ -91,6 +97,8 @@ def _what(event: ItemEvent) -> Text:
     if "stage" in event.details:
         taken = ", taken over from a worker that fell silent" if event.details.get("taken_over") else ""
         told.append(f"attempt {event.attempt} at {event.details['stage']}{taken}")
+    elif "judged" in event.details:
+        told.append(event.details["verdict"] or "verdict taken back")
     elif event.source == event.target:
         told.append(f"attempt {event.attempt} ended without a result")
     if event.code is not None:
@@ -125,6 +133,15 @@ def _pictures(story: ItemStory) -> Iterable[Sequence[Cell]]:
         yield row.preset, size, f"{row.bytes:,} bytes", rules, f"sha256 {row.sha256[:_HASH_SHOWN]}…", expired
 
 
+def _revisions(story: ItemStory) -> Iterable[Sequence[Cell]]:
+    style = {RevisionState.DONE: _GOOD, RevisionState.FAILED: _BAD}
+    for each in story.revisions:
+        scene = each.scene if isinstance(each.scene, str) else str(each.scene.get("kind"))
+        told = [scene, "edited matte" if each.edited else "", each.engine or "", each.error_code or ""]
+        state = Text(each.state, style=style.get(each.state, ""))
+        yield _at(each.created_at), f"revision {each.number}", state, ", ".join(filter(None, told))
+
+
 def _credits(story: ItemStory) -> Iterable[Sequence[Cell]]:
     for entry in story.ledger:
         yield (
@@ -132,7 +149,7 @@ def _credits(story: ItemStory) -> Iterable[Sequence[Cell]]:
             entry.kind,
             f"balance {entry.amount:+d}",
             f"held {entry.held:+d}",
-            f"row {entry.seq}",
+            f"row {entry.seq}" + (f", round {entry.round}" if entry.round else ""),
         )
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
 from opal.database.pages import newest_first
-from opal.database.tables import backdrops, items, jobs
+from opal.database.revisions import RevisionState
+from opal.database.tables import backdrops, items, jobs, revisions
 from opal.errors import BackdropInUse, BackdropNotReady, UnknownBackdrop
 from opal.items.item import backdrop_path, new_id
 from opal.items.states import TERMINAL
@@ -136,10 +137,15 @@ async def delete_backdrop(connection: AsyncConnection, tenant_id: str, backdrop_
 
 
 def _needs(tenant_id: str, backdrop_id: str) -> ColumnElement[bool]:
-    """Items that have not ended, of jobs whose scene names the backdrop."""
+    """Items that have not ended, whose job's scene, or whose revision's, names the backdrop."""
+    revised = (
+        exists()
+        .where(revisions.c.item_id == items.c.id, revisions.c.state == RevisionState.PENDING)
+        .where(revisions.c.scene["picture"].as_string() == backdrop_id)
+    )
     return and_(
         jobs.c.tenant_id == tenant_id,
-        jobs.c.scene["picture"].as_string() == backdrop_id,
+        or_(jobs.c.scene["picture"].as_string() == backdrop_id, revised),
         items.c.job_id == jobs.c.id,
         items.c.state.not_in(TERMINAL),
     )

@@ -57,7 +57,12 @@ _TARGET = [targets.c[name] for name in _Target.__dataclass_fields__]
 
 
 async def plan_deliveries(connection: AsyncConnection, item: Item, pictures: Sequence[VariantRow]) -> int:
-    """A delivery of every picture to every target that is on and takes it; returns how many were written."""
+    """A delivery of every picture to every target that is on and takes it; returns how many were written.
+
+    Where earlier pictures of the item went, those of its revision go in their stead.
+    """
+    if item.revision:
+        await _renew(connection, item)
     query = select(*_TARGET).order_by(targets.c.id)
     mine = query.where(targets.c.tenant_id == item.tenant_id, targets.c.state == "active")
     found = [_Target(*row) for row in await connection.execute(mine.with_for_update(key_share=True))]
@@ -94,6 +99,22 @@ async def plan_job(connection: AsyncConnection, target_id: str, items: Sequence[
     for row in due:
         await make_due(connection, target_id, row.id, row.path_key)
     return len(due)
+
+
+async def _renew(connection: AsyncConnection, item: Item) -> None:
+    """Have the item's pictures replaced wherever they were sent to, but where a newer product's are by now.
+
+    A target that is off, or takes the preset no more, is no exception: what lies there is out of date.
+    """
+    columns = [deliveries.c[name] for name in ("id", "target_id", "path_key")]
+    older = and_(deliveries.c.item_id == item.id, deliveries.c.revision < item.revision)
+    mine = and_(older, deliveries.c.state != "superseded")
+    query = select(*columns).where(mine).order_by(deliveries.c.target_id, deliveries.c.id)
+    for row in (await connection.execute(query)).all():
+        # Who is delivering the earlier picture just now does not end this delivery: see `_settle`.
+        renewed = update(deliveries).where(deliveries.c.id == row.id)
+        await connection.execute(renewed.values(revision=item.revision))
+        await make_due(connection, row.target_id, row.id, row.path_key)
 
 
 async def make_due(connection: AsyncConnection, target_id: str, delivery_id: str, path_key: str) -> None:
@@ -161,6 +182,7 @@ async def _plan(
                     item_id=item.id,
                     preset=picture.preset,
                     content=content,
+                    revision=item.revision,
                     path=path,
                     path_key=path_key,
                     owner_key=owner,

@@ -8,7 +8,7 @@ ids that lead nowhere any more. Every step can be done again.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -125,17 +125,26 @@ async def end_items(connection: AsyncConnection, erasure: Erasure, limit: int) -
         .order_by(items.c.id)
         .limit(limit)
     )
+    found = (await connection.execute(query)).scalars().all()
+    return await _end(connection, erasure, found)
+
+
+async def _end(connection: AsyncConnection, erasure: Erasure, item_ids: Sequence[str]) -> int:
     ended: Counter[str] = Counter()
-    for item_id in (await connection.execute(query)).scalars().all():
+    for item_id in item_ids:
         item = await item_rows.get_item(connection, item_id, lock=True)
-        if item is None:
+        if item is None or item.state in TERMINAL:
             continue
-        if item.state in CANCELLABLE:
-            await item_rows.move(connection, item, ItemState.CANCELLED, by=BY, code=DataErased.code)
+        error = DataErased()
+        told = {"code": error.code, "message": error.message, "by": BY}
+        if item.pending_revision is not None:
+            # Its pictures are there and paid for; they go with the job.
+            await item_rows.fail_item(connection, item, **told)
+        elif item.state in CANCELLABLE:
+            await item_rows.move(connection, item, ItemState.CANCELLED, by=BY, code=error.code)
             ended["credits_released"] += await ledger.release(connection, item)
-        elif item.state is ItemState.COMPLETED:
-            error = DataErased()
-            await item_rows.fail_item(connection, item, code=error.code, message=error.message, by=BY)
+        else:
+            await item_rows.fail_item(connection, item, **told)
             ended["credits_refunded"] += 1
         ended["items_ended"] += 1
     if ended:
@@ -150,8 +159,11 @@ async def next_job(connection: AsyncConnection, erasure: Erasure) -> str | None:
 
 async def delete_job(connection: AsyncConnection, erasure: Erasure, job_id: str) -> None:
     """Delete the job with all its rows in every table that has any."""
-    deleted: Counter[str] = Counter()
     its_items = select(items.c.id).where(items.c.job_id == job_id)
+    # Nobody can take one up again from here on; what a client did between is ended, or its hold would stay.
+    there = (await connection.execute(its_items.order_by(items.c.id).with_for_update())).scalars().all()
+    await _end(connection, erasure, there)
+    deleted: Counter[str] = Counter()
     for table in reversed(metadata.sorted_tables):
         if table.name in KEPT:
             continue
@@ -169,7 +181,7 @@ async def delete_job(connection: AsyncConnection, erasure: Erasure, job_id: str)
 
 def settings_tables() -> list[Table]:
     """Tables of what the tenant set up, children first: they are emptied whole."""
-    of_jobs = {"items", "item_events", "variants", "jobs", "webhook_events"}
+    of_jobs = {"items", "item_events", "variants", "revisions", "jobs", "webhook_events"}
     kept = KEPT | of_jobs
     tables = reversed(metadata.sorted_tables)
     return [table for table in tables if "tenant_id" in table.c and table.name not in kept]

@@ -62,7 +62,9 @@ async def expire(
             items.c.updated_at >= after.ended_at,
             or_(items.c.updated_at > after.ended_at, items.c.id > after.item_id),
         )
-    rows = (await connection.execute(query.order_by(items.c.updated_at, items.c.id).limit(limit))).all()
+    query = query.order_by(items.c.updated_at, items.c.id).limit(limit)
+    # Nobody takes an item up again between the look and the mark.
+    rows = (await connection.execute(query.with_for_update(of=items))).all()
     if not rows:
         return [], None
     paths = await _mark(connection, kind, rows)

@@ -88,11 +88,13 @@ def _invariant(
 INVARIANTS: tuple[Invariant, ...] = (
     _invariant(invariants_money.charged_once),
     _invariant(invariants_money.held_while_waiting),
+    _invariant(invariants_money.rounds_settled),
     _invariant(invariants_money.charged_for_an_item),
     _invariant(invariants_money.balance_is_the_sum),
     _invariant(invariants_money.never_below_zero),
     _invariant(invariants_work.no_lease_on_finished),
     _invariant(invariants_work.exactly_its_variants),
+    _invariant(invariants_work.revisions_agree),
     _invariant(invariants_work.story_agrees),
     _invariant(invariants_work.one_tenant),
     _invariant(invariants_work.work_ends, lambda patience: patience.work),

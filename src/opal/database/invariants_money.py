@@ -12,19 +12,35 @@ _CHARGED = (ItemState.COMPLETED, ItemState.EXPORTED)
 _WAITING = (ItemState.CREATED, ItemState.UPLOADED, ItemState.QUEUED, ItemState.PROCESSING)
 
 
-def _by_item() -> Any:
-    """What the ledger says of each item."""
+def _by_round() -> Any:
+    """What the ledger says of each round of each item."""
     debits = func.sum(case((ledger.c.amount < 0, 1), else_=0))
     return (
         select(
             ledger.c.item_id,
+            ledger.c.round,
             func.sum(ledger.c.amount).label("amount"),
             func.sum(ledger.c.held).label("held"),
             debits.label("debits"),
         )
         .where(ledger.c.item_id.is_not(None))
-        .group_by(ledger.c.item_id)
+        .group_by(ledger.c.item_id, ledger.c.round)
         .subquery()
+    )
+
+
+def _of_round(found: ColumnElement[str], told: Any, wrong: ColumnElement[bool]) -> Select[Any]:
+    """Items of whose present round the ledger says what is ``wrong``."""
+    mine = (told.c.item_id == items.c.id) & (told.c.round == items.c.round)
+    return (
+        select(
+            items.c.id.label("subject"),
+            items.c.tenant_id,
+            items.c.job_id.label("job_id"),
+            found.label("found"),
+        )
+        .select_from(items.outerjoin(told, mine))
+        .where(wrong)
     )
 
 
@@ -33,28 +49,42 @@ def _number(column: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def charged_once(_dialect: str, _before: datetime) -> Select[Any]:
-    """An item that is completed or exported has exactly one debit; any other has none, or got it back."""
-    told = _by_item()
+    """An item that is completed or exported has exactly one debit; any other has none, or got it back.
+
+    Those of earlier rounds are not counted. A revision that is being made changes nothing.
+    """
+    told = _by_round()
     amount, debits = func.coalesce(told.c.amount, 0), func.coalesce(told.c.debits, 0)
-    charged = items.c.state.in_(_CHARGED)
+    charged = items.c.state.in_(_CHARGED) | items.c.pending_revision.is_not(None)
     found = items.c.state + ", " + _number(told.c.debits) + " debits, sum " + _number(told.c.amount)
-    return (
-        select(
-            items.c.id.label("subject"),
-            items.c.tenant_id,
-            items.c.job_id.label("job_id"),
-            found.label("found"),
-        )
-        .select_from(items.outerjoin(told, told.c.item_id == items.c.id))
-        .where(or_(charged & ((amount != -1) | (debits != 1)), ~charged & ((amount != 0) | (debits > 1))))
-    )
+    wrong = or_(charged & ((amount != -1) | (debits != 1)), ~charged & ((amount != 0) | (debits > 1)))
+    return _of_round(found, told, wrong)
 
 
 def held_while_waiting(_dialect: str, _before: datetime) -> Select[Any]:
-    """An item that waits or is worked on holds exactly one credit, any other none."""
-    told = _by_item()
-    due = case((items.c.state.in_(_WAITING), 1), else_=0)
+    """An item that waits or is worked on holds exactly one credit, any other none.
+
+    One of which a revision is being made is paid for already.
+    """
+    told = _by_round()
+    waiting = items.c.state.in_(_WAITING) & items.c.pending_revision.is_(None)
+    due = case((waiting, 1), else_=0)
     found = items.c.state + ", holds " + _number(told.c.held)
+    return _of_round(found, told, func.coalesce(told.c.held, 0) != due)
+
+
+def rounds_settled(_dialect: str, _before: datetime) -> Select[Any]:
+    """An item that was sent again had its credit back before, whole; there is no round to come."""
+    told = _by_round()
+    found = (
+        literal("round ")
+        + cast(told.c.round, String)
+        + ": sum "
+        + _number(told.c.amount)
+        + ", holds "
+        + _number(told.c.held)
+    )
+    past = (told.c.round < items.c.round) & ((told.c.amount != 0) | (told.c.held != 0) | (told.c.debits > 1))
     return (
         select(
             items.c.id.label("subject"),
@@ -62,8 +92,8 @@ def held_while_waiting(_dialect: str, _before: datetime) -> Select[Any]:
             items.c.job_id.label("job_id"),
             found.label("found"),
         )
-        .select_from(items.outerjoin(told, told.c.item_id == items.c.id))
-        .where(func.coalesce(told.c.held, 0) != due)
+        .select_from(items.join(told, told.c.item_id == items.c.id))
+        .where(or_(past, told.c.round > items.c.round))
     )
 
 

@@ -18,7 +18,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from opal.database.tables import erasures, item_events, items, jobs, outbox, variants
+from opal.database.revisions import RevisionState
+from opal.database.tables import erasures, item_events, items, jobs, outbox, revisions, variants
 from opal.items.states import TERMINAL, ItemState
 
 
@@ -35,8 +36,11 @@ def no_lease_on_finished(_dialect: str, _before: datetime) -> Select[Any]:
 
 
 def exactly_its_variants(dialect: str, _before: datetime) -> Select[Any]:
-    """An exported item has one variant for each preset of its job and no other; no other item has any."""
-    exported = items.c.state == ItemState.EXPORTED
+    """An exported item has one variant for each preset of its job and no other; no other item has any.
+
+    One of which a revision is being made keeps those that it has.
+    """
+    exported = (items.c.state == ItemState.EXPORTED) | items.c.pending_revision.is_not(None)
     if dialect == "sqlite":
         asked = func.json_each(jobs.c.presets).table_valued("value", name="asked")
     else:
@@ -74,6 +78,37 @@ def exactly_its_variants(dialect: str, _before: datetime) -> Select[Any]:
     return select(union_all(missing, excess).subquery())
 
 
+def revisions_agree(_dialect: str, _before: datetime) -> Select[Any]:
+    """A revision is pending if and only if its item says so; the one that the pictures are of is done."""
+    mine = revisions.c.item_id == items.c.id
+    pending = revisions.c.state == RevisionState.PENDING
+    number = cast(revisions.c.number, String)
+    named = revisions.c.number == func.coalesce(items.c.pending_revision, -1)
+    stray = (
+        select(
+            revisions.c.item_id.label("subject"),
+            revisions.c.tenant_id.label("tenant_id"),
+            revisions.c.job_id.label("job_id"),
+            (literal("revision ") + number + " is pending, and not its item's").label("found"),
+        )
+        .select_from(revisions.outerjoin(items, mine))
+        .where(pending, or_(items.c.id.is_(None), ~named))
+    )
+    of_pending = (mine, pending, revisions.c.number == items.c.pending_revision)
+    missing = _of_item(literal("waits for a revision that is not pending")).where(
+        items.c.pending_revision.is_not(None),
+        or_(
+            ~select(revisions.c.item_id).where(*of_pending).exists(),
+            items.c.state.in_([ItemState.EXPORTED, ItemState.FAILED, ItemState.CANCELLED]),
+        ),
+    )
+    done = (mine, revisions.c.state == RevisionState.DONE, revisions.c.number == items.c.revision)
+    unmade = _of_item(literal("its pictures are of a revision that is not done")).where(
+        items.c.revision > 0, ~select(revisions.c.item_id).where(*done).exists()
+    )
+    return select(union_all(stray, missing, unmade).subquery())
+
+
 def story_agrees(_dialect: str, _before: datetime) -> Select[Any]:
     """The last event of every item says the state that it is in."""
     last = (
@@ -94,7 +129,7 @@ def story_agrees(_dialect: str, _before: datetime) -> Select[Any]:
 
 
 def one_tenant(_dialect: str, _before: datetime) -> Select[Any]:
-    """A job, its items, their events and variants belong to one tenant."""
+    """A job, its items, their events, variants and revisions belong to one tenant."""
     foreign_items = (
         _of_item(literal("item of a job of ") + jobs.c.tenant_id)
         .select_from(items.join(jobs, jobs.c.id == items.c.job_id))
@@ -104,7 +139,7 @@ def one_tenant(_dialect: str, _before: datetime) -> Select[Any]:
         _of_item(literal(f"{name} of ") + table.c.tenant_id)
         .select_from(items.join(table, table.c.item_id == items.c.id))
         .where(or_(table.c.tenant_id != items.c.tenant_id, table.c.job_id != items.c.job_id))
-        for name, table in (("event", item_events), ("variant", variants))
+        for name, table in (("event", item_events), ("variant", variants), ("revision", revisions))
     ]
     return select(union_all(foreign_items, *foreign_rows).subquery())
 

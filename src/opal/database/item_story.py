@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import events, items, jobs, variants
 from opal.database.jobs import Job
 from opal.database.ledger import EntryKind, LedgerEntry
+from opal.database.revisions import Revision, list_revisions
 from opal.database.tables import (
     delivery_targets,
     ledger,
@@ -72,6 +73,7 @@ class ItemStory:
     """Of the whole job."""
     events: Sequence[ItemEvent]
     variants: Sequence[VariantRow]
+    revisions: Sequence[Revision]
     ledger: Sequence[LedgerEntry]
     outbox: Sequence[Waiting]
     webhooks: Sequence[Told]
@@ -91,6 +93,7 @@ async def read_story(connection: AsyncConnection, item_id: str) -> ItemStory:
         photos=len(await items.list_names(connection, job.id)),
         events=await events.item_story(connection, item_id),
         variants=await variants.list_variants(connection, item_id),
+        revisions=await list_revisions(connection, item_id),
         ledger=await _ledger(connection, item_id),
         outbox=await _outbox(connection, item_id),
         webhooks=await _webhooks(connection, item_id),

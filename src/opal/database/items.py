@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from opal.database import ledger, webhook_events
+from opal.database import ledger, revisions, webhook_events
 from opal.database.engine import utc_now
 from opal.database.tables import item_events, items
 from opal.errors import IllegalMove, LeaseLost, NotFound, TooManyInterruptions
 from opal.items.item import Item
+from opal.items.review import ReviewVerdict
 from opal.items.states import ItemState, is_legal
 from opal.messages.webhook_event import PublicPicture
 
@@ -65,9 +66,11 @@ async def get_item(connection: AsyncConnection, item_id: str, *, lock: bool = Fa
     return _item(row) if row else None
 
 
-async def tenant_item(connection: AsyncConnection, tenant_id: str, job_id: str, item_id: str) -> Item:
-    """The tenant's item. Raises ``NotFound`` for unknown and foreign ids alike."""
-    found = await get_item(connection, item_id)
+async def tenant_item(
+    connection: AsyncConnection, tenant_id: str, job_id: str, item_id: str, *, lock: bool = False
+) -> Item:
+    """The tenant's item, see `get_item`. Raises ``NotFound`` for unknown and foreign ids alike."""
+    found = await get_item(connection, item_id, lock=lock)
     if found is None or found.tenant_id != tenant_id or found.job_id != job_id:
         raise NotFound(f"There is no item {item_id} in job {job_id}.")
     return found
@@ -140,10 +143,12 @@ async def move(
     message: str | None = None,
     details: Mapping[str, Any] | None = None,
     public_pictures: Sequence[PublicPicture] = (),
+    tell: bool = True,
 ) -> Item:
     """Move ``item`` to ``target``, write one event row, tell webhooks; returns the item as it is now.
 
-    ``public_pictures`` are what webhooks are to be told of besides.
+    ``public_pictures`` are what webhooks are to be told of besides. Without ``tell`` they are told nothing
+    of the item: it has nothing that it had not before.
 
     The UPDATE names the state and the attempt that the caller saw, so a paused worker that wakes up
     after its lease went to another one changes nothing. Raises ``IllegalMove`` for a move that the
@@ -154,7 +159,8 @@ async def move(
     values = {"lease_until": None, **(changes or {}), "state": target}
     moved = await _guarded_update(connection, item, values)
     await note(connection, moved, source=item.state, by=by, code=code, message=message, details=details)
-    await webhook_events.announce_item(connection, moved, public_pictures)
+    if tell:
+        await webhook_events.announce_item(connection, moved, public_pictures)
     if target is ItemState.EXPORTED:
         await webhook_events.announce_job_end(connection, moved.tenant_id, moved.job_id)
     return moved
@@ -181,11 +187,19 @@ async def note(
             attempt=item.attempt,
             code=code,
             message=message,
-            # Told with every event from the mark on, so that a client who hears of the end hears of it too.
-            details={"by": by, **({"review": True} if item.review else {}), **(details or {})},
+            details={"by": by, **_standing(item), **(details or {})},
             at=utc_now(),
         )
     )
+
+
+def _standing(item: Item) -> dict[str, Any]:
+    """Told with every event from when it is so, so that a client who hears of the end hears of it too."""
+    return {
+        **({"review": True} if item.review else {}),
+        **({"verdict": item.verdict} if item.verdict else {}),
+        **({"revision": item.revision} if item.revision else {}),
+    }
 
 
 async def claim(
@@ -266,7 +280,13 @@ async def give_back(
 
 
 async def fail_item(connection: AsyncConnection, item: Item, *, code: str, message: str, by: str) -> Item:
-    """Fail the item for good and give its credit back, all in the caller's transaction."""
+    """Fail the item for good and give its credit back, all in the caller's transaction.
+
+    Where only a revision of it cannot be made, that one fails: the item is exported again, with the pictures
+    and the charge that it had.
+    """
+    if item.pending_revision is not None:
+        return await _fail_revision(connection, item, code=code, message=message, by=by)
     # Nothing is left to look at.
     changes = {"error_code": code, "error_message": message, "review": False}
     failed = await move(
@@ -279,6 +299,27 @@ async def fail_item(connection: AsyncConnection, item: Item, *, code: str, messa
     # After the account, whose row is locked before a job's wherever both are.
     await webhook_events.announce_job_end(connection, failed.tenant_id, failed.job_id)
     return failed
+
+
+async def _fail_revision(
+    connection: AsyncConnection, item: Item, *, code: str, message: str, by: str
+) -> Item:
+    number = item.pending_revision
+    assert number is not None, "only a revision of it is being made"
+    exported = await move(
+        connection,
+        item,
+        ItemState.EXPORTED,
+        by=by,
+        changes={"pending_revision": None, "failures": 0, "interruptions": 0},
+        code=code,
+        message=message,
+        details={"failed_revision": number},
+        tell=False,
+    )
+    failed = revisions.RevisionState.FAILED
+    await revisions.end_revision(connection, item.id, number, failed, code=code, message=message)
+    return exported
 
 
 async def record_failure(
@@ -308,4 +349,5 @@ async def _guarded_update(connection: AsyncConnection, item: Item, values: Mappi
 
 def _item(row: Row[Any]) -> Item:
     values = row._asdict()
-    return Item(**{**values, "state": ItemState(values["state"])})
+    verdict = None if values["verdict"] is None else ReviewVerdict(values["verdict"])
+    return Item(**{**values, "state": ItemState(values["state"]), "verdict": verdict})

@@ -141,7 +141,8 @@ async def cancel_job(connection: AsyncConnection, job: Job, *, by: str) -> int:
     """
     cancelled = 0
     for item in await item_rows.list_items(connection, job.id):
-        if item.state in CANCELLABLE:
+        # Of one that is only revised the pictures are there: what is asked for is all but done.
+        if item.state in CANCELLABLE and item.pending_revision is None:
             await item_rows.move(connection, item, ItemState.CANCELLED, by=by)
             await ledger.release(connection, item)
             cancelled += 1

@@ -1,9 +1,10 @@
 """Credits: an append-only ledger whose sum is the balance, never below zero.
 
 One credit per photo: held when the job is accepted, debited in the transaction that completes the
-item, released when the item fails or is cancelled before that, refunded when it fails after it. Every
-kind happens at most once per item (a unique constraint), so a repeated step changes nothing. Pictures
-without an item are debited without a hold (``picture_charges.py``).
+item, released when the item fails or is cancelled before that, refunded when it fails after it. An item that
+is sent again is a new round, with a hold of its own. Every kind happens at most once per item and round (a
+unique constraint), so a repeated step changes nothing. Pictures without an item are debited without a hold
+(``picture_charges.py``).
 """
 
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ class LedgerEntry:
     item_id: str | None
     note: str
     created_at: datetime
+    round: int = 0
 
 
 async def grant(connection: AsyncConnection, tenant_id: str, amount: int, note: str = "") -> Balance:
@@ -69,7 +71,9 @@ async def grant(connection: AsyncConnection, tenant_id: str, amount: int, note: 
     return await balance(connection, tenant_id)
 
 
-async def hold(connection: AsyncConnection, tenant_id: str, job_id: str, item_ids: Sequence[str]) -> None:
+async def hold(
+    connection: AsyncConnection, tenant_id: str, job_id: str, item_ids: Sequence[str], *, round_: int = 0
+) -> None:
     """Hold one credit per item. Raises ``InsufficientCredits``, and then holds none."""
     needed = len(item_ids)
     # One guarded UPDATE: two jobs at the same time cannot both have the last credit.
@@ -80,7 +84,9 @@ async def hold(connection: AsyncConnection, tenant_id: str, job_id: str, item_id
     )
     if result.rowcount != 1:
         left = (await balance(connection, tenant_id)).available
-        raise InsufficientCredits(f"The job needs {needed} credits; {left} are available.")
+        raise InsufficientCredits(
+            f"{needed} credit{'s are' if needed > 1 else ' is'} needed; {left} are available."
+        )
     now = utc_now()
     rows = [
         {
@@ -91,6 +97,7 @@ async def hold(connection: AsyncConnection, tenant_id: str, job_id: str, item_id
             "amount": 0,
             "held": 1,
             "note": "",
+            "round": round_,
             "created_at": now,
         }
         for item_id in item_ids
@@ -157,8 +164,8 @@ async def entries(
 
 
 async def _has(connection: AsyncConnection, item: Item, kinds: Sequence[EntryKind]) -> bool:
-    query = select(ledger.c.seq).where(ledger.c.item_id == item.id, ledger.c.kind.in_(kinds)).limit(1)
-    return (await connection.execute(query)).one_or_none() is not None
+    query = select(ledger.c.seq).where(ledger.c.item_id == item.id, ledger.c.kind.in_(kinds))
+    return await connection.scalar(query.where(ledger.c.round == item.round).limit(1)) is not None
 
 
 async def _once(connection: AsyncConnection, item: Item, kind: EntryKind, *, amount: int, held: int) -> bool:
@@ -173,9 +180,10 @@ async def _once(connection: AsyncConnection, item: Item, kind: EntryKind, *, amo
             amount=amount,
             held=held,
             note="",
+            round=item.round,
             created_at=utc_now(),
         )
-        .on_conflict_do_nothing(index_elements=["item_id", "kind"])
+        .on_conflict_do_nothing(index_elements=["item_id", "kind", "round"])
     )
     if result.rowcount != 1:
         return False

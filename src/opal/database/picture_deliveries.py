@@ -69,6 +69,7 @@ class DuePicture:
     job_id: str
     item_id: str
     content: DeliveryContent
+    revision: int
     path: str
     attempts: int
     claimed_until: datetime
@@ -220,10 +221,17 @@ async def retry_picture(connection: AsyncConnection, target_id: str, delivery_id
 
 
 async def _settle(connection: AsyncConnection, due: DuePicture, state: str, **values: Any) -> bool:
-    """End the claim; what was superseded meanwhile stays so. False when the claim is another's by now."""
+    """End the claim; what was superseded meanwhile stays so. False when the claim is another's by now.
+
+    What is to be a later revision by now stays due, whatever became of the earlier one.
+    """
+    mine = is_still(deliveries, due)
+    later = update(deliveries).where(mine, deliveries.c.revision != due.revision)
+    if (await connection.execute(later.values(claimed_until=None, last_at=utc_now()))).rowcount == 1:
+        return False
     settled = await connection.execute(
         update(deliveries)
-        .where(is_still(deliveries, due))
+        .where(mine)
         .values(
             state=case((deliveries.c.state == "waiting", state), else_=deliveries.c.state),
             attempts=due.attempts + 1,

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from opal.database.tables import backdrops, items, variants
+from opal.database.revisions import RevisionState
+from opal.database.tables import backdrops, items, revisions, variants
 from opal.items.states import ItemState
 
 # An id of ours in a blob's path, and whose rows name what lies there.
@@ -59,7 +60,8 @@ async def exported_items(
 
 
 async def blobs_of_items(connection: AsyncConnection, item_ids: Collection[str]) -> list[RecordedBlob]:
-    """Photo, scene, matte and every variant of these items, in whatever state, but what has expired."""
+    """Photo, scene, matte and every variant of these items, in whatever state, but what has expired; and
+    what a revision that is being made needs."""
     found: list[RecordedBlob] = []
     for row in await connection.execute(select(items).where(items.c.id.in_(item_ids))):
         if row.raw_path and row.raw_expired_at is None:
@@ -68,6 +70,14 @@ async def blobs_of_items(connection: AsyncConnection, item_ids: Collection[str])
         if row.outputs_expired_at is None:
             for path in dict.fromkeys(filter(None, (row.scene_path, row.matte_path))):
                 found.append(RecordedBlob(row.id, row.tenant_id, "outputs", path))
+    waiting = revisions.c
+    of_pending = select(waiting.item_id, waiting.tenant_id, waiting.matte_path).where(
+        waiting.item_id.in_(item_ids),
+        waiting.state == RevisionState.PENDING,
+        waiting.matte_path.is_not(None),
+    )
+    for row in await connection.execute(of_pending):
+        found.append(RecordedBlob(row.item_id, row.tenant_id, "outputs", row.matte_path))
     rows = variants.c
     query = select(rows.item_id, rows.tenant_id, rows.path, rows.bytes, rows.sha256)
     named = query.where(rows.item_id.in_(item_ids), rows.expired_at.is_(None))

@@ -20,6 +20,10 @@ from sqlalchemy import (
 
 from opal.database.brand_profile_table import brand_profiles as brand_profiles  # noqa: PLC0414 - and this
 from opal.database.column_types import Json, Serial, UtcDateTime
+from opal.database.item_tables import item_events as item_events  # noqa: PLC0414 - others have them from here
+from opal.database.item_tables import items as items  # noqa: PLC0414
+from opal.database.item_tables import revisions as revisions  # noqa: PLC0414
+from opal.database.item_tables import variants as variants  # noqa: PLC0414
 from opal.database.table_parts import created as _created
 from opal.database.table_parts import id_column as _id
 from opal.database.table_parts import metadata as metadata  # noqa: PLC0414 - others have it from here
@@ -107,84 +111,6 @@ backdrops = Table(
     Index(None, "tenant_id", "created_at"),
 )
 
-items = Table(
-    "items",
-    metadata,
-    _id(primary_key=True),
-    Column("job_id", String(64), ForeignKey("jobs.id"), nullable=False),
-    _tenant(),
-    Column("position", Integer, nullable=False),
-    Column("filename", String(255), nullable=False),
-    Column("sku", String(64)),
-    Column("state", String(16), nullable=False),
-    Column("attempt", Integer, nullable=False, default=0),
-    Column("epoch", Integer, nullable=False, default=0),
-    Column("failures", Integer, nullable=False, default=0),
-    Column("interruptions", Integer, nullable=False, default=0),
-    Column("lease_until", UtcDateTime),
-    Column("correlation_id", String(128), nullable=False),
-    Column("raw_path", String(512)),
-    # When the blob was removed for its age (upkeep/retention.py); so with the other two.
-    Column("raw_expired_at", UtcDateTime),
-    Column("photo", Json, nullable=False, default=dict),
-    Column("scene_path", String(512)),
-    Column("matte_path", String(512)),
-    Column("outputs_expired_at", UtcDateTime),
-    Column("meta", Json, nullable=False, default=dict),
-    Column("review", Boolean, nullable=False, default=False, server_default=false()),
-    Column("error_code", String(64)),
-    Column("error_message", Text),
-    _created(),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Index(None, "job_id", "position"),
-    # What the sweeper asks every minute.
-    Index(None, "state", "updated_at"),
-)
-
-item_events = Table(
-    "item_events",
-    metadata,
-    Column("seq", Serial, primary_key=True, autoincrement=True),
-    _tenant(),
-    Column("job_id", String(64), nullable=False),
-    Column("item_id", String(64), nullable=False),
-    Column("source", String(16)),
-    Column("target", String(16), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("code", String(64)),
-    Column("message", Text),
-    Column("details", Json, nullable=False, default=dict),
-    Column("at", UtcDateTime, nullable=False),
-    Index(None, "job_id", "seq"),
-    Index(None, "item_id", "seq"),
-    # A number is never given twice, so that a reader can resume after it.
-    sqlite_autoincrement=True,
-)
-
-variants = Table(
-    "variants",
-    metadata,
-    _id("item_id", nullable=False),
-    Column("preset", String(64), nullable=False),
-    Column("job_id", String(64), nullable=False),
-    _tenant(),
-    Column("path", String(512), nullable=False),
-    Column("format", String(16), nullable=False),
-    Column("content_type", String(64), nullable=False),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
-    Column("bytes", Integer, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("compliance", Json, nullable=False),
-    Column("fidelity", Json),
-    # How the product was placed; rows of before revision 0003 do not know.
-    Column("placed", Json),
-    _created(),
-    Column("expired_at", UtcDateTime),
-    PrimaryKeyConstraint("item_id", "preset"),
-    Index(None, "job_id"),
-)
-
 accounts = Table(
     "accounts",
     metadata,
@@ -208,8 +134,10 @@ ledger = Table(
     Column("amount", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("note", String(200), nullable=False, default=""),
+    # The item's, see items.round.
+    Column("round", Integer, nullable=False, default=0, server_default=text("0")),
     _created(),
-    UniqueConstraint("item_id", "kind"),
+    UniqueConstraint("item_id", "kind", "round"),
     Index(None, "tenant_id", "seq"),
     sqlite_autoincrement=True,
 )
@@ -345,6 +273,8 @@ picture_deliveries = Table(
     _id("item_id", nullable=False),
     Column("preset", String(64), nullable=False),
     Column("content", String(16), nullable=False),
+    # Which of the item's revisions is to lie there, see items.revision.
+    Column("revision", Integer, nullable=False, default=0, server_default=text("0")),
     Column("path", String(600), nullable=False),
     # A hash of the path where case does not count, as on some file systems; and of the product it belongs to.
     Column("path_key", String(64), nullable=False),

@@ -34,10 +34,9 @@ async def with_stray_holds(
     connection: AsyncConnection, *, updated_before: datetime, limit: int
 ) -> list[Item]:
     """Failed or cancelled items whose credit is held, but neither debited nor released."""
-    held = exists().where(ledger.c.item_id == items.c.id, ledger.c.kind == EntryKind.HOLD)
-    settled = exists().where(
-        ledger.c.item_id == items.c.id, ledger.c.kind.in_([EntryKind.DEBIT, EntryKind.RELEASE])
-    )
+    this_round = (ledger.c.item_id == items.c.id) & (ledger.c.round == items.c.round)
+    held = exists().where(this_round, ledger.c.kind == EntryKind.HOLD)
+    settled = exists().where(this_round, ledger.c.kind.in_([EntryKind.DEBIT, EntryKind.RELEASE]))
     query = (
         select(items.c.id)
         .where(items.c.state.in_([ItemState.FAILED, ItemState.CANCELLED]))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select
+from sqlalchemy import Row, Select, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
@@ -47,6 +47,14 @@ async def record_variant(connection: AsyncConnection, item: Item, variant: Varia
             **asdict(variant),
         )
     )
+
+
+async def forget_variants(connection: AsyncConnection, item: Item) -> None:
+    """Delete the item's rows, which others replace in the same transaction.
+
+    Their blobs are then named by no row, and go with the next sweep of orphans: who is reading one reads on.
+    """
+    await connection.execute(delete(variants).where(variants.c.item_id == item.id))
 
 
 async def list_variants(connection: AsyncConnection, item_id: str) -> list[VariantRow]:

@@ -30,6 +30,8 @@ from opal.messages.webhook_event import (
     PublicPicture,
     WebhookEvent,
     event_id,
+    item_subject,
+    job_subject,
 )
 from opal.telemetry.tracing import traceparent
 
@@ -56,10 +58,12 @@ async def announce_item(
         review=item.review,
         error=error,
         public_pictures=list(public_pictures) or None,
+        revision=item.revision,
         correlation_id=item.correlation_id,
     )
     event = WebhookEvent(type=kind, timestamp=utc_now(), data=news)
-    await _store(connection, item.tenant_id, event, listening)
+    subject = item_subject(item.id, item.round, item.revision)
+    await _store(connection, item.tenant_id, event, subject, listening)
 
 
 async def announce_job_end(connection: AsyncConnection, tenant_id: str, job_id: str) -> None:
@@ -73,12 +77,14 @@ async def announce_job_end(connection: AsyncConnection, tenant_id: str, job_id: 
         return
     locked = select(jobs.c.name, jobs.c.correlation_id).where(jobs.c.id == job_id)
     job = (await connection.execute(locked.with_for_update(key_share=True))).one()
-    query = select(items.c.state, items.c.review, func.count()).where(items.c.job_id == job_id)
+    columns = (items.c.state, items.c.review, func.count(), func.sum(items.c.round))
+    query = select(*columns).where(items.c.job_id == job_id).group_by(items.c.state, items.c.review)
     counts: Counter[ItemState] = Counter()
-    review = 0
-    for state, marked, count in await connection.execute(query.group_by(items.c.state, items.c.review)):
+    review = rounds = 0
+    for state, marked, count, sent_again in await connection.execute(query):
         counts[ItemState(state)] += count
         review += count if marked else 0
+        rounds += int(sent_again)
     if not TERMINAL.issuperset(counts):
         return
     news = JobNews(
@@ -91,7 +97,7 @@ async def announce_job_end(connection: AsyncConnection, tenant_id: str, job_id: 
         correlation_id=job.correlation_id,
     )
     event = WebhookEvent(type=EventType.JOB_FINISHED, timestamp=utc_now(), data=news)
-    await _store(connection, tenant_id, event, listening)
+    await _store(connection, tenant_id, event, job_subject(job_id, rounds), listening)
 
 
 async def store_test(
@@ -128,10 +134,9 @@ async def _listening(connection: AsyncConnection, tenant_id: str, kind: EventTyp
 
 
 async def _store(
-    connection: AsyncConnection, tenant_id: str, event: WebhookEvent, listening: Sequence[str]
+    connection: AsyncConnection, tenant_id: str, event: WebhookEvent, subject: str, listening: Sequence[str]
 ) -> None:
     now = utc_now()
-    subject = event.data.item_id if isinstance(event.data, ItemNews) else event.data.job_id
     told = event_id(event.type, subject)
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     stored = await connection.execute(

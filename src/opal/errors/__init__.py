@@ -64,6 +64,12 @@ OpalError
 │   ├── TooManyWebhooks
 │   ├── DeliveryTargetDisabled
 │   ├── TooManyDeliveryTargets
+│   ├── ItemNotExported
+│   ├── ItemNotFailed
+│   ├── PhotoNeeded
+│   ├── RevisionConflict
+│   ├── TooManyRevisions
+│   ├── SourcesExpired
 │   ├── IllegalMove
 │   ├── JobFinished
 │   ├── PublicLinksOff
@@ -165,16 +171,22 @@ from opal.errors.state import (
     IdempotencyKeyInFlight,
     IllegalMove,
     Interrupted,
+    ItemNotExported,
+    ItemNotFailed,
     JobFinished,
     JobNotReady,
     LeaseLost,
     LockLost,
     MessageTooLarge,
     NotFound,
+    PhotoNeeded,
     PictureExpired,
     PublicLinksOff,
+    RevisionConflict,
+    SourcesExpired,
     TooManyDeliveryTargets,
     TooManyInterruptions,
+    TooManyRevisions,
     TooManyWebhooks,
     UnknownBackdrop,
     UnknownDelivery,
@@ -220,6 +232,8 @@ __all__ = [
     "InvalidPreset",
     "InvalidScene",
     "InvalidSettings",
+    "ItemNotExported",
+    "ItemNotFailed",
     "JobFinished",
     "JobNotReady",
     "LeaseLost",
@@ -236,6 +250,7 @@ __all__ = [
     "PhotoCorrupt",
     "PhotoEmpty",
     "PhotoMetadataTooLarge",
+    "PhotoNeeded",
     "PhotoRefused",
     "PhotoTooLarge",
     "PhotoTooSmall",
@@ -245,6 +260,7 @@ __all__ = [
     "ProductTooSmall",
     "PublicLinksOff",
     "QueueUnavailable",
+    "RevisionConflict",
     "ScoringBusy",
     "ScoringFailed",
     "ScoringUnavailable",
@@ -252,11 +268,13 @@ __all__ = [
     "SideTooLong",
     "SignatureInvalid",
     "SigningFailed",
+    "SourcesExpired",
     "StorageFull",
     "StoredPictureUnusable",
     "TooManyDeliveryTargets",
     "TooManyInterruptions",
     "TooManyPixels",
+    "TooManyRevisions",
     "TooManyWebhooks",
     "Unauthorized",
     "UnknownBackdrop",

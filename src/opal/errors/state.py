@@ -211,6 +211,69 @@ class TooManyDeliveryTargets(Conflict):
     title = "Too many delivery targets"
 
 
+class ItemNotExported(Conflict):
+    """The photo has no finished pictures, so there is nothing to judge.
+
+    Follow `GET /v1/jobs/{job_id}/events` and come back when the item is exported.
+    """
+
+    code = "item_not_exported"
+    title = "Photo is not exported"
+
+
+class ItemNotFailed(Conflict):
+    """Only a photo that failed can be sent again.
+
+    Read the job again: its state may have changed. Pictures that are there can be revised
+    (`POST /v1/jobs/{job_id}/items/{item_id}/revisions`).
+    """
+
+    code = "item_not_failed"
+    title = "Photo did not fail"
+
+
+class PhotoNeeded(Conflict):
+    """There is no stored photo that could be tried again.
+
+    It never came, cannot be used, or was removed for its age: ask with `"photo": "new"` and upload another.
+    """
+
+    code = "photo_needed"
+    title = "Another photo is needed"
+
+
+class RevisionConflict(Conflict):
+    """The pictures are not those that the revision is based on.
+
+    Somebody revised them meanwhile, or a revision is being made: read the job again, look at the pictures
+    that there are now, and send the present `revision` as `based_on`.
+    """
+
+    code = "revision_conflict"
+    title = "Pictures have changed"
+
+
+class TooManyRevisions(Conflict):
+    """The photo has been revised as often as it may be.
+
+    Send it again in a new job.
+    """
+
+    code = "too_many_revisions"
+    title = "Too many revisions"
+
+
+class SourcesExpired(Conflict):
+    """The photo or its matte was removed for its age, so its pictures cannot be made anew.
+
+    The operator says how long they are kept (`OPAL_RETENTION_RAW_DAYS`, `OPAL_RETENTION_OUTPUTS_DAYS`); send
+    the photo again in a new job.
+    """
+
+    code = "sources_expired"
+    title = "Photo or matte has expired"
+
+
 class IllegalMove(Conflict):
     """The item cannot move from its present state to that one.
 

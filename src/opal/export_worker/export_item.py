@@ -8,14 +8,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
 from opal.blobs.interface import Blobs
 from opal.content_credentials.sign import PictureSigner
-from opal.database import backdrops, delivery_plan, items, jobs, variants
+from opal.database import backdrops, delivery_plan, items, jobs, revisions, variants
 from opal.database.engine import Database
 from opal.database.public_links import job_links
+from opal.database.revisions import Revision, RevisionState
 from opal.database.variants import VariantRow
 from opal.decoder.pictures import decode_photo
 from opal.errors import (
@@ -38,6 +40,7 @@ from opal.messages.webhook_event import PublicPicture
 from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
+from opal.placement.scene_picture import ScenePicture, make_scene_picture
 from opal.telemetry.metrics import timed_step
 from opal.telemetry.tracing import span
 from opal.worker.pinned_photo import require_pinned
@@ -65,6 +68,8 @@ class Work:
 
     item: Item
     recipe: Recipe
+    revision: Revision | None = None
+    """The one that is being made; None: the pictures come for the first time."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     original: bytes = b""
     matte_png: bytes = b""
@@ -72,22 +77,31 @@ class Work:
     photo: Photo | None = None
     backdrop: Photo | None = None
     matte: Matte | None = None
+    scene: ScenePicture | None = None
+    scene_path: str | None = None
     variants: tuple[Variant, ...] = ()
     rows: tuple[VariantRow, ...] = ()
+
+    @property
+    def matte_path(self) -> str:
+        """Where the matte lies that the pictures are made with."""
+        path = self.revision.matte_path if self.revision else None
+        path = path or self.item.matte_path
+        assert path is not None, "no item comes here without"
+        return path
 
 
 Step = Callable[[Means, Work], Awaitable[Work]]
 
 
 async def read_blobs(means: Means, work: Work) -> Work:
-    """The photo as it was uploaded (that very version), the matte that the endpoint made, and a backdrop."""
+    """The photo as it was uploaded (that very version), its matte, and a backdrop."""
     item = work.item
     assert item.raw_path is not None
-    assert item.matte_path is not None
     try:
         original, matte_png, backdrop = await asyncio.gather(
             means.blobs.read("raw", item.raw_path, etag=item.photo.get("etag")),
-            means.blobs.read("outputs", item.matte_path),
+            means.blobs.read("outputs", work.matte_path),
             _read_backdrop(means, work),
         )
     except BlobNotFound as error:
@@ -116,6 +130,24 @@ async def decode(means: Means, work: Work) -> Work:
     )
 
 
+async def compose_scene(_means: Means, work: Work) -> Work:
+    """A revision gets a scene picture of its own; the first one is the endpoint's."""
+    if work.revision is None:
+        return work
+    assert work.photo is not None
+    assert work.matte is not None
+    scene = await asyncio.to_thread(
+        make_scene_picture,
+        work.photo,
+        work.matte,
+        resolve_scene(work.recipe.scene),
+        resolve_placement(work.recipe.placement),
+        seed=_seed(work),
+        backdrop=work.backdrop,
+    )
+    return replace(work, scene=scene)
+
+
 async def compose_variants(means: Means, work: Work) -> Work:
     """One picture per preset, signed where a certificate is set.
 
@@ -130,12 +162,23 @@ async def compose_variants(means: Means, work: Work) -> Work:
         resolve_scene(work.recipe.scene),
         resolve_placement(work.recipe.placement),
         resolve_presets(work.recipe.presets, usable_presets(work.recipe.own_presets)),
-        seed=int(work.item.meta.get("seed", work.recipe.seed)),
+        seed=_seed(work),
         backdrop=work.backdrop,
         signer=means.signer,
         file_name=work.item.filename,
     )
     return replace(work, variants=tuple(made), photo=None, matte=None, backdrop=None)
+
+
+async def store_scene(means: Means, work: Work) -> Work:
+    """Write a revision's scene picture."""
+    if work.scene is None:
+        return work
+    item = work.item
+    path = blob_path(item.tenant_id, item.job_id, item.id, "outputs", f"{item.attempt}-scene.png")
+    with suppress(BlobExists):
+        await means.blobs.write("outputs", path, work.scene.png, content_type="image/png")
+    return replace(work, scene_path=path)
 
 
 async def store_variants(means: Means, work: Work) -> Work:
@@ -160,7 +203,8 @@ async def store_variants(means: Means, work: Work) -> Work:
 async def record_variants(means: Means, work: Work) -> Work:
     """The last move, all rows and their deliveries, in one transaction that only this attempt can commit.
 
-    So an item has all its variants or none: an attempt that died before this leaves nothing to build on.
+    So an item has all its variants or none: an attempt that died before this leaves nothing to build on. A
+    revision's take the place of those before, and its look becomes the item's.
     """
     async with means.database.transaction() as connection:
         links = await job_links(connection, work.item.job_id)
@@ -170,9 +214,14 @@ async def record_variants(means: Means, work: Work) -> Work:
             work.item,
             ItemState.EXPORTED,
             by=BY,
+            changes=_revised(work),
             details={"seconds": dict(work.seconds)},
             public_pictures=[PublicPicture(preset=preset, url=url) for preset, url in addresses if url],
         )
+        if work.revision is not None:
+            done = RevisionState.DONE
+            await revisions.end_revision(connection, exported.id, work.revision.number, done)
+            await variants.forget_variants(connection, exported)
         for row in work.rows:
             await variants.record_variant(connection, exported, row)
         await delivery_plan.plan_deliveries(connection, exported, work.rows)
@@ -183,7 +232,9 @@ STEPS: tuple[Step, ...] = (
     # Before these, worker/item_stage.py has claimed the item; it keeps the lease while they run.
     read_blobs,
     decode,
+    compose_scene,
     compose_variants,
+    store_scene,
     store_variants,
     record_variants,
 )
@@ -193,16 +244,53 @@ async def export_item(means: Means, item: Item) -> None:
     """Take a claimed item through all steps."""
     async with means.database.read() as connection:
         job = await jobs.get_job(connection, item.job_id)
-    if job is None:
+        revision = None
+        if item.pending_revision is not None:
+            revision = await revisions.get_revision(connection, item.id, item.pending_revision)
+    if job is None or (revision is None and item.pending_revision is not None):
         raise LeaseLost("The item and its job were erased.")
-    work = Work(item=item, recipe=job.recipe)
+    recipe = job.recipe
+    if revision is not None:
+        recipe = recipe.with_look(revision.scene, revision.placement)
+    work = Work(item=item, recipe=recipe, revision=revision)
     for step in STEPS:
         started = time.perf_counter()
         with span(step.__name__), timed_step("export", step.__name__):
             work = await step(means, work)
         seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
         work = replace(work, seconds=seconds)
-    _log.info("item exported", action="item.exported", attempt=item.attempt, variants=len(work.rows))
+    _log.info(
+        "item exported",
+        action="item.exported",
+        attempt=item.attempt,
+        variants=len(work.rows),
+        revision=work.item.revision,
+    )
+
+
+def _seed(work: Work) -> int:
+    return int(work.item.meta.get("seed", work.recipe.seed))
+
+
+def _revised(work: Work) -> dict[str, Any]:
+    """What of the item becomes the revision's: nobody has judged its pictures."""
+    if work.revision is None:
+        return {}
+    assert work.scene is not None
+    return {
+        "revision": work.revision.number,
+        "pending_revision": None,
+        "scene": work.revision.scene,
+        "placement": work.revision.placement,
+        "scene_path": work.scene_path,
+        "matte_path": work.matte_path,
+        "outputs_expired_at": None,
+        "meta": {**work.item.meta, **work.scene.facts()},
+        "verdict": None,
+        "verdict_at": None,
+        "failures": 0,
+        "interruptions": 0,
+    }
 
 
 async def _read_backdrop(means: Means, work: Work) -> bytes | None:

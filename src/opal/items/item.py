@@ -1,10 +1,11 @@
 """The item: one photo of a job, as the database knows it."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from opal.items.review import ReviewVerdict
 from opal.items.states import ItemState
 
 
@@ -40,6 +41,18 @@ class Item:
     """When the photo was removed for its age; None: it is there."""
     outputs_expired_at: datetime | None = None
     """The same of scene and matte."""
+    verdict: ReviewVerdict | None = None
+    """What a person says of the pictures."""
+    verdict_at: datetime | None = None
+    round: int = 0
+    """How often it was sent again after it had failed; each round is paid for by itself."""
+    revision: int = 0
+    """Which of its revisions the pictures are; 0: as they first came."""
+    pending_revision: int | None = None
+    """The revision that is being made. The pictures and the charge of the one before stay what they are."""
+    scene: str | dict[str, Any] | None = None
+    """Its own, by a revision; None: its job's. So with the placement."""
+    placement: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,15 @@ class Recipe:
     seed: int
     own_presets: tuple[dict[str, Any], ...] = ()
     """Those of `presets` that are the tenant's own, as they were when the job was made."""
+
+    def of(self, item: Item) -> "Recipe":
+        """The recipe that the item's pictures are made by: its own look where a revision gave it one."""
+        scene = self.scene if item.scene is None else item.scene
+        return self.with_look(scene, self.placement if item.placement is None else item.placement)
+
+    def with_look(self, scene: str | dict[str, Any], placement: dict[str, Any]) -> "Recipe":
+        """The same for another scene and placement."""
+        return replace(self, scene=scene, placement=placement)
 
     @property
     def backdrop_id(self) -> str | None:

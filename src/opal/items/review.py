@@ -1,7 +1,16 @@
-"""When a person should look at what was made of a photo.
+"""When a person should look at what was made of a photo, and what that person may say of it.
 
-Called by the orchestrator, which marks the item, and by `opal process`.
+Called by the orchestrator, which marks the item, by web-api and by `opal process`.
 """
+
+from enum import StrEnum
+
+
+class ReviewVerdict(StrEnum):
+    """What a person says of an item's pictures."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
 
 
 def needs_review(confidence: float, below: float) -> bool:

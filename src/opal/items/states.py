@@ -60,17 +60,26 @@ MOVES: tuple[Move, ...] = (
     Move(_S.PROCESSING, _S.COMPLETED, "orchestrator", "scene and matte are stored; the credit is debited"),
     Move(_S.PROCESSING, _S.FAILED, "orchestrator, sweeper", "a permanent failure, or one failure too many"),
     Move(_S.PROCESSING, _S.CANCELLED, "web-api", "the client cancelled the job"),
-    Move(_S.COMPLETED, _S.EXPORTED, "export-worker", "the last variant is stored"),
+    Move(
+        _S.COMPLETED,
+        _S.EXPORTED,
+        "export-worker, sweeper",
+        "the last variant is stored, or a revision failed and the earlier ones stay",
+    ),
     Move(
         _S.COMPLETED,
         _S.FAILED,
         "export-worker, sweeper",
         "the variants cannot be made; the credit is refunded",
     ),
+    Move(_S.EXPORTED, _S.COMPLETED, "web-api", "the client asked for a revision of the pictures"),
+    Move(_S.FAILED, _S.CREATED, "web-api", "the client sends another photo; a credit is held anew"),
+    Move(_S.FAILED, _S.UPLOADED, "web-api", "the client has the photo tried again; a credit is held anew"),
 )
 
 LEGAL: frozenset[tuple[ItemState, ItemState]] = frozenset((move.source, move.target) for move in MOVES)
 TERMINAL: frozenset[ItemState] = frozenset({_S.EXPORTED, _S.FAILED, _S.CANCELLED})
+"""Nothing more happens by itself; only the client may have an item taken up again."""
 CANCELLABLE: frozenset[ItemState] = frozenset(
     move.source for move in MOVES if move.target is ItemState.CANCELLED
 )

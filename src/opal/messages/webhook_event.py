@@ -59,6 +59,9 @@ class ItemNews(BaseModel):
     public_pictures: list[PublicPicture] | None = Field(
         default=None, description="Only of an exported item whose job has public links."
     )
+    revision: int = Field(
+        default=0, description="Which of the item's revisions its pictures are; 0: as they first came."
+    )
     correlation_id: str
 
 
@@ -91,7 +94,18 @@ class WebhookEvent(BaseModel):
 def event_id(kind: EventType, subject_id: str) -> str:
     """The id of the event ``kind`` of an item or a job.
 
-    Derived, as each happens to a subject once at most: a second event of the kind is the same event.
+    Derived, as each happens to a subject once at most: a second event of the kind is the same event. What
+    can happen anew, as the item was sent again or revised, is another subject (``item_subject``).
     """
     digest = hashlib.sha256(f"{kind}:{subject_id}".encode()).hexdigest()
     return f"evt_{digest[:24]}"
+
+
+def item_subject(item_id: str, round_: int, revision: int) -> str:
+    """What an item's events are derived from: the item, in its round and its revision."""
+    return f"{item_id}:{round_}:{revision}" if round_ or revision else item_id
+
+
+def job_subject(job_id: str, rounds: int) -> str:
+    """What a job's end is derived from: the job, and how many of its photos were sent again until then."""
+    return f"{job_id}:{rounds}" if rounds else job_id

@@ -51,6 +51,7 @@ from opal.web_api import (
     removebg,
     removebg_improve,
     results_table,
+    rework,
     scene_previews,
     scenes,
     tenant_data,
@@ -189,6 +190,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)
     app.include_router(results_table.router)
+    app.include_router(rework.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(scene_previews.router)
     app.include_router(public_links.router)

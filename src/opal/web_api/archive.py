@@ -66,10 +66,12 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId, taken: Tak
         (variant.path, row)
         for item, told in zip(job_items, report.items, strict=True)
         for variant, row in zip(told.variants, rows.get(item.id, []), strict=True)
-        if row.expired_at is None
+        if row.expired_at is None and not variant.rejected
     ]
     if not files:
-        raise PictureExpired
+        if all(variant.expired_at for told in report.items for variant in told.variants):
+            raise PictureExpired
+        raise JobNotReady("All pictures that there are were rejected.")
     # The whole job's were needed for their names: a photo is called the same in every archive.
     report.items = [told for item, told in zip(job_items, report.items, strict=True) if item.id in wanted]
     return _Archive(job, report, files, parts.blobs)
@@ -92,7 +94,8 @@ async def download_archive(archive: Annotated[_Archive, Depends(_archive)]) -> S
 
     Of the photos and presets that are named, or of all. The reports, of the same photos, are
     ``report.json`` and, for people, ``report.html``, which shows the pictures beside it. Of pictures
-    that were removed for their age they only tell; where no other is left, the answer is 410.
+    that were removed for their age, or that a person rejected, they only tell; where none is left for its
+    age, the answer is 410.
     """
     name = f"opal-{safe_stem(archive.job.name + '.') if archive.job.name else archive.job.id}.zip"
     headers = {"Content-Disposition": attachment(name), "Cache-Control": "private, no-store"}

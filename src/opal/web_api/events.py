@@ -17,6 +17,7 @@ from opal.errors import NotFound
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.events import ItemEvent
+from opal.items.review import ReviewVerdict
 from opal.items.states import ItemState, JobStatus, job_status
 from opal.web_api.event_tail import EventTail
 from opal.web_api.job_view import is_finished
@@ -36,6 +37,10 @@ class ItemChange(BaseModel):
     code: str | None
     message: str | None
     review: bool = Field(description="The photo is marked for review.")
+    verdict: ReviewVerdict | None = Field(default=None, description="What a person says of the pictures.")
+    revision: int = Field(
+        default=0, description="Which of the photo's revisions its pictures are; 0: as they first came."
+    )
     at: datetime
 
 
@@ -52,7 +57,7 @@ class JobChange(BaseModel):
 _EXAMPLE = (
     "event: item\n"
     'data: {"item_id": "item_3b0c5c0e9a1f4d5e6a7b8c9d", "state": "exported", "attempt": 1, "code": null, '
-    '"message": null, "review": false, "at": "2026-03-02T12:00:06Z"}\n'
+    '"message": null, "review": false, "verdict": null, "revision": 0, "at": "2026-03-02T12:00:06Z"}\n'
     "id: 57\n\n"
     "event: job\n"
     'data: {"job_id": "job_9f1c2d3e4a5b6c7d8e9f0a1b", "status": "finished", "counts": {"exported": 1}, '
@@ -156,6 +161,8 @@ def _item_change(event: ItemEvent) -> ItemChange:
         code=event.code,
         message=event.message,
         review=bool(event.details.get("review")),
+        verdict=event.details.get("verdict"),
+        revision=event.details.get("revision", 0),
         at=event.at,
     )
 

@@ -47,7 +47,7 @@ def job_page(
 
 
 def _in_archive(variant: ArchivedVariant) -> str | None:
-    return None if variant.expired_at else link(variant.path)
+    return None if variant.expired_at or variant.rejected else link(variant.path)
 
 
 def _in_archive_if_shown(variant: ArchivedVariant) -> str | None:
@@ -58,6 +58,8 @@ def _photo(item: ArchivedItem, href: Where, thumbnail: Where) -> PagePhoto:
     pictures = [_picture(variant, href, thumbnail) for variant in item.variants]
     facts = [item.sku or "", "" if item.confidence is None else f"confidence {item.confidence:.2f}"]
     facts.append(item.status if item.status in _UNFAILED else "")
+    facts.append("" if item.verdict is None else f"{item.verdict} by a person")
+    facts.append(f"revision {item.revision}" if item.revision else "")
     return PagePhoto(
         name=item.source,
         kind=_kind(item),
@@ -74,7 +76,9 @@ def _kind(item: ArchivedItem) -> Kind:
         return "waiting"
     broken = any(_breaks(rule) for variant in item.variants for rule in variant.compliance)
     altered = any(_altered(variant) for variant in item.variants)
-    return kind_of(failed=item.error is not None, broken=broken, review=item.review or altered)
+    looked_at = item.verdict is not None
+    review = (item.review or altered) and not looked_at
+    return kind_of(failed=item.error is not None, broken=broken, review=review)
 
 
 def _breaks(rule: RuleReport) -> bool:
@@ -93,6 +97,7 @@ def _picture(variant: ArchivedVariant, href: Where, thumbnail: Where) -> PagePic
     facts = [picture_facts(variant.width, variant.height, variant.format, variant.bytes)]
     facts.append("" if variant.fidelity is None else fidelity_text(variant.fidelity.model_dump()))
     facts.append(_placed(variant.placed))
+    facts.append("rejected: not in the archive" if variant.rejected else "")
     facts.append(
         "" if variant.expired_at is None else f"removed for its age on {variant.expired_at:%Y-%m-%d}"
     )

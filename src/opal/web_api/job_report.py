@@ -13,6 +13,7 @@ from opal.database.public_links import job_links
 from opal.database.variants import VariantRow
 from opal.items.file_names import unique_product_stems
 from opal.items.item import Item
+from opal.items.review import ReviewVerdict
 from opal.web_api.job_view import ItemError, item_view
 from opal.web_api.reports import FidelityReport, PlacedReport, RuleReport
 
@@ -34,6 +35,9 @@ class ArchivedVariant(BaseModel):
     expired_at: datetime | None = Field(
         default=None, description="When the picture was removed for its age; null: it is there."
     )
+    rejected: bool = Field(
+        default=False, description="A person rejected it, so that it is left out of the archive."
+    )
 
 
 class ArchivedItem(BaseModel):
@@ -47,6 +51,10 @@ class ArchivedItem(BaseModel):
     confidence: float | None
     confidence_reasons: list[str]
     review: bool
+    verdict: ReviewVerdict | None = Field(
+        default=None, description="What a person says of the pictures; null: nothing."
+    )
+    revision: int = Field(default=0, description="Which revision the pictures are; 0: as they first came.")
     fidelity: FidelityReport | None
     variants: list[ArchivedVariant]
 
@@ -92,6 +100,8 @@ def _archived_item(
         confidence=view.confidence,
         confidence_reasons=view.confidence_reasons,
         review=view.review,
+        verdict=view.verdict,
+        revision=view.revision,
         fidelity=view.fidelity,
         variants=[
             ArchivedVariant(
@@ -107,6 +117,7 @@ def _archived_item(
                 placed=None if row.placed is None else PlacedReport.model_validate(row.placed),
                 public_url=public_url(row),
                 expired_at=row.expired_at,
+                rejected=item.verdict is ReviewVerdict.REJECTED,
             )
             for row in rows
         ],

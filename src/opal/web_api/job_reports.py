@@ -219,7 +219,8 @@ def _text(page: ReportPage) -> str:
 
 def _urgency(item: Item) -> tuple[int, int]:
     """What a person has to act on comes first, of the whole job and not only of a page."""
-    return 0 if item.state is ItemState.FAILED else 1 if item.review else 2, item.position
+    to_review = item.review and item.verdict is None
+    return 0 if item.state is ItemState.FAILED else 1 if to_review else 2, item.position
 
 
 def _seconds(item: Item) -> float:

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from opal.database.jobs import Job
 from opal.items.item import Item
+from opal.items.next_steps import NextStep, next_steps
+from opal.items.review import ReviewVerdict
 from opal.items.states import TERMINAL, ItemState, JobStatus, job_status
 from opal.web_api.reports import (
     FIDELITY_EXAMPLE,
@@ -42,6 +44,18 @@ class ItemView(BaseModel):
         default=False,
         description="Marked for review: the confidence is below OPAL_REVIEW_BELOW, so a person should look "
         "at the pictures before they are used. All of them are made all the same.",
+    )
+    verdict: ReviewVerdict | None = Field(
+        default=None, description="What a person says of the pictures; null: nothing so far."
+    )
+    verdict_at: datetime | None = Field(default=None, description="When that was said.")
+    revision: int = Field(
+        default=0, description="Which of the photo's revisions its pictures are; 0: as they first came."
+    )
+    next_steps: list[NextStep] = Field(
+        default=[],
+        description="What is sensible now: `review` its pictures, `retry` with the stored photo, "
+        "`replace` the photo.",
     )
     fidelity: FidelityReport | None = Field(
         default=None, description="Measured proof that the product's pixels were kept in the scene."
@@ -131,11 +145,15 @@ CANCELLED_JOB_EXAMPLE = JobDetail(
     counts={ItemState.CANCELLED: 1},
     items=[ItemView(**_ITEM, state=ItemState.CANCELLED, updated_at=_NOON + timedelta(seconds=40))],
 )
+JUDGED_ITEM_EXAMPLE = FINISHED_JOB_EXAMPLE.items[0].model_copy(
+    update={"verdict": ReviewVerdict.ACCEPTED, "verdict_at": _NOON + timedelta(minutes=5)}
+)
+RETRIED_ITEM_EXAMPLE = NEW_JOB_EXAMPLE.items[0]
 SUMMARY_EXAMPLE = JobSummary(**_SUMMARY, status=JobStatus.FINISHED, counts={ItemState.EXPORTED: 1})
 
 
 def is_finished(counts: Counter[ItemState]) -> bool:
-    """Whether nothing more will happen to any of the items."""
+    """Whether nothing more will happen by itself to any of the items."""
     return all(state in TERMINAL for state, count in counts.items() if count)
 
 
@@ -154,6 +172,10 @@ def item_view(item: Item) -> ItemView:
         confidence=item.meta.get("confidence"),
         confidence_reasons=item.meta.get("confidence_reasons", []),
         review=item.review,
+        verdict=item.verdict,
+        verdict_at=item.verdict_at,
+        revision=item.revision,
+        next_steps=next_steps(item),
         fidelity=_fidelity(item.meta.get("fidelity")),
         placed=_placed(item.meta),
         created_at=item.created_at,

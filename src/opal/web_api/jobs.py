@@ -34,6 +34,7 @@ from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, correlation_id_of, problems
+from opal.items.states import TERMINAL
 from opal.web_api.brand_profiles import job_recipe
 from opal.web_api.idempotency_key import IdempotencyKey
 from opal.web_api.job_view import (
@@ -43,7 +44,6 @@ from opal.web_api.job_view import (
     SUMMARY_EXAMPLE,
     JobDetail,
     JobSummary,
-    is_finished,
     job_detail,
     job_summary,
 )
@@ -255,8 +255,10 @@ async def cancel_job(parts: WebParts, tenant_id: Tenant, job_id: JobId) -> JobDe
 
 async def _cancel(connection: AsyncConnection, tenant_id: str, job_id: str) -> JobDetail:
     job = await find_job(connection, tenant_id, job_id)
-    counts = await jobs.state_counts(connection, [job.id])
-    if job.cancelled_at is None and is_finished(counts[job.id]):
+    # One of which a revision is being made has its pictures: there is nothing left of the job to cancel.
+    every = await items.list_items(connection, job.id)
+    ended = all(item.state in TERMINAL or item.pending_revision is not None for item in every)
+    if job.cancelled_at is None and ended:
         raise JobFinished
     await jobs.cancel_job(connection, job, by="web-api")
     job = await find_job(connection, tenant_id, job_id)

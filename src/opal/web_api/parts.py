@@ -47,11 +47,16 @@ async def find_job(connection: AsyncConnection, tenant_id: str, job_id: str) -> 
     return await jobs.tenant_job(connection, tenant_id, job_id)
 
 
-async def find_item(connection: AsyncConnection, tenant_id: str, job_id: str, item_id: str) -> Item:
-    """The tenant's item. Raises ``NotFound`` for ids that are unknown, foreign or no ids at all."""
+async def find_item(
+    connection: AsyncConnection, tenant_id: str, job_id: str, item_id: str, *, lock: bool = False
+) -> Item:
+    """The tenant's item; with ``lock`` nobody else moves it before the transaction ends.
+
+    Raises ``NotFound`` for ids that are unknown, foreign or no ids at all.
+    """
     _require_id(job_id)
     _require_id(item_id)
-    return await items.tenant_item(connection, tenant_id, job_id, item_id)
+    return await items.tenant_item(connection, tenant_id, job_id, item_id, lock=lock)
 
 
 def _require_id(presented: str) -> None:

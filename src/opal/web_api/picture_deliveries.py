@@ -23,6 +23,7 @@ from opal.http.authentication import Tenant, TenantRoute
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, problems
+from opal.items.review import ReviewVerdict
 from opal.items.states import ItemState
 from opal.web_api.delivery_targets import TARGET_ID_EXAMPLE, TargetId
 from opal.web_api.job_view import ITEM_ID_EXAMPLE, JOB_ID_EXAMPLE
@@ -178,7 +179,9 @@ async def list_job_deliveries(
     },
 )
 async def deliver_job(parts: WebParts, tenant_id: Tenant, job_id: JobId, body: JobToDeliver) -> JobDue:
-    """Deliver all of the job's finished pictures to the target, which may be younger than the job.
+    """Deliver the job's finished pictures to the target, which may be younger than the job.
+
+    Those that a person rejected are left out.
 
     Failed ones are tried again, and what was deleted there is put back; what lies there already is not sent
     again.
@@ -189,7 +192,11 @@ async def deliver_job(parts: WebParts, tenant_id: Tenant, job_id: JobId, body: J
         if target.state != "active":
             raise DeliveryTargetDisabled
         every = await items.list_items(connection, job.id)
-        finished = [item for item in every if item.state is ItemState.EXPORTED]
+        finished = [
+            item
+            for item in every
+            if item.state is ItemState.EXPORTED and item.verdict is not ReviewVerdict.REJECTED
+        ]
         return JobDue(deliveries=await plan_job(connection, target.id, finished))
 
 

@@ -56,10 +56,10 @@ def read_scene(scene: str | dict[str, Any]) -> Scene:
 
 def plain_scene(scene: str | dict[str, Any]) -> str | dict[str, Any]:
     """The same with whole numbers where it says 7.0."""
-    return {name: _whole(value) for name, value in scene.items()} if isinstance(scene, dict) else scene
+    return {name: whole(value) for name, value in scene.items()} if isinstance(scene, dict) else scene
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """JSON has one kind of number: 7.0 is the whole number 7 (but `true` is none)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -84,7 +84,7 @@ class RecipeRequest(BaseModel):
     prompt: str = Field(
         default="", max_length=1000, pattern=_TEXT, description="Kept for scenes made from words."
     )
-    seed: Annotated[int, BeforeValidator(_whole)] = Field(
+    seed: Annotated[int, BeforeValidator(whole)] = Field(
         default=0, strict=True, ge=0, le=MAX_SEED, description="The same seed gives the same picture."
     )
 
@@ -93,11 +93,9 @@ class RecipeRequest(BaseModel):
 
         Raises ``UnknownScene``, ``InvalidScene``, ``InvalidPlacement`` and ``UnknownPreset``.
         """
-        scene = plain_scene(self.scene)
-        resolved = resolve_scene(scene)
-        resolve_placement(self.placement)
         presets = resolve_presets(self.presets, own)
-        check_scene_fits(resolved, presets)
+        scene = checked_scene(self.scene, presets)
+        resolve_placement(self.placement)
         return Recipe(
             scene=scene,
             placement=self.placement,
@@ -108,6 +106,13 @@ class RecipeRequest(BaseModel):
                 preset.model_dump(mode="json", exclude_defaults=True) for preset in presets if preset in own
             ),
         )
+
+
+def checked_scene(scene: str | dict[str, Any], presets: Sequence[Preset]) -> str | dict[str, Any]:
+    """The scene as it is kept. Raises ``UnknownScene`` and ``InvalidScene``."""
+    plain = plain_scene(scene)
+    check_scene_fits(resolve_scene(plain), presets)
+    return plain
 
 
 def presets_of(recipe: Recipe) -> list[Preset]:

@@ -23,6 +23,7 @@ from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import safe_stem, unique_product_stems
 from opal.items.item import Item
+from opal.items.review import ReviewVerdict
 from opal.web_api.parts import JobId, WebParts, find_job
 from opal.web_api.public_links import URL_EXAMPLE
 from opal.web_api.take import Taken
@@ -31,7 +32,7 @@ router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
 COLUMNS: Final = (
     *("sku", "filename", "state", "preset", "file", "width", "height", "bytes", "format"),
-    *("compliance", "broken_rules", "fidelity", "altered", "confidence", "review"),
+    *("compliance", "broken_rules", "fidelity", "altered", "confidence", "review", "verdict"),
     *("public_url", "error_code", "error_message", "item_id"),
 )
 _PHOTOS_AT_A_TIME: Final = 100
@@ -41,7 +42,7 @@ _MARK: Final = "\ufeff"
 """Without it a spreadsheet reads UTF-8 as if it were its country's old code."""
 _EXAMPLE: Final = (
     f"{_MARK}{','.join(COLUMNS)}\r\n"
-    "MUG-01,mug.jpg,exported,amazon-main,MUG-01/amazon-main.jpg,2000,2000,412345,jpeg,passed,,0.9996,no,0.97,no,"
+    "MUG-01,mug.jpg,exported,amazon-main,MUG-01/amazon-main.jpg,2000,2000,412345,jpeg,passed,,0.9996,no,0.97,no,,"
     f"{URL_EXAMPLE},,,item_3b0c5c0e9a1f4d5e6a7b8c9d\r\n"
 )
 
@@ -68,12 +69,14 @@ class _Table:
                 made = await job_variants(connection, self.job.id, [item.id for item in shown])
             if shown:
                 yield [
-                    (item, [row for row in made.get(item.id, []) if row.preset in self.presets])
-                    for item in shown
+                    (item, [row for row in made.get(item.id, []) if self._has(item, row)]) for item in shown
                 ]
             if len(page) < _PHOTOS_AT_A_TIME:
                 return
             last = page[-1].position
+
+    def _has(self, item: Item, row: VariantRow) -> bool:
+        return row.preset in self.presets and item.verdict is not ReviewVerdict.REJECTED
 
     def url(self, item: Item, row: VariantRow) -> str:
         """The picture's public address; empty where it has none, or is gone."""
@@ -115,7 +118,8 @@ async def read_results(table: Annotated[_Table, Depends(_table)]) -> StreamingRe
     """For spreadsheets and imports: a line per picture, and one for each photo that has none.
 
     UTF-8 with a byte order mark. What a spreadsheet would take for a formula has an apostrophe before it.
-    Of the photos and presets that are named, or of all.
+    Of the photos and presets that are named, or of all. Of a photo whose pictures a person rejected there
+    is that one line, with the verdict.
     """
     headers = {"Content-Disposition": attachment(table.named(".csv")), "Cache-Control": "private, no-store"}
     return StreamingResponse(_csv(table), 200, headers, media_type="text/csv; charset=utf-8")
@@ -136,7 +140,8 @@ async def read_results(table: Annotated[_Table, Depends(_table)]) -> StreamingRe
 async def list_links(table: Annotated[_Table, Depends(_table)]) -> StreamingResponse:
     """The public address of every picture that is there, for feeds and uploads by address.
 
-    Of the photos and presets that are named, or of all. A job whose pictures have none is a 409.
+    Of the photos and presets that are named, or of all, but what a person rejected. A job whose pictures
+    have none is a 409.
     """
     if table.links.key is None:
         raise PublicLinksOff("This job's pictures have no public links.")
@@ -170,6 +175,7 @@ def _of_item(item: Item) -> dict[str, Any]:
         "state": item.state.value,
         "confidence": item.meta.get("confidence"),
         "review": item.review,
+        "verdict": item.verdict,
         "error_code": item.error_code,
         "error_message": item.error_message,
         "item_id": item.id,
