@@ -73,7 +73,7 @@ async def test_a_job_holds_one_credit_per_photo(database: Database) -> None:
 
 
 async def test_a_job_beyond_the_balance_leaves_nothing_behind(database: Database) -> None:
-    with pytest.raises(InsufficientCredits, match="11 credits; 10"):
+    with pytest.raises(InsufficientCredits, match="11 credits are needed; 10"):
         await new_job(database, 11)
     async with database.read() as connection:
         assert await jobs.list_jobs(connection, TENANT, 10) == []

@@ -75,6 +75,7 @@ async def test_every_end_is_told_and_nothing_else(database: Database) -> None:
         "filename": "1.jpg",
         "sku": "SKU",
         "public_pictures": None,
+        "revision": 0,
         "state": "failed",
         "review": False,
         "error": {"code": "image_corrupt", "message": "Damaged."},

@@ -11,6 +11,7 @@ _NAMED = (
     ("raw", "items", "raw_path", "raw_expired_at", "state NOT IN ('created', 'failed', 'cancelled')"),
     ("outputs", "items", "scene_path", "outputs_expired_at", "1"),
     ("outputs", "items", "matte_path", "outputs_expired_at", "1"),
+    ("outputs", "revisions", "matte_path", "", "state = 'pending'"),
     ("exports", "variants", "path", "expired_at", "1"),
     ("raw", "backdrops", "raw_path", "", "completed_at IS NOT NULL"),
 )

@@ -12,6 +12,7 @@ from opal.http.problem_model import Problem
 TAGS: Final = (
     ("jobs", "Photos that are worked on together: create, follow, list, cancel."),
     ("uploads", "Short-lived URLs for photos, and the word that a photo is there."),
+    ("review", "Judge pictures, have them revised, send again what failed."),
     ("backdrops", "Pictures of your own for products to stand in."),
     ("pictures", "Finished pictures with their reports, one by one or all in one ZIP."),
     ("remove.bg", "remove.bg's API v1.0 and rembg's server, for clients that change only the address."),
