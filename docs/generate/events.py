@@ -24,7 +24,7 @@ MEANINGS = {
     "blobs.swept": "What uploads that broke off left behind was removed, at start.",
     "decoder.ended": "The process that forks a decoder per picture is gone; another is started.",
     "decoder.interrupted": "A decoder was killed or waited too long; its picture is tried again a few times.",
-    "decoder.less_confined": "The kernel lacks something that keeps a decoder from the machine; `missing` says what.",
+    "decoder.less_confined": "The kernel lacks what keeps a decoder from the machine; `missing` says what.",
     "decoder.stopped": "A picture crashed its decoder or broke its bounds, and is refused. Look into many.",
     "delivery.delivered": "A picture or report lies at its target.",
     "delivery.failed": "It does not; it is tried again unless that was the last try.",

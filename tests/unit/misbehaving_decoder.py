@@ -138,8 +138,8 @@ def _descriptors() -> list[int]:
 def forge(task: Task) -> dict[str, Any]:
     """An answer, somebody else's word after it, and a line without an end; then a crash."""
     [answering] = [each for each in _descriptors() if stat.S_ISSOCK(os.fstat(each).st_mode)]
-    lines = [json.dumps(each).encode() for each in ({"done": {}}, {"verdict": task.options["verdict"]})]
-    os.write(answering, b"\n".join([*lines, b"x"]))
+    answer, verdict = json.dumps({"done": {}}), json.dumps({"verdict": task.options["verdict"]})
+    os.write(answering, f"{answer}\n{verdict}\nx".encode())
     return read_null(task)
 
 

@@ -1,7 +1,7 @@
 """Which system calls a child may make: those that decoding takes. The kernel answers all others with ENOSYS.
 
-Called by ``confine.py`` and ``zygote.py``. A filter by seccomp(2), for Linux on x86-64 and arm64. Numbers are the kernel's own:
-arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
+Called by ``confine.py`` and ``zygote.py``. A filter by seccomp(2), for Linux on x86-64 and arm64. Numbers are
+the kernel's own: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 """
 
 import ctypes
