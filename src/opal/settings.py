@@ -63,6 +63,19 @@ class WebSettings(BaseSettings):
         ge=1,
         description="Previews of scenes per minute of a tenant, for no credit; a cut-out counts as four.",
     )
+    connections: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Connections that a service has open at a time; fewer where it may open fewer than two "
+        "files for each.",
+    )
+    connections_per_address: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of these, from one IPv4 address or IPv6 network (/64); set it only where no proxy or "
+        "gateway stands before Opal, whose one address would be counted for all.",
+    )
     health_host: str = Field(default="127.0.0.1", description="Address of the workers' health pages.")
 
 

@@ -29,6 +29,7 @@ from opal.errors import (
 PATH = "acme/jobs/job_1/items/item_1/raw/photo"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=15)
+IN_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -52,25 +53,41 @@ async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
 
 async def test_an_upload_is_streamed_to_disk(blobs: FolderBlobs, tmp_path: Path) -> None:
     pieces = [bytes([n]) * 65_536 for n in range(50)]
-    info = await blobs.put_stream("raw", PATH, _chunks(*pieces), 65_536 * 50, "image/png")
+    info = await blobs.put_stream("raw", PATH, _chunks(*pieces), 65_536 * 50, "image/png", until=IN_TIME)
     assert (info.size, info.content_type) == (65_536 * 50, "image/png")
     assert await blobs.read("raw", PATH) == b"".join(pieces)
     assert await blobs.info("raw", PATH) == info
     assert not _files(tmp_path / ".incoming")
 
 
+async def test_an_upload_past_its_time_leaves_nothing(blobs: FolderBlobs, tmp_path: Path) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.Event().wait()
+
+    async def late() -> AsyncIterator[bytes]:
+        yield b"all of it"
+        # Without a pause that a time limit could end: the clock is asked again before it is published.
+        time.sleep(2)  # noqa: ASYNC251
+
+    for chunks in (slow(), late()):
+        with pytest.raises(SignatureInvalid, match="before all of the photo was there"):
+            await blobs.put_stream("raw", PATH, chunks, 100, "image/png", until=datetime.now(UTC))
+        assert not _files(tmp_path)
+
+
 async def test_an_upload_past_its_limit_leaves_nothing(blobs: FolderBlobs, tmp_path: Path) -> None:
     with pytest.raises(PhotoTooLarge):
-        await blobs.put_stream("raw", PATH, _chunks(b"x" * 100, b"x"), 100, "image/png")
+        await blobs.put_stream("raw", PATH, _chunks(b"x" * 100, b"x"), 100, "image/png", until=IN_TIME)
     assert not _files(tmp_path)
-    await blobs.put_stream("raw", PATH, _chunks(b"x" * 100), 100, "image/png")
+    await blobs.put_stream("raw", PATH, _chunks(b"x" * 100), 100, "image/png", until=IN_TIME)
 
 
 async def test_a_second_upload_is_refused_before_its_body_is_read(blobs: FolderBlobs) -> None:
-    await blobs.put_stream("raw", PATH, _chunks(b"first"), 100, "image/png")
+    await blobs.put_stream("raw", PATH, _chunks(b"first"), 100, "image/png", until=IN_TIME)
     unread = _chunks(b"second")
     with pytest.raises(BlobExists):
-        await blobs.put_stream("raw", PATH, unread, 100, "image/png")
+        await blobs.put_stream("raw", PATH, unread, 100, "image/png", until=IN_TIME)
     assert await anext(unread) == b"second"
     assert await blobs.read("raw", PATH) == b"first"
 
@@ -83,7 +100,10 @@ async def test_of_two_uploads_at_once_one_wins(blobs: FolderBlobs, tmp_path: Pat
         yield body
 
     results = await asyncio.gather(
-        *(blobs.put_stream("raw", PATH, slow(body), 100, "image/png") for body in (b"a", b"b")),
+        *(
+            blobs.put_stream("raw", PATH, slow(body), 100, "image/png", until=IN_TIME)
+            for body in (b"a", b"b")
+        ),
         return_exceptions=True,
     )
     assert sum(isinstance(result, BlobExists) for result in results) == 1
@@ -99,7 +119,7 @@ async def test_an_upload_whose_client_hangs_up_leaves_nothing(blobs: FolderBlobs
         started.set()
         await asyncio.Event().wait()
 
-    upload = asyncio.create_task(blobs.put_stream("raw", PATH, stalls(), 1 << 30, "image/png"))
+    upload = asyncio.create_task(blobs.put_stream("raw", PATH, stalls(), 1 << 30, "image/png", until=IN_TIME))
     await started.wait()
     assert _files(tmp_path)
     upload.cancel()
@@ -165,7 +185,7 @@ async def test_a_folder_that_fails_is_unavailable(tmp_path: Path, signer: UrlSig
     with pytest.raises(BlobStoreUnavailable):
         await broken.write("raw", PATH, b"1", content_type="image/png")
     with pytest.raises(BlobStoreUnavailable):
-        await broken.put_stream("raw", PATH, _chunks(b"1"), 100, "image/png")
+        await broken.put_stream("raw", PATH, _chunks(b"1"), 100, "image/png", until=IN_TIME)
 
 
 def _query(url: str) -> dict[str, str]:

@@ -104,5 +104,5 @@ async def _relay_and_sweep(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     parts = traced_parts(settings)
     app = create_app(parts)
-    await run_server(app, settings.web.host, settings.web.port, on_stop=app.state.event_tail.stop)
+    await run_server(app, settings.web, settings.web.port, on_stop=app.state.event_tail.stop)
     await parts.close()

@@ -27,6 +27,7 @@ from opal.database.engine import Database
 from opal.database.migrate import migrate
 from opal.database.variants import VariantRow
 from opal.fidelity import Fidelity
+from opal.http.connections import ConnectionLimits
 from opal.http.server import HttpServer
 from opal.images.matte import encode_matte
 from opal.items.item import Item, blob_path
@@ -74,10 +75,12 @@ RULE: dict[str, Any] = RuleResult(rule="width", measured=2000, limit="= 2000", p
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, bound: socket.socket) -> AsyncIterator[HttpServer]:
+async def served(
+    app: ASGIApp, bound: socket.socket, limits: ConnectionLimits | None = None
+) -> AsyncIterator[HttpServer]:
     """``app`` behind the server that production uses, on ``bound``."""
     stop = getattr(getattr(app, "state", None), "event_tail", None)
-    server = HttpServer(app, "127.0.0.1", 0, on_stop=stop.stop if stop is not None else None)
+    server = HttpServer(app, "127.0.0.1", 0, stop.stop if stop is not None else None, limits)
     running = asyncio.create_task(server.serve(sockets=[bound]))
     listening = asyncio.create_task(server.listening.wait())
     await asyncio.wait([running, listening], return_when=asyncio.FIRST_COMPLETED)
@@ -257,7 +260,9 @@ async def tenants_with_keys(parts: Parts, granted: int = CREDITS) -> tuple[str, 
 
 
 @asynccontextmanager
-async def running_web_api(data_dir: Path, *, granted: int = CREDITS, **groups: Any) -> AsyncIterator[WebApi]:
+async def running_web_api(
+    data_dir: Path, *, granted: int = CREDITS, limits: ConnectionLimits | None = None, **groups: Any
+) -> AsyncIterator[WebApi]:
     """web-api on embedded parts under ``data_dir``; ``groups`` replace groups of settings."""
     bound, url = bound_socket()
     settings = settings_of(data_dir, url, **groups)
@@ -268,7 +273,7 @@ async def running_web_api(data_dir: Path, *, granted: int = CREDITS, **groups: A
     add_pages(app)
     try:
         async with (
-            served(app, bound) as server,
+            served(app, bound, limits) as server,
             client_of(url, key) as client,
             client_of(url, other_key) as other,
             client_of(url) as anonymous,

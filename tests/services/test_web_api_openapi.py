@@ -78,7 +78,8 @@ async def ask(folder: Path, url: str, key: str, ids: dict[str, str]) -> None:
 async def test_web_api_holds_what_it_promises(tmp_path: Path) -> None:
     anywhere = OutgoingSettings(private_addresses="allow")
     (tmp_path / "root").mkdir()
-    groups = {"outgoing": anywhere, "delivery": DeliverySettings(folder_root=tmp_path / "root")}
+    delivery = DeliverySettings(folder_root=tmp_path / "root")
+    groups: dict[str, Any] = {"outgoing": anywhere, "delivery": delivery}
     async with running_web_api(tmp_path / "data", granted=10**9, **groups) as api:
         await ask(tmp_path, api.url, api.client.headers["X-API-Key"], await finished_job(api))
 
@@ -159,8 +160,10 @@ async def test_the_api_page_names_every_route_and_every_code_with_its_status(tmp
         400: {"malformed_http"},
         403: {"cross_site_request"},
         405: {"method_not_allowed"},
+        408: {"request_timeout"},
         414: {"address_too_long"},
         431: {"request_head_too_large"},
+        503: {"too_many_connections"},
     }
     async with running_web_api(tmp_path) as api:
         document = (await api.anonymous.get("/openapi.json")).json()

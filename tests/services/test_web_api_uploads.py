@@ -13,6 +13,7 @@ from tests.services.http_services import CREDITS, WebApi, ids, photo, running_we
 
 from opal.blobs.interface import Permission
 from opal.database import items
+from opal.errors import BlobNotFound
 from opal.settings import PhotoSettings
 
 MAX_BYTES = 500_000
@@ -47,6 +48,22 @@ BAD: list[tuple[str, Callable[[], bytes], int, str]] = [
 
 async def states(api: WebApi, job_id: str) -> list[str]:
     return [item["state"] for item in (await api.client.get(f"/v1/jobs/{job_id}")).json()["items"]]
+
+
+async def test_a_url_that_ends_while_it_is_written_to_writes_nothing(api: WebApi) -> None:
+    path = "acme/jobs/job_1/items/item_1/raw/1.jpg"
+    signed = await api.parts.blobs.signed_url("raw", path, Permission.CREATE, timedelta(seconds=2))
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"begun in time"
+        await asyncio.sleep(5)
+        yield b"ended too late"
+
+    answer = await api.anonymous.put(signed.url, content=slowly(), headers=signed.headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "signature_invalid")
+    with pytest.raises(BlobNotFound):
+        await api.parts.blobs.info("raw", path)
+    assert not any((api.parts.settings.data_dir / "blobs" / ".incoming").iterdir())
 
 
 async def test_a_photo_goes_to_its_url_and_its_item_on_to_the_queue(api: WebApi) -> None:

@@ -27,7 +27,7 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     async with open_database(settings) as database:
         app = create_app(database, settings.web, settings.telemetry.metrics_key)
-        await run_server(app, settings.web.host, settings.web.billing_port)
+        await run_server(app, settings.web, settings.web.billing_port)
 
 
 def create_app(database: Database, settings: WebSettings, metrics_key: SecretStr | None = None) -> FastAPI:

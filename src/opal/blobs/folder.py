@@ -16,7 +16,14 @@ from opal.blobs.folder_files import FolderFiles
 from opal.blobs.interface import SIGNED_URL_LIFETIME, BlobInfo, ListedBlob, Permission, SignedUrl, url_expiry
 from opal.blobs.names import attachment, check_name
 from opal.blobs.signing import Grant, UrlSigner
-from opal.errors import BlobExists, BlobNotFound, BlobStoreUnavailable, PhotoTooLarge, StorageFull
+from opal.errors import (
+    BlobExists,
+    BlobNotFound,
+    BlobStoreUnavailable,
+    PhotoTooLarge,
+    SignatureInvalid,
+    StorageFull,
+)
 from opal.telemetry.tracing import span
 
 # Azure requires it of a PUT that creates a blob, so our own route does too: one client for both lives.
@@ -24,6 +31,9 @@ CREATE_HEADERS = {"x-ms-blob-type": "BlockBlob"}
 
 _log = structlog.get_logger(__name__)
 _PIECE = 1 << 20
+# For what is on its way when a URL ends.
+_GRACE = timedelta(seconds=1)
+_ENDED = "The signed URL has expired before all of the photo was there."
 
 T = TypeVar("T")
 
@@ -133,21 +143,32 @@ class FolderBlobs:
         chunks: AsyncIterator[bytes],
         max_bytes: int,
         content_type: str,
+        *,
+        until: datetime,
     ) -> BlobInfo:
         """Store what ``chunks`` yields as a new blob, in little memory; for web-api's upload route.
 
-        Raises ``PhotoTooLarge`` past ``max_bytes`` and ``BlobExists``; whatever ends it early, an error
-        or a client that hangs up, leaves nothing behind.
+        Raises ``PhotoTooLarge`` past ``max_bytes``, ``BlobExists``, and ``SignatureInvalid`` when the blob
+        is not whole ``until`` then and some moments later; whatever ends it early, an error or a client that
+        hangs up, leaves nothing behind.
         """
+        last = until + _GRACE
         if await _off_loop(lambda: self._files.file(container, path).exists()):
             # Said before the body is read; publish() decides when two arrive at once.
             raise BlobExists
         file = await _off_loop(self._files.incoming, undo=self._files.discard)
         try:
-            await _copy(chunks, file, max_bytes)
-            return await _off_loop(
-                lambda: self._files.publish(file, container, path, content_type, overwrite=False)
-            )
+            async with asyncio.timeout((last - datetime.now(UTC)).total_seconds()):
+                await _copy(chunks, file, max_bytes)
+
+            def publish() -> BlobInfo:
+                if datetime.now(UTC) > last:
+                    raise SignatureInvalid(_ENDED)
+                return self._files.publish(file, container, path, content_type, overwrite=False)
+
+            return await _off_loop(publish)
+        except TimeoutError as error:
+            raise SignatureInvalid(_ENDED) from error
         finally:
             self._files.discard(file)
 

@@ -87,7 +87,6 @@ OpalError
 │   ├── BlobStoreUnavailable
 │   ├── StorageFull
 │   ├── DecoderUnavailable
-│   ├── DecoderInterrupted
 │   ├── StoredPictureUnusable
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
@@ -103,7 +102,6 @@ OpalError
 from opal.errors.base import OpalError, walk
 from opal.errors.dependencies import (
     BlobStoreUnavailable,
-    DecoderInterrupted,
     DecoderUnavailable,
     DependencyError,
     DestinationFailed,
@@ -214,7 +212,6 @@ __all__ = [
     "Conflict",
     "DataErased",
     "DeadLettered",
-    "DecoderInterrupted",
     "DecoderUnavailable",
     "DeliveryTargetDisabled",
     "DependencyError",

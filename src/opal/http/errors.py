@@ -41,6 +41,18 @@ class HeadTooLarge(InvalidInput):
     title = "Request head too large"
 
 
+class RequestTimeout(OpalError):
+    """The request did not arrive in time, or too slowly.
+
+    The address and headers have 10 s, a body 10 s and then a second for each KiB, 16 minutes at most. Send it
+    again, over a better line if it was a photo.
+    """
+
+    code = "request_timeout"
+    title = "Request took too long"
+    expected = True
+
+
 class UnsupportedMediaType(InvalidInput):
     """The body must be JSON, sent with Content-Type: application/json."""
 
@@ -167,6 +179,16 @@ class PreviewsBusy(errors.DependencyError):
     expected = True
 
 
+class ConnectionsFull(errors.DependencyError):
+    """As many connections as may be are open, and a request is on the way in each of them.
+
+    Come back in some seconds; `OPAL_WEB_CONNECTIONS` and `OPAL_WEB_CONNECTIONS_PER_ADDRESS` are the numbers.
+    """
+
+    code = "too_many_connections"
+    title = "Too many connections"
+
+
 # The nearest class in an error's own line of ancestors decides; 500 is what nobody foresaw.
 STATUS: dict[type[OpalError], int] = {
     OpalError: 500,
@@ -190,6 +212,7 @@ STATUS: dict[type[OpalError], int] = {
     CrossSiteRequest: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
+    RequestTimeout: 408,
     errors.Conflict: 409,
     errors.UploadExpired: 410,
     errors.PictureExpired: 410,

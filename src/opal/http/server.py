@@ -11,10 +11,17 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from opal.http.connections import ConnectionLimits, OpenConnections
 from opal.http.protocol import ProblemProtocol
+from opal.settings import WebSettings
 
 # Streams are told to end at once; this bounds a client that does not take its bytes.
 _GRACE_S: Final = 2
+_KEEP_ALIVE_S: Final = 5
+"""Between two requests of a connection."""
+_ACCEPTED_AT_ONCE: Final = 128
+"""Connections that are accepted before the first of them is looked at; each has a file by then."""
+_LOOKS_EVERY_S: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +34,14 @@ class HttpServer(uvicorn.Server):
     an error status.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int, on_stop: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        on_stop: Callable[[], None] | None = None,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -40,8 +54,12 @@ class HttpServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_S,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                backlog=_ACCEPTED_AT_ONCE,
             )
         )
+        self.server_state: OpenConnections = OpenConnections(limits or ConnectionLimits.of(WebSettings()))
+        self._looked_at: float | None = None
         self._on_stop = on_stop
         self.listening = asyncio.Event()
 
@@ -52,6 +70,16 @@ class HttpServer(uvicorn.Server):
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self.listening.set()
             _log.info("listening", action="http.listening", host=host, port=port)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections once a second. Called by uvicorn ten times a second."""
+        now = asyncio.get_running_loop().time()
+        since = now - (self._looked_at if self._looked_at is not None else now)
+        if self._looked_at is None or since >= _LOOKS_EVERY_S:
+            self._looked_at = now
+            # What held this process up is not the clients' fault.
+            self.server_state.look(min(since, 2 * _LOOKS_EVERY_S))
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""
@@ -77,6 +105,8 @@ class HttpServer(uvicorn.Server):
                 loop.remove_signal_handler(signal.Signals(number))
 
 
-async def run_server(app: ASGIApp, host: str, port: int, on_stop: Callable[[], None] | None = None) -> None:
+async def run_server(
+    app: ASGIApp, settings: WebSettings, port: int, on_stop: Callable[[], None] | None = None
+) -> None:
     """Serve ``app`` until the process is told to stop."""
-    await HttpServer(app, host, port, on_stop).serve()
+    await HttpServer(app, settings.host, port, on_stop, ConnectionLimits.of(settings)).serve()

@@ -105,7 +105,7 @@ async def _serve(settings: Settings, add_pages: AddPages) -> None:
         await migrate(parts.database)
         app = create_app(parts)
         add_pages(app)
-        await run_server(app, settings.web.host, settings.web.port, on_stop=app.state.event_tail.stop)
+        await run_server(app, settings.web, settings.web.port, on_stop=app.state.event_tail.stop)
     finally:
         await parts.close()
 

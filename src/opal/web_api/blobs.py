@@ -106,14 +106,16 @@ def blob_routes(blobs: FolderBlobs, max_bytes: int) -> APIRouter:
         x_ms_blob_type: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
         """Create the one blob that the URL was signed for, once."""
-        blobs.verify(blob.container, blob.path, request.query_params, Permission.CREATE)
+        grant = blobs.verify(blob.container, blob.path, request.query_params, Permission.CREATE)
         if x_ms_blob_type != "BlockBlob":
             raise MissingHeader
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > max_bytes:
             raise PhotoTooLarge(f"The photo has {int(declared):,} bytes; at most {max_bytes:,} are allowed.")
         kind = request.headers.get("content-type", "application/octet-stream")
-        info = await blobs.put_stream(blob.container, blob.path, request.stream(), max_bytes, kind)
+        info = await blobs.put_stream(
+            blob.container, blob.path, request.stream(), max_bytes, kind, until=grant.expires_at
+        )
         return Response(status_code=201, headers=_version(info))
 
     @router.get(_PATH, **_DOWNLOAD_DOCS, summary="Download from a signed URL")

@@ -40,7 +40,8 @@ async def remove_posted(request: Request) -> Response:
     async def work(told: Told) -> Response:
         studio = studio_of(request)
         caller = await _caller(request, studio)
-        with structlog.contextvars.bound_contextvars(tenant_id=caller.tenant_id), studio.line.place():
+        tenant_id = caller.tenant_id
+        with structlog.contextvars.bound_contextvars(tenant_id=tenant_id), studio.line.place(tenant_id):
             body = await read_body(request, studio.line, studio.settings.max_bytes)
             try:
                 body.fields = {**request.query_params, **body.fields}
@@ -60,10 +61,15 @@ async def remove_from_url(request: Request) -> Response:
     async def work(told: Told) -> Response:
         studio = studio_of(request)
         caller = await _caller(request, studio)
-        with structlog.contextvars.bound_contextvars(tenant_id=caller.tenant_id), studio.line.place():
+        tenant_id = caller.tenant_id
+        with structlog.contextvars.bound_contextvars(tenant_id=tenant_id), studio.line.place(tenant_id):
             asked = request.query_params
             body = Body(fields={**asked, "image_url": asked.get("url", "")})
-            return await _cut_out(request, studio, caller, body, told)
+            try:
+                return await _cut_out(request, studio, caller, body, told)
+            finally:
+                # What was fetched.
+                body.close()
 
     return await answered(work)
 

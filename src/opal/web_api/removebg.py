@@ -77,7 +77,8 @@ async def remove_background(request: Request) -> Response:
     async def work(told: Told) -> Response:
         studio = studio_of(request)
         caller = await identify(request, studio.database)
-        with structlog.contextvars.bound_contextvars(tenant_id=caller.tenant_id), studio.line.place():
+        tenant_id = caller.tenant_id
+        with structlog.contextvars.bound_contextvars(tenant_id=tenant_id), studio.line.place(tenant_id):
             body = await read_body(request, studio.line, studio.settings.max_bytes)
             try:
                 wanted = read_wanted(body.fields)

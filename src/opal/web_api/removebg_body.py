@@ -1,6 +1,7 @@
 """Reads a request's body in any of the contract's three forms: multipart, form, JSON.
 
-Called by ``removebg.py``. Pictures end in files without a name, not in memory, until it is their turn.
+Called by ``removebg.py``. What arrives ends in files without a name, not in memory, until it is its turn: a
+body that hardly moves holds nothing that others wait for.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ _MOST_FIELDS: Final = 100
 _MOST_FILES: Final = 4
 _ROOM_FOR_FIELDS: Final = 1_000_000
 _SPOOLED: Final = 1_000_000
+_PIECE: Final = 1 << 20
 _BODY_S: Final = 120.0
 _TOO_LARGE: Final = "The request is larger than its pictures may be."
 _PICTURES: Final = ("image_file_b64",)
@@ -37,6 +39,13 @@ class Body:
 
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, IO[bytes]] = field(default_factory=dict)
+
+    async def keep(self, name: str, data: bytes) -> IO[bytes]:
+        """A picture that was fetched, as a file of the body's."""
+        file = SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115 - the body closes it
+        self.files[name] = file
+        await asyncio.to_thread(file.write, data)
+        return file
 
     def close(self) -> None:
         """Give the files' room back."""
@@ -71,14 +80,19 @@ async def read_body(
     # The photo, perhaps in base64, and a background.
     counted = _Counted(request, 4 * -(-max_bytes // 3) + max_bytes + _ROOM_FOR_FIELDS)
     with _readable(within_s):
-        async with asyncio.timeout(within_s):
-            if kind == "multipart/form-data":
+        if kind == "multipart/form-data":
+            async with asyncio.timeout(within_s):
                 return await _from_form(counted, max_bytes)
-            async with line.reading:
-                if kind == "application/x-www-form-urlencoded":
-                    return await _from_form(counted, max_bytes)
-                data = await counted.body()
-                return await asyncio.to_thread(_from_json, data, max_bytes) if _is_json(kind) else Body()
+        if kind != "application/x-www-form-urlencoded" and not _is_json(kind):
+            return Body()
+        with SpooledTemporaryFile(max_size=_SPOOLED) as arrived:
+            async with asyncio.timeout(within_s):
+                async for piece in counted.stream():
+                    await _put(arrived, piece)
+            async with line.unpacking:
+                if _is_json(kind):
+                    return await asyncio.to_thread(_from_json, arrived, max_bytes)
+                return await _from_form(_Replayed(counted, arrived), max_bytes)
 
 
 class _Counted(Request):
@@ -97,6 +111,27 @@ class _Counted(Request):
             return message
 
         super().__init__(request.scope, receive)
+
+
+class _Replayed(Request):
+    """The same request, whose body has arrived and lies in a file."""
+
+    def __init__(self, request: Request, arrived: IO[bytes]) -> None:
+        arrived.seek(0)
+
+        async def receive() -> Message:
+            piece = await asyncio.to_thread(arrived.read, _PIECE)
+            return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+        super().__init__(request.scope, receive)
+
+
+async def _put(file: SpooledTemporaryFile[bytes], piece: bytes) -> None:
+    """Append to ``file``; off the loop once it is one on a disk."""
+    if file.tell() + len(piece) < _SPOOLED:
+        file.write(piece)
+    else:
+        await asyncio.to_thread(file.write, piece)
 
 
 @contextmanager
@@ -138,7 +173,9 @@ def _sorted_out(form: FormData, max_bytes: int) -> Body:
     return body
 
 
-def _from_json(data: bytes, max_bytes: int) -> Body:
+def _from_json(arrived: IO[bytes], max_bytes: int) -> Body:
+    arrived.seek(0)
+    data = arrived.read()
     document = json.loads(data) if data.strip() else {}
     if not isinstance(document, dict):
         raise Refused("invalid_request", "The body must be one JSON object.")

@@ -39,13 +39,14 @@ async def improve(request: Request) -> Response:
         folder = studio.settings.improve_folder
         if folder is None:
             raise Refused("improve_disabled", "OPAL_REMOVEBG_IMPROVE_FOLDER names no folder to keep it in.")
-        with studio.line.place():
+        with studio.line.place(caller.tenant_id):
             body = await read_body(request, studio.line, studio.settings.max_bytes)
             try:
                 tag = body.fields.get("tag", "")
                 if len(tag) > _LONGEST_TAG:
                     raise Refused("invalid_tag", f"tag has at most {_LONGEST_TAG} characters.")
-                data = await studio.read(image_source(body))
+                source = await studio.fetched(image_source(body), body, caller.tenant_id)
+                data = await source.read()
                 header = await asyncio.to_thread(probe, data, studio.limits)
                 name = body.fields.get("image_filename", "")[:_LONGEST_NAME]
                 told = {"filename": name, "tag": tag, "tenant_id": caller.tenant_id}

@@ -4,15 +4,16 @@ Called by ``removebg.py``. Whoever is cancelled leaves the line.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from weakref import WeakValueDictionary
 
 from opal.settings import RemoveBgSettings
 from opal.web_api.removebg_errors import Refused
 
 _BODIES_IN_MEMORY = 4
-"""JSON and plain forms are read whole; more at a time wait for their bytes to be wanted."""
+"""JSON and plain forms are taken apart whole; more at a time wait in their files."""
 
 
 class WaitingLine:
@@ -20,22 +21,45 @@ class WaitingLine:
 
     def __init__(self, settings: RemoveBgSettings) -> None:
         self._most = settings.concurrency + settings.waiting
-        self._inside = 0
+        # Half of it, so that no tenant alone can fill it, with pictures or with bodies that hardly move.
+        self._most_of_one = max(1, self._most // 2)
+        self._inside: Counter[str] = Counter()
         self.working = asyncio.Semaphore(settings.concurrency)
-        """Held while one picture is fetched, cut out, made and charged."""
-        self.reading = asyncio.Semaphore(_BODIES_IN_MEMORY)
+        """Held while one picture is looked at, cut out, made and charged: all of it our own work."""
+        self.unpacking = asyncio.Semaphore(_BODIES_IN_MEMORY)
+        """Held while a body that has arrived is taken apart in memory."""
+        self._fetching = asyncio.Semaphore(settings.concurrency)
+        self._fetching_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._fetched_by_one = max(1, settings.concurrency // 2)
         self._budget = _Budget(settings.megapixels)
 
+    @property
+    def inside(self) -> int:
+        """How many are in the line."""
+        return self._inside.total()
+
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, tenant_id: str) -> Iterator[None]:
         """A place in the line, from before the body is read to the answer. Raises ``Refused`` with a 429."""
-        if self._inside >= self._most:
+        if self._inside[tenant_id] >= self._most_of_one:
+            raise Refused("too_many_requests", "Too many of yours are waiting; try again in a moment.")
+        if self.inside >= self._most:
             raise Refused("too_many_requests", "Too many requests are waiting; try again in a moment.")
-        self._inside += 1
+        self._inside[tenant_id] += 1
         try:
             yield
         finally:
-            self._inside -= 1
+            self._inside[tenant_id] -= 1
+            if not self._inside[tenant_id]:
+                del self._inside[tenant_id]
+
+    @asynccontextmanager
+    async def fetching(self, tenant_id: str) -> AsyncIterator[None]:
+        """Held while a picture is downloaded; one tenant's slow servers hold at most half of these places."""
+        own = self._fetching_of.get(tenant_id) or asyncio.Semaphore(self._fetched_by_one)
+        self._fetching_of[tenant_id] = own
+        async with own, self._fetching:
+            yield
 
     @asynccontextmanager
     async def pixels(self, megapixels: float) -> AsyncIterator[None]:

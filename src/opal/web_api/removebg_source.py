@@ -1,6 +1,6 @@
 """The pictures of a request as bytes: from its file, its base64 text, or an address.
 
-Called by ``removebg.py`` once it is the request's turn.
+Called by ``removebg_work.py``.
 """
 
 import asyncio
@@ -15,23 +15,32 @@ from opal.settings import RemoveBgSettings
 from opal.web_api.removebg_body import Body
 from opal.web_api.removebg_errors import Refused
 
-_MOST_REDIRECTS: Final = 4
+_MOST_CALLS: Final = 4
+"""The address itself, and up to three to which it leads on."""
 _HEADERS: Final = {"Accept": "image/*", "User-Agent": "Opal"}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one picture is: a file, or else an address; with the codes that its faults have."""
+    """Where one picture is: a file, or else an address; with the codes that its faults have.
+
+    ``name`` is what the address is called in the request.
+    """
+
+    name: str
 
     file: IO[bytes] | None
     url: str
     refused: str
     failed: str
 
-    async def read(self, outgoing: Outgoing, settings: RemoveBgSettings) -> bytes:
-        """The picture's bytes. Raises ``Refused``."""
-        if self.file is not None:
-            return await asyncio.to_thread(_whole, self.file)
+    async def read(self) -> bytes:
+        """The picture's bytes, once there is a file."""
+        assert self.file is not None
+        return await asyncio.to_thread(_whole, self.file)
+
+    async def download(self, outgoing: Outgoing, settings: RemoveBgSettings) -> bytes:
+        """What the address leads to. Raises ``Refused``."""
         try:
             async with asyncio.timeout(settings.download_timeout_s):
                 return await self._download(outgoing, settings)
@@ -44,8 +53,8 @@ class Source:
 
     async def _download(self, outgoing: Outgoing, settings: RemoveBgSettings) -> bytes:
         url = self.url
-        for _ in range(_MOST_REDIRECTS):
-            # Every address on the way is judged anew.
+        for _ in range(_MOST_CALLS):
+            # Every address on the way is judged anew, as if it had been sent.
             answer = await outgoing.send(
                 "GET",
                 url,
@@ -75,7 +84,7 @@ def image_source(body: Body) -> Source:
         raise Refused("missing_source", "Send one of image_file, image_file_b64 and image_url.")
     if len(files) + bool(url) > 1:
         raise Refused("multiple_sources", "Send only one of image_file, image_file_b64 and image_url.")
-    return Source(files[0] if files else None, url, "invalid_image_url", "failed_image_download")
+    return Source("image_url", files[0] if files else None, url, "invalid_image_url", "failed_image_download")
 
 
 def background_source(body: Body, *, coloured: bool) -> Source | None:
@@ -88,7 +97,7 @@ def background_source(body: Body, *, coloured: bool) -> Source | None:
         raise Refused("multiple_bg_sources", "Send only one of bg_color, bg_image_url and bg_image_file.")
     if file is None and not url:
         return None
-    return Source(file, url, "invalid_bg_image_url", "failed_bg_download")
+    return Source("bg_image_url", file, url, "invalid_bg_image_url", "failed_bg_download")
 
 
 def _whole(file: IO[bytes]) -> bytes:

@@ -5,6 +5,7 @@ Nothing is queued or stored, and what is not answered is not charged.
 """
 
 import asyncio
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 
@@ -56,9 +57,13 @@ class Studio:
             first_wait_s=_FIRST_WAIT_S,
         )
 
-    async def read(self, source: Source) -> bytes:
-        """The bytes of one of a request's pictures. Raises ``Refused``."""
-        return await source.read(self._outgoing, self.settings)
+    async def fetched(self, source: Source, body: Body, tenant_id: str) -> Source:
+        """``source`` as a file, which is the ``body``'s to close. Raises ``Refused``."""
+        if source.file is not None:
+            return source
+        async with self.line.fetching(tenant_id):
+            data = await source.download(self._outgoing, self.settings)
+            return dataclasses.replace(source, file=await body.keep(source.name, data))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -73,29 +78,34 @@ class Studio:
         source = image_source(body)
         behind = background_source(body, coloured=wanted.bg_color is not None)
         try:
-            async with asyncio.timeout(self.settings.timeout_s), self.line.working:
-                data = await self.read(source)
-                header = await asyncio.to_thread(probe, data, self.limits)
-                region = region_of(wanted.roi, *header.upright_size)
-                background = await self._background(behind)
-                paid_as = await asyncio.to_thread(_fingerprint, body, data)
-                megapixels = header.width * header.height / MEGAPIXEL
-                told.headers |= await admit(
-                    self.database,
-                    caller,
-                    paid_as,
-                    quarters=wanted.quarters,
-                    megapixels=max(1, round(megapixels)),
-                    limit=self.settings.rate_limit,
-                )
-                async with self.line.pixels(megapixels):
-                    cut = await bare_cutout(
-                        self._scoring, caller.tenant_id, data, self.limits, region, correlation_id
+            async with asyncio.timeout(self.settings.timeout_s):
+                # Before it is this one's turn: how long that takes is up to somebody's server.
+                source = await self.fetched(source, body, caller.tenant_id)
+                if behind is not None:
+                    behind = await self.fetched(behind, body, caller.tenant_id)
+                async with self.line.working:
+                    data = await source.read()
+                    header = await asyncio.to_thread(probe, data, self.limits)
+                    region = region_of(wanted.roi, *header.upright_size)
+                    background = await self._background(behind)
+                    paid_as = await asyncio.to_thread(_fingerprint, body, data)
+                    megapixels = header.width * header.height / MEGAPIXEL
+                    told.headers |= await admit(
+                        self.database,
+                        caller,
+                        paid_as,
+                        quarters=wanted.quarters,
+                        megapixels=max(1, round(megapixels)),
+                        limit=self.settings.rate_limit,
                     )
-                    picture = await asyncio.to_thread(
-                        make_picture, cut.photo, cut.matte, wanted, background, sandbox=caller.sandbox
-                    )
-                credits_charged = await pay(self.database, caller, paid_as, wanted.quarters, wanted.size)
+                    async with self.line.pixels(megapixels):
+                        cut = await bare_cutout(
+                            self._scoring, caller.tenant_id, data, self.limits, region, correlation_id
+                        )
+                        picture = await asyncio.to_thread(
+                            make_picture, cut.photo, cut.matte, wanted, background, sandbox=caller.sandbox
+                        )
+                    credits_charged = await pay(self.database, caller, paid_as, wanted.quarters, wanted.size)
         except TimeoutError as error:
             seconds = self.settings.timeout_s
             raise Refused("service_unavailable", f"No picture within {seconds:g} s.") from error
@@ -104,7 +114,7 @@ class Studio:
     async def _background(self, behind: Source | None) -> Photo | None:
         if behind is None:
             return None
-        data = await self.read(behind)
+        data = await behind.read()
         try:
             return await asyncio.to_thread(decode_photo, data, self.limits)
         except InvalidPhoto as error:
