@@ -22,6 +22,7 @@ TESTS ?= tests
 TEST_WORKERS ?= 2
 SOAK_ITEMS ?= 20000
 LIFE ?= laptop
+MUTANTS ?= 10000
 SAMPLES_ARGS ?=
 GALLERY_ARGS ?=
 SCREENSHOTS_ARGS ?=
@@ -41,9 +42,10 @@ test: $(VENV)/.dev $(VENV)/.browser ## Every test (TESTS=tests/unit for a part o
 	@$(BIN)/opal models pull
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
-faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives; half an hour
+faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives, 10 000 hostile files; half an hour
 	@$(BIN)/opal models pull
-	@OPAL_TEST_LIVES=laptop,azure $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup tests/faults
+	@OPAL_TEST_LIVES=laptop,azure OPAL_TEST_MUTANTS=$(MUTANTS) $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup \
+	  tests/faults tests/unit/test_untrusted_pictures.py tests/services/test_untrusted_pictures.py
 
 faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures (LIFE=azure: on Azure's)
 	@$(BIN)/opal models pull

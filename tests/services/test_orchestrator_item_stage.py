@@ -13,7 +13,15 @@ from tests.services.pipeline_world import GRANTED, World, delivery, world_in
 from opal.database import erasures, items, outbox
 from opal.database.engine import utc_now
 from opal.database.items import Stage
-from opal.errors import LeaseLost, NoProductFound, ScoringUnavailable, StoredPictureUnusable
+from opal.errors import (
+    DecoderInterrupted,
+    DecoderUnavailable,
+    LeaseLost,
+    NoProductFound,
+    OpalError,
+    ScoringUnavailable,
+    StoredPictureUnusable,
+)
 from opal.items.item import Item
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage
@@ -71,6 +79,17 @@ async def test_an_export_that_fails_waits_as_completed_and_is_refunded_at_the_en
     assert isinstance(await stage.handle(JobMessage.of(item), delivery(2)), Dead)
     assert (await world.item(item.id)).state is ItemState.FAILED
     assert (await world.balance()).balance == GRANTED
+
+
+@pytest.mark.parametrize(("error", "failures"), [(DecoderUnavailable(), 0), (DecoderInterrupted(), 1)])
+async def test_an_item_pays_for_its_own_decoder_and_not_for_anothers(
+    world: World, error: OpalError, failures: int
+) -> None:
+    item = await world.completed()
+    stage = stage_of(world, raising(error), Stage.EXPORT)
+    assert isinstance(await stage.handle(JobMessage.of(item), delivery()), Later)
+    waiting = await world.item(item.id)
+    assert (waiting.state, waiting.failures) == (ItemState.COMPLETED, failures)
 
 
 async def test_a_permanent_export_failure_is_refunded_at_once(world: World) -> None:

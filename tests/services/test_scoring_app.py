@@ -11,7 +11,15 @@ import pytest
 from pydantic import SecretStr
 from tests.services.http_services import bound_socket, client_of, served
 
-from opal.errors import InvalidSettings, ModelMissing, NoProductFound, OpalError, walk
+from opal.errors import (
+    DecoderInterrupted,
+    DecoderUnavailable,
+    InvalidSettings,
+    ModelMissing,
+    NoProductFound,
+    OpalError,
+    walk,
+)
 from opal.messages.scoring_contract import (
     ProductBox,
     ScoreError,
@@ -132,6 +140,18 @@ async def test_while_models_load_the_process_is_alive_but_not_ready() -> None:
         await loading
         assert (await client.get("/readyz")).json() == {"status": "ready"}
         assert (await client.post("/score", json=REQUEST)).status_code == 200
+
+
+@pytest.mark.parametrize(("error", "status"), [(DecoderUnavailable(), 503), (DecoderInterrupted(), 424)])
+async def test_a_decoder_that_is_away_is_the_endpoints_own_trouble_and_one_that_was_ended_may_be_the_photos(
+    error: OpalError, status: int
+) -> None:
+    def score(_request: ScoreRequest) -> ScoreResponse:
+        raise error
+
+    async with endpoint(score) as (client, slots):
+        await slots.load()
+        assert code_of(await client.post("/score", json=REQUEST)) == (status, error.code, True)
 
 
 async def test_a_failure_to_load_is_kept_for_the_process_to_end_with() -> None:

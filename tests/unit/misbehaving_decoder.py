@@ -4,11 +4,13 @@ Run in place of `opal.decoder.zygote`; with `unbounded` as first argument nothin
 """
 
 import ctypes
+import json
 import mmap
 import os
 import resource
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -57,6 +59,11 @@ def sleep(_task: Task) -> dict[str, Any]:
     return {}
 
 
+def nap(task: Task) -> dict[str, Any]:
+    time.sleep(task.options["seconds"])
+    return {}
+
+
 def write(task: Task) -> dict[str, Any]:
     os.write(task.outputs[0], bytes(1000))
     return {}
@@ -65,6 +72,10 @@ def write(task: Task) -> dict[str, Any]:
 def end_by(task: Task) -> dict[str, Any]:
     os.kill(os.getpid(), int(task.options["signal"]))
     return {}
+
+
+def abort(_task: Task) -> dict[str, Any]:
+    os.abort()
 
 
 def read_null(_task: Task) -> dict[str, Any]:
@@ -93,7 +104,63 @@ def reach_out(task: Task) -> dict[str, Any]:
         found.append("core dumps")
     except (OSError, ValueError):
         pass
+    try:
+        if os.fork() == 0:
+            os._exit(0)
+        found.append("processes")
+    except OSError:
+        pass
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+            sending.sendto(b"x", ("127.0.0.1", int(task.options["port"])))
+        found.append("datagrams")
+    except OSError:
+        pass
     return {"found": found}
+
+
+def list_descriptors(_task: Task) -> dict[str, Any]:
+    """What kinds of file this process holds beyond the first three."""
+    return {"kinds": [stat.S_IFMT(os.fstat(each).st_mode) for each in _descriptors()]}
+
+
+def _descriptors() -> list[int]:
+    there = []
+    for descriptor in range(3, 1024):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            continue
+        there.append(descriptor)
+    return there
+
+
+def forge(task: Task) -> dict[str, Any]:
+    """An answer, somebody else's word after it, and a line without an end; then a crash."""
+    [answering] = [each for each in _descriptors() if stat.S_ISSOCK(os.fstat(each).st_mode)]
+    answer, verdict = json.dumps({"done": {}}), json.dumps({"verdict": task.options["verdict"]})
+    os.write(answering, f"{answer}\n{verdict}\nx".encode())
+    return read_null(task)
+
+
+def go_into_hiding(task: Task) -> dict[str, Any]:
+    """A grandchild of its own session, which keeps the picture's socket and tells its number."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(writing, str(os.getpid()).encode())
+            time.sleep(600)
+        os._exit(0)
+    return {"pid": int(os.read(reading, 20))}
+
+
+def hide_and_wait(task: Task) -> dict[str, Any]:
+    """As above, the grandchild's number in the output; done at once when it is asked again."""
+    if not os.pread(task.outputs[0], 1, 0):
+        os.write(task.outputs[0], str(go_into_hiding(task)["pid"]).encode())
+        time.sleep(600)
+    return {}
 
 
 def leave_somebody(task: Task) -> dict[str, Any]:
@@ -155,10 +222,16 @@ MISDEEDS = (
     allocate_in_c,
     compute,
     sleep,
+    nap,
     write,
     end_by,
+    abort,
     read_null,
     reach_out,
+    list_descriptors,
+    forge,
+    go_into_hiding,
+    hide_and_wait,
     leave_somebody,
     claim_more,
     claim_nonsense,

@@ -3,10 +3,12 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +21,14 @@ from tests.unit.photo_files import codes, file_of, image
 from opal.decoder import anonymous_file, pictures
 from opal.decoder.client import Decoder
 from opal.decoder.confine import landlock_version
-from opal.errors import DecoderUnavailable, PhotoAnimated, PhotoTruncated, PhotoUndecodable
+from opal.decoder.system_calls import can_filter
+from opal.errors import (
+    DecoderInterrupted,
+    DecoderUnavailable,
+    PhotoAnimated,
+    PhotoTruncated,
+    PhotoUndecodable,
+)
 from opal.images.decode import decode_photo
 from opal.images.facts import read_facts
 from opal.images.limits import Limits, probe
@@ -122,8 +131,7 @@ UNDOING: list[tuple[str, dict[str, int], str]] = [
     ("allocate_in_c", {"bytes": 2**34}, "crashed"),
     ("compute", {}, "processor time"),
     ("write", {}, "wrote"),
-    ("end_by", {"signal": signal.SIGSEGV}, "crashed"),
-    ("end_by", {"signal": signal.SIGABRT}, "crashed"),
+    ("abort", {}, "crashed"),
     ("read_null", {}, "crashed"),
 ]
 
@@ -149,32 +157,92 @@ def test_without_bounds_the_same_goes_through(unbounded: Decoder, job: str, opti
 def test_of_the_machine_nothing_can_be_reached(misdeeds: Decoder, unbounded: Decoder, listener: int) -> None:
     assert misdeeds.ask("tell", b"x", LIMITS)["environment"].count(SECRET) == 0
     free = unbounded.ask("reach_out", b"x", LIMITS, {"port": listener})["found"]
-    assert {"/etc/passwd", "network", "signals"} <= set(free)
+    assert {"/etc/passwd", "network", "signals", "processes", "datagrams"} <= set(free)
     found = misdeeds.ask("reach_out", b"x", LIMITS, {"port": listener})["found"]
-    assert found == ([] if landlock_version() >= 6 else [each for each in free if each != "core dumps"])
+    if can_filter():
+        assert found == []
+    elif landlock_version() >= 6:
+        assert found == ["processes", "datagrams"]
+    else:
+        assert found == [each for each in free if each != "core dumps"]
+
+
+def test_a_child_holds_its_own_picture_and_nothing_else(misdeeds: Decoder) -> None:
+    # Another picture is under way, whose files and whose end are no business of this one.
+    with ThreadPoolExecutor() as threads, open_output() as output:
+        other = threads.submit(misdeeds.run, "nap", b"x", LIMITS, {"seconds": 3}, [output])
+        kinds = misdeeds.ask("list_descriptors", b"x", LIMITS)["kinds"]
+        assert not other.done()
+    assert sorted(kinds) == sorted([stat.S_IFSOCK, stat.S_IFREG])
+
+
+@pytest.mark.parametrize("verdict", [{"signal": 0, "late": False, "cpu_s": 0, "memory": 0}, {"foo": 1}, None])
+def test_what_a_child_says_of_its_end_is_not_asked(misdeeds: Decoder, verdict: object) -> None:
+    with pytest.raises(PhotoUndecodable, match="crashed"):
+        misdeeds.ask("forge", b"x", LIMITS, {"verdict": verdict})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt them")
+def test_whoever_a_child_leaves_behind_is_ended_with_it_and_not_waited_for(unbounded: Decoder) -> None:
+    # Of those from whom nothing is taken: else it could not have started anybody.
+    begun = time.monotonic()
+    hidden = Path("/proc") / str(unbounded.ask("go_into_hiding", b"x", LIMITS)["pid"])
+    while hidden.exists():
+        assert time.monotonic() < begun + 60
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt them")
+def test_whoever_a_child_has_in_hiding_ends_with_the_decoder() -> None:
+    with (
+        ThreadPoolExecutor() as threads,
+        Decoder(program=(MISBEHAVING, "unbounded")) as decoder,
+        open_output() as output,
+    ):
+        waiting = threads.submit(decoder.run, "hide_and_wait", b"x", LIMITS, None, [output])
+        give_up_at = time.monotonic() + 60
+        while not (pid := os.pread(output, 20, 0)):
+            assert time.monotonic() < give_up_at
+            time.sleep(0.01)
+        decoder.close()
+        assert not (Path("/proc") / pid.decode()).exists()
+        # Its picture was given to another decoder.
+        assert waiting.result().told == {"done": {}}
 
 
 def test_a_child_that_waits_is_ended_and_the_picture_is_not_blamed() -> None:
     with (
         Decoder(program=(MISBEHAVING, "bounded"), wall_s=0.5) as decoder,
-        pytest.raises(DecoderUnavailable),
+        pytest.raises(DecoderInterrupted),
     ):
         decoder.ask("sleep", b"x", LIMITS)
 
 
-def test_a_child_that_somebody_kills_is_tried_again_later(misdeeds: Decoder) -> None:
-    with pytest.raises(DecoderUnavailable):
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_child_that_a_signal_of_its_own_ends_has_crashed(unbounded: Decoder, number: int) -> None:
+    with pytest.raises(PhotoUndecodable, match="crashed"):
+        unbounded.ask("end_by", b"x", LIMITS, {"signal": number})
+
+
+def test_a_child_that_somebody_kills_is_tried_again_later(unbounded: Decoder) -> None:
+    with pytest.raises(DecoderInterrupted):
+        unbounded.ask("end_by", b"x", LIMITS, {"signal": signal.SIGKILL})
+
+
+@pytest.mark.skipif(not can_filter(), reason="this kernel filters no system calls")
+def test_a_child_cannot_make_itself_look_killed_by_somebody(misdeeds: Decoder) -> None:
+    with pytest.raises(RuntimeError, match="not implemented"):
         misdeeds.ask("end_by", b"x", LIMITS, {"signal": signal.SIGKILL})
 
 
 @pytest.mark.parametrize("claim", [b"claim_more", b"claim_nonsense", b"flood"])
 def test_what_a_child_claims_is_not_believed(misdeeds: Decoder, claim: bytes) -> None:
-    with pytest.raises((PhotoUndecodable, DecoderUnavailable)):
+    with pytest.raises((PhotoUndecodable, DecoderInterrupted)):
         pictures.decode_photo(claim, LIMITS, decoder=misdeeds)
 
 
-def test_whoever_a_child_leaves_behind_cannot_change_the_picture(misdeeds: Decoder) -> None:
-    photo = pictures.decode_photo(b"leave_somebody", LIMITS, decoder=misdeeds)
+def test_whoever_a_child_leaves_behind_cannot_change_the_picture(unbounded: Decoder) -> None:
+    photo = pictures.decode_photo(b"leave_somebody", LIMITS, decoder=unbounded)
     time.sleep(1.5)
     assert photo.pixels.numpy().sum() == 0
 

@@ -42,8 +42,8 @@ def test_a_bomb_is_refused_by_its_header_at_once_and_with_its_code(decoder: Deco
     for job, options in (("header", {}), ("photo", {"unblemished": False})):
         outcome = decoder.run(job, bomb, LIMITS, options)
         assert outcome.told.get("error") == code, outcome
-        assert outcome.memory < MOST_MEMORY
-        assert outcome.cpu_s < MOST_CPU_S
+        assert outcome.verdict.memory < MOST_MEMORY
+        assert outcome.verdict.cpu_s < MOST_CPU_S
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_without_its_limit_the_same_bomb_costs_what_it_was_made_for(
     # The control: what the test above measures is there to be measured.
     with pictures.outputs() as files:
         outcome = decoder.run(job, bombs()[name][0](), lifted, {"unblemished": False}, files)
-    assert outcome.memory > MOST_MEMORY
+    assert outcome.verdict.memory > MOST_MEMORY
     assert outcome.told.get("error") != bombs()[name][1]
 
 

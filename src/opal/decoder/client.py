@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -22,8 +22,9 @@ import structlog
 from opal import errors
 from opal.decoder import anonymous_file
 from opal.decoder.bounds import Bounds
-from opal.decoder.wire import ask_for_child, receive_all, send
-from opal.errors import DecoderUnavailable, InvalidPhoto, PhotoUndecodable
+from opal.decoder.confine import missing
+from opal.decoder.wire import Verdict, ask_for_child, hear, send
+from opal.errors import DecoderInterrupted, DecoderUnavailable, InvalidPhoto, PhotoUndecodable
 from opal.images.limits import Limits
 
 PROGRAM: tuple[str, ...] = ("-m", "opal.decoder.zygote")
@@ -50,16 +51,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a child said, and how it ended by the zygote's word."""
+    """What a child said, {} where that was no answer, and how it ended by the zygote's word."""
 
     told: Mapping[str, Any]
-    late: bool
-    """It had to be ended, as it was still there after its time."""
-    signal: int
-    """What ended it; 0: it ended by itself."""
-    cpu_s: float
-    memory: int
-    """The most that was resident, bytes, with what it shares with the zygote."""
+    verdict: Verdict
 
 
 @dataclass(slots=True)
@@ -120,8 +115,8 @@ class Decoder:
     ) -> Mapping[str, Any]:
         """Have a child do `job` with `data`, which must not be empty; what it answers.
 
-        Raises the InvalidPhoto that the child found, PhotoUndecodable where the picture ended its child, and
-        DecoderUnavailable where something else did.
+        Raises the InvalidPhoto that the child found, PhotoUndecodable where the picture ended its child,
+        DecoderInterrupted where somebody else may have, and DecoderUnavailable where there was no child.
         """
         return _judged(job, self.run(job, data, limits, options, outputs))
 
@@ -139,30 +134,37 @@ class Decoder:
         source = anonymous_file.create_with(data)
         try:
             files = [source, *outputs]
-            messages = self._converse(task, files, wall_s)
-            if messages is None:
+            outcome = self._converse(task, files, wall_s)
+            if outcome is None:
                 # The zygote itself was ended, by an operator or for want of memory: the next may live.
-                messages = self._converse(task, files, wall_s)
+                outcome = self._converse(task, files, wall_s)
         finally:
             os.close(source)
-        return _outcome(messages)
+        if outcome is None:
+            raise DecoderUnavailable
+        if outcome.verdict.refused:
+            reason = os.strerror(outcome.verdict.refused)
+            raise DecoderUnavailable(f"The decoder cannot start a process: {reason}.")
+        return outcome
 
-    def _converse(
-        self, task: Mapping[str, Any], files: Sequence[int], wall_s: float
-    ) -> list[dict[str, Any]] | None:
-        """All that child and zygote say; None where the zygote is gone."""
+    def _converse(self, task: Mapping[str, Any], files: Sequence[int], wall_s: float) -> Outcome | None:
+        """What child and zygote say; None where the zygote is gone."""
         ours, theirs = socket.socketpair()
-        with ours:
-            with theirs, self._turn:
+        verdict, its_end = os.pipe()
+        with ours, _closing(verdict):
+            with theirs, _closing(its_end), self._turn:
                 zygote = self._ready()
                 with contextlib.suppress(OSError):
-                    ask_for_child(zygote.control, theirs, wall_s)
+                    ask_for_child(zygote.control, theirs, its_end, wall_s)
             # The zygote ends a child that is late; this is for a zygote that is not there to do it.
-            ours.settimeout(2 * wall_s)
-            try:
+            patience_s = 2 * wall_s
+            ours.settimeout(patience_s)
+            # There may be no child, or none any more: the zygote will say so.
+            with contextlib.suppress(OSError):
                 send(ours, dict(task), files)
-                return receive_all(ours)
-            except (OSError, EOFError):
+            try:
+                return Outcome(*hear(ours, verdict, patience_s))
+            except (EOFError, TimeoutError):
                 self._forget(zygote)
                 return None
 
@@ -203,24 +205,24 @@ def _started(program: Sequence[str]) -> _Zygote:
         except OSError as error:
             ours.close()
             raise DecoderUnavailable(f"The decoder cannot be started: {error.strerror}.") from error
+    if sys.platform == "linux" and (lacking := missing()):
+        _log.warning("decoders are less confined", action="decoder.less_confined", missing=lacking)
     return _Zygote(process, ours)
 
 
-def _outcome(messages: Sequence[Mapping[str, Any]] | None) -> Outcome:
-    """The child's answer with the zygote's verdict, which comes last; DecoderUnavailable without one."""
-    verdict = messages[-1].get("verdict") if messages else None
-    if not messages or not isinstance(verdict, dict):
-        raise DecoderUnavailable
-    if "refused" in verdict:
-        raise DecoderUnavailable(f"The decoder cannot start a process: {verdict['refused']}.")
-    return Outcome(messages[0] if len(messages) == 2 else {}, **verdict)
+@contextlib.contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _judged(job: str, outcome: Outcome) -> Mapping[str, Any]:
-    told, done = outcome.told, outcome.told.get("done")
-    took = {name: getattr(outcome, name) for name in ("signal", "late", "cpu_s", "memory")}
-    reason = "took too much memory" if "exhausted" in told else _CRASHES.get(outcome.signal)
-    if reason is not None and not outcome.late:
+    told, done, verdict = outcome.told, outcome.told.get("done"), outcome.verdict
+    took = {name: getattr(verdict, name) for name in ("signal", "late", "cpu_s", "memory")}
+    reason = "took too much memory" if "exhausted" in told else _CRASHES.get(verdict.signal)
+    if reason is not None and not verdict.late:
         _log.warning(
             "a picture stopped its decoder", action="decoder.stopped", job=job, reason=reason, **took
         )
@@ -229,9 +231,9 @@ def _judged(job: str, outcome: Outcome) -> Mapping[str, Any]:
         raise _BY_CODE.get(str(told["error"]), PhotoUndecodable)(str(told.get("message"))[:500])
     if "fault" in told:
         raise RuntimeError(f"decoder, {job}: {told['fault']}")
-    if outcome.late or outcome.signal or not isinstance(done, dict):
+    if verdict.late or verdict.signal or not isinstance(done, dict):
         _log.warning("a decoder was ended", action="decoder.interrupted", job=job, **took)
-        raise DecoderUnavailable
+        raise DecoderInterrupted
     return done
 
 

@@ -4,19 +4,24 @@ Called by ``jobs.py`` in the child, before the first byte of a picture is looked
 undone by the process itself. Linux has all of it; elsewhere what the system knows is used.
 """
 
-import ctypes
 import os
 import resource
 import struct
 import sys
+from functools import cache
 
 from opal.decoder.bounds import Bounds
+from opal.decoder.system_calls import LIBRARY, can_filter, hold_to_them
 
 _OPEN_FILES = 32
 
 # prctl(2)
 _SET_PDEATHSIG, _SET_NO_NEW_PRIVS = 1, 38
 _SIGKILL = 9
+
+# capset(2) with its structures: the third version's two sets of three words, for this process.
+_CAPABILITIES_HEADER = struct.pack("=Ii", 0x20080522, 0)
+_NO_CAPABILITY = bytes(24)
 
 # landlock(7): the three system calls have these numbers on every architecture.
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
@@ -52,21 +57,34 @@ def raise_bounds(bounds: Bounds, size: int) -> None:
             _limit(kind, soft + max(0, more), hard)
 
 
-def drop_abilities() -> bool:
-    """No core dump, few files, no new privileges, death with the parent; no path, TCP or signal to others.
+def drop_abilities() -> None:
+    """No core dump, few files, no privileges, death with the parent; no system call but a few.
 
-    False where the system has no Landlock, which is what keeps paths, TCP and signals away.
+    So no path is opened, no process started, none signalled, and nobody talked to. Paths, TCP and signals
+    are kept away a second time, by Landlock. What the kernel does not have is left out: `missing` tells.
     """
     _limit(resource.RLIMIT_CORE, 0, 0)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES)
     if sys.platform != "linux":
-        return False
-    library = ctypes.CDLL(None)
-    library.prctl(_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
-    library.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        return
+    LIBRARY.prctl(_SET_PDEATHSIG, _SIGKILL, None, None, None)
+    LIBRARY.prctl(_SET_NO_NEW_PRIVS, 1, None, None, None)
+    # Root could raise its bounds again.
+    LIBRARY.capset(_CAPABILITIES_HEADER, _NO_CAPABILITY)
+    _keep_from_machine()
+    hold_to_them()
+
+
+def missing() -> list[str]:
+    """What of this a Linux kernel does not have; [] where all holds."""
+    protections = {"system calls": can_filter(), "landlock": landlock_version() >= 1}
+    return [name for name, there in protections.items() if not there]
+
+
+def _keep_from_machine() -> None:
     version = landlock_version()
     if version < 1:
-        return False
+        return
     # Every right is named and none is granted.
     files = (1 << next(bits for since, bits in _FILE_RIGHTS if version >= since)) - 1
     rules = struct.pack("Q", files)
@@ -74,15 +92,18 @@ def drop_abilities() -> bool:
         rules += struct.pack("Q", 0b11)
     if version >= _SIGNALS:
         rules += struct.pack("Q", 0b11)
-    ruleset = library.syscall(_CREATE_RULESET, rules, len(rules), 0)
-    return bool(ruleset >= 0 and library.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
+    ruleset = LIBRARY.syscall(_CREATE_RULESET, rules, len(rules), 0)
+    if ruleset >= 0:
+        LIBRARY.syscall(_RESTRICT_SELF, ruleset, 0)
+        os.close(ruleset)
 
 
+@cache
 def landlock_version() -> int:
     """The kernel's version of Landlock: 1 keeps paths away, 4 also TCP, 6 also signals; below 1 nothing."""
     if sys.platform != "linux":
         return 0
-    return int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _WHICH_VERSION))
+    return int(LIBRARY.syscall(_CREATE_RULESET, None, 0, _WHICH_VERSION))
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:

@@ -87,6 +87,7 @@ OpalError
 │   ├── BlobStoreUnavailable
 │   ├── StorageFull
 │   ├── DecoderUnavailable
+│   ├── DecoderInterrupted
 │   ├── StoredPictureUnusable
 │   ├── ScoringUnavailable
 │   ├── ScoringBusy
@@ -102,6 +103,7 @@ OpalError
 from opal.errors.base import OpalError, walk
 from opal.errors.dependencies import (
     BlobStoreUnavailable,
+    DecoderInterrupted,
     DecoderUnavailable,
     DependencyError,
     DestinationFailed,
@@ -212,6 +214,7 @@ __all__ = [
     "Conflict",
     "DataErased",
     "DeadLettered",
+    "DecoderInterrupted",
     "DecoderUnavailable",
     "DeliveryTargetDisabled",
     "DependencyError",

@@ -51,12 +51,22 @@ class StorageFull(DependencyError):
 class DecoderUnavailable(DependencyError):
     """The process that decodes pictures is away.
 
-    It could not be started, or was ended from outside: most often the machine has no memory left. Tried again
-    by itself.
+    It could not be started, or was ended from outside: most often the machine has no memory left. Items wait.
     """
 
     code = "decoder_unavailable"
     title = "Decoder unavailable"
+
+
+class DecoderInterrupted(DependencyError):
+    """The photo's decoder was ended, or did not come to an end.
+
+    By somebody else, for want of memory, or by the photo itself: it is tried again a few times; then the item
+    fails and its credit comes back. The log has more under `decoder.interrupted`.
+    """
+
+    code = "decoder_interrupted"
+    title = "Decoder interrupted"
 
 
 class StoredPictureUnusable(DependencyError):

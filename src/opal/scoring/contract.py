@@ -12,7 +12,15 @@ from typing import Final
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from opal.errors import InvalidInput, InvalidJson, NotFound, OpalError, ScoringBusy, Unauthorized
+from opal.errors import (
+    DecoderUnavailable,
+    InvalidInput,
+    InvalidJson,
+    NotFound,
+    OpalError,
+    ScoringBusy,
+    Unauthorized,
+)
 from opal.faults import first_fault
 from opal.http.errors import BodyTooLarge, MethodNotAllowed, MetricsClosed
 from opal.messages.cutout_contract import CutoutRequest
@@ -35,6 +43,8 @@ _STATUS: dict[type[OpalError], int] = {
     MethodNotAllowed: 405,
     MetricsClosed: 403,
     ScoringBusy: 429,
+    # Nobody looked at the photo.
+    DecoderUnavailable: 503,
     ModelsLoading: 503,
 }
 

@@ -17,6 +17,7 @@ from opal.database.engine import Database, DatabaseUnavailable, utc_now
 from opal.database.items import Busy, Claimed, Missing, Settled, Stage
 from opal.errors import (
     BlobStoreUnavailable,
+    DecoderUnavailable,
     Interrupted,
     OpalError,
     QueueUnavailable,
@@ -34,6 +35,7 @@ from opal.worker.settlement import Dead, Delivery, Done, Later, Outcome, retry_d
 OUTAGES: tuple[type[OpalError], ...] = (
     BlobStoreUnavailable,
     DatabaseUnavailable,
+    DecoderUnavailable,
     QueueUnavailable,
     ScoringBusy,
     ScoringUnavailable,
