@@ -21,6 +21,7 @@ from tests.journeys.observed_run import (
     observed_run,
     s3_place,
 )
+from tests.services.http_services import NO_CERTIFICATES
 
 from opal.database import keys, ledger
 from opal.database.engine import Database
@@ -96,8 +97,31 @@ def _do_everything(run: ObservedRun) -> None:
     path = f"/v1/jobs/{job['id']}/deliveries"
     done = {"state": "delivered"}
     run.wait_for(lambda: len(run.told("GET", path, params=done)["deliveries"]) >= 2, "deliveries")
+    _use_the_console(run)
     _ask_for_trouble(run)
     run.told("GET", "/v1/credits", to="billing-service")
+
+
+def _use_the_console(run: ObservedRun) -> None:
+    """Not by ``ask``, whose kept problems would have the very cookie that signing in sets."""
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    with httpx.Client(
+        base_url=run.urls["web-api"], timeout=60, trust_env=False, verify=NO_CERTIFICATES
+    ) as browser:
+        assert browser.post("/sign-in", data={"key": run.key}, headers=ours).status_code == 303
+        [cookie] = browser.cookies.jar
+        run.canaries["session cookie"] = str(cookie.value)
+        page = browser.get("/").text
+        token = page.partition('name="csrf-token" content="')[2].partition('"')[0]
+        run.canaries["CSRF token"] = token
+        proof = {**ours, "X-CSRF-Token": token}
+        assert browser.post("/v1/jobs", json={}, headers=proof).status_code == 422
+        elsewhere = {**proof, "Sec-Fetch-Site": "cross-site"}
+        assert browser.post("/v1/jobs", json={}, headers=elsewhere).status_code == 403
+        run.canaries["sign-in link"] = secrets.token_urlsafe(32)
+        link = {"token": run.canaries["sign-in link"]}
+        assert browser.get("/sign-in/link", params=link).status_code == 401
+        assert browser.post("/sign-out", data={"csrf": token}, headers=ours).status_code == 303
 
 
 def _ask_for_trouble(run: ObservedRun) -> None:
@@ -231,7 +255,7 @@ def test_the_figures_are_the_run_s(run: ObservedRun) -> None:
 
 
 def test_no_secret_is_in_any_log_span_figure_or_problem(run: ObservedRun) -> None:
-    assert len(run.canaries) >= 18
+    assert len(run.canaries) >= 21
     told = {**run.logs(), "problems and figures": "\n".join(run.problems)}
     assert min(map(len, told.values())) > 500
     found = [

@@ -12,14 +12,21 @@ from opal.telemetry.metrics_access import may_read_metrics
 @pytest.mark.parametrize(
     ("client", "headers", "key", "allowed"),
     [
-        ("127.0.0.1", {}, None, True),
-        ("::1", {}, None, True),
-        ("::ffff:127.0.0.1", {}, None, True),
-        ("10.0.0.7", {}, None, False),
+        ("127.0.0.1", {"host": "127.0.0.1:8080"}, None, True),
+        ("::1", {"host": "127.0.0.1:8080"}, None, True),
+        ("::ffff:127.0.0.1", {"host": "127.0.0.1:8080"}, None, True),
+        *(("127.0.0.1", {"host": name}, None, True) for name in ("localhost", "LOCALHOST:1", "[::1]:80")),
+        *(
+            ("127.0.0.1", {"host": name}, None, False)
+            for name in ("", "evil.test", "evil.test:80", "a@b", "[")
+        ),
+        *(("127.0.0.1", {"host": name}, None, False) for name in ("localhost.evil.test", "127.0.0.1.nip.io")),
+        ("127.0.0.1", {}, None, False),
+        ("10.0.0.7", {"host": "127.0.0.1"}, None, False),
         (None, {}, None, False),
         ("a.sock", {}, None, False),
-        ("127.0.0.1", {"x-forwarded-for": "127.0.0.1"}, None, False),
-        ("127.0.0.1", {"forwarded": "for=1.2.3.4"}, None, False),
+        ("127.0.0.1", {"host": "localhost", "x-forwarded-for": "127.0.0.1"}, None, False),
+        ("127.0.0.1", {"host": "localhost", "forwarded": "for=1.2.3.4"}, None, False),
         ("10.0.0.7", {"authorization": "Bearer right-right-right"}, "right-right-right", True),
         ("10.0.0.7", {"authorization": "bearer right-right-right"}, "right-right-right", True),
         ("10.0.0.7", {"authorization": "Basic right-right-right"}, "right-right-right", False),

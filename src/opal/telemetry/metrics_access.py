@@ -1,4 +1,7 @@
-"""Who may read ``/metrics``: whoever has the key; without a key only clients on the same machine.
+"""Who may read ``/metrics``: whoever has the key; without one only clients on the same machine, by its name.
+
+A page in a browser of this machine is one of those clients, once its own name leads here (DNS rebinding);
+that name then stands in the Host header.
 
 The figures name no tenant, but they tell how much is going on. Asked by every service before it answers.
 """
@@ -6,6 +9,7 @@ The figures name no tenant, but they tell how much is going on. Asked by every s
 import hmac
 import ipaddress
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -21,7 +25,17 @@ def may_read_metrics(client: str | None, headers: Mapping[str, str], key: Secret
             presented.strip().encode("utf-8", "surrogateescape"), key.get_secret_value().encode()
         )
         return genuine and scheme.lower() == "bearer"
-    return client is not None and _is_loopback(client) and not any(name in headers for name in _FORWARDED)
+    if client is None or not _is_loopback(client) or any(name in headers for name in _FORWARDED):
+        return False
+    return _names_this_machine(headers.get("host", ""))
+
+
+def _names_this_machine(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == "localhost" or _is_loopback(name)
 
 
 def _is_loopback(client: str) -> bool:

@@ -13,13 +13,20 @@ from pydantic import BaseModel, SecretStr
 _PATTERNS = (
     # Signed URLs: everything after the question mark is a permission to read or write.
     (re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*"), r"\1?[signature removed]"),
-    (re.compile(r"\bsig=[^\s&\"']+"), "sig=[removed]"),
+    # Percent-encoded as well, as in a URL inside of another one.
+    (re.compile(r"(?i)\b(sig|token|csrf)(=|%3D)[^\s&\"']+"), r"\1\2[removed]"),
+    # A console's session, sealed: in a Cookie or Set-Cookie header, or by itself.
+    (re.compile(r"(?i)\b((?:set-)?cookie(?:['\"]\s*[:=,]|\s*[:=])\s*b?['\"]?)[^\r\n'\"]+"), r"\1[removed]"),
+    (re.compile(r"(?<![A-Za-z0-9])gAAAA[\w-]{20,}=*"), "[sealed removed]"),
+    # Of a public link the item's number is enough to find it by; with the rest anybody could fetch it.
+    (re.compile(r"(/p/[0-9a-f]{24})[0-9a-f]{8,}"), r"\1[seal removed]"),
     (re.compile(r"(?i)\b(X-Amz-(?:Signature|Credential|Security-Token))=[^\s&\"']+"), r"\1=[removed]"),
     (re.compile(r"(?i)\b(SharedAccessKey|AccountKey|InstrumentationKey)=[^;\s\"']+"), r"\1=[removed]"),
     # A password in a URL, as in that of a database.
     (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s:/@\"']*):[^\s/@\"']+@"), r"\1:[password removed]@"),
-    (re.compile(r"\bopal_([0-9a-f]{4,})_[0-9a-f]{8,}"), r"opal_\1_[secret removed]"),
-    (re.compile(r"\bwhsec_[\w+/=-]+"), "whsec_[secret removed]"),
+    # Wherever it stands, right after a letter too; in capitals it opens nothing, and was one all the same.
+    (re.compile(r"(?i)(opal_[0-9a-f]{4,}_)[0-9a-f]{8,}"), r"\1[secret removed]"),
+    (re.compile(r"whsec_[\w+/=-]+"), "whsec_[secret removed]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 [secret removed]"),
     (
         re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL),
@@ -27,7 +34,9 @@ _PATTERNS = (
     ),
 )
 # Fields that are secret whatever they look like.
-_SECRET_FIELD = re.compile(r"(?i)(password|secret|authorization|api[_-]?key|connection_string|cookie)$")
+_SECRET_FIELD = re.compile(
+    r"(?i)(password|secret|authorization|api[_-]?key|connection_string|cookie|csrf([_-]token)?)$"
+)
 
 _SHORTEST = 8
 """A shorter secret is not searched for by value: it would be found inside of ordinary words."""
@@ -55,9 +64,16 @@ def redact(text: str) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """``value`` with every text in it redacted, however deep in lists and mappings."""
+    """``value`` with every text in it redacted, however deep in lists and mappings.
+
+    Bytes and exceptions become the text that they would be logged as, and that redacted.
+    """
     if isinstance(value, str):
         return redact(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return redact(bytes(value).decode("utf-8", "backslashreplace"))
+    if isinstance(value, BaseException):
+        return redact(repr(value))
     if isinstance(value, Mapping):
         return {key: redacted_field(str(key), each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
