@@ -280,4 +280,5 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "sha256": "0" * 64,
         }
     ],
+    "ended_sessions": [{"id": "e" * 32, **TENANT, "ends_at": WHEN}],
 }

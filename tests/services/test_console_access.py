@@ -12,7 +12,7 @@ from tests.services.http_services import TENANT, WebApi, client_of, photo, runni
 from opal.console import sign_in_link
 from opal.console.assets import Assets
 from opal.console.sign_in_link import make_link
-from opal.database import keys
+from opal.database import ended_sessions, keys
 from opal.database.engine import utc_now
 from opal.database.keys import Scope
 from opal.http.sessions import Session
@@ -101,11 +101,18 @@ async def test_a_revoked_key_ends_its_sessions(api: WebApi) -> None:
 
 async def test_a_session_ends_by_itself_and_cannot_be_forged(api: WebApi) -> None:
     sealer = api.app.state.sealer
-    ended = Session("k", "c", utc_now() - timedelta(seconds=1))
+    ended = Session("s", "k", "c", utc_now() - timedelta(seconds=1))
     key_id = api.client.headers["X-API-Key"].split("_")[1]
-    told = {"key": key_id, "csrf": "c", "ends": ended.ends_at.isoformat()}
+    told = {"id": "s", "key": key_id, "csrf": "c", "ends": ended.ends_at.isoformat()}
+    without_id = {"key": key_id, "csrf": "c", "ends": (utc_now() + timedelta(hours=1)).isoformat()}
     name = api.app.state.sessions.cookie
-    for forged in (sealer.seal("console-session", told), sealer.seal("target_1", told), "x", "é"):
+    for forged in (
+        sealer.seal("console-session", told),
+        sealer.seal("target_1", told),
+        sealer.seal("console-session", without_id),
+        "x",
+        "é",
+    ):
         answer = await api.anonymous.get("/v1/jobs", headers={b"Cookie": f"{name}={forged}".encode()})
         assert answer.status_code == 401
 
@@ -142,6 +149,34 @@ async def test_a_form_elsewhere_signs_nobody_in_or_out(api: WebApi, browser: htt
     answer = await browser.post("/sign-out", data={"csrf": token}, headers=OURS)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
     assert (await browser.get("/jobs")).status_code == 303
+
+
+async def test_who_signs_out_ends_the_session_for_every_copy_of_its_cookie(
+    api: WebApi, browser: httpx.AsyncClient
+) -> None:
+    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+    token = token_of(await browser.get("/"))
+    async with client_of(api.url) as elsewhere:
+        await sign_in(elsewhere, api.client.headers["X-API-Key"])
+        assert (await api.anonymous.get("/v1/jobs", headers=cookie)).status_code == 200
+        answer = await browser.post("/sign-out", data={"csrf": token}, headers=OURS)
+        assert answer.status_code == 303
+        # The copy is worth nothing, for pages and for the API, nor does it open the sign-in page's way on.
+        assert (await api.anonymous.get("/v1/jobs", headers=cookie)).status_code == 401
+        assert (await api.anonymous.get("/jobs", headers=cookie)).status_code == 303
+        assert (await api.anonymous.get("/sign-in", headers=cookie)).status_code == 200
+        proof = {**cookie, **OURS, "X-CSRF-Token": token}
+        assert (await api.anonymous.post("/v1/jobs", json={}, headers=proof)).status_code == 401
+        # Another session of the same key goes on, as the key does.
+        assert (await elsewhere.get("/v1/jobs")).status_code == 200
+    assert (await api.client.get("/v1/jobs")).status_code == 200
+    async with api.parts.database.transaction() as connection:
+        long_ago = utc_now() - timedelta(days=1)
+        await ended_sessions.end(connection, TENANT, "old", long_ago)
+        await ended_sessions.end(connection, TENANT, "new", utc_now() + timedelta(hours=1))
+        await ended_sessions.end(connection, TENANT, "new", utc_now() + timedelta(hours=1))
+        assert not await ended_sessions.has_ended(connection, "old")
+        assert await ended_sessions.has_ended(connection, "new")
 
 
 async def test_the_link_opens_once(api: WebApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Ways that have been used, or could be, to have a server call its own network; by kind.
 
-``ADDRESSES`` are what a resolver may answer, ``URLS`` and ``LOCAL_HOSTS`` what somebody may send: written so that
-a parser, a resolver or a proxy might take it for something else than it is.
+``ADDRESSES`` are what a resolver may answer, ``URLS`` and ``LOCAL_HOSTS`` what somebody may send: written so
+that a parser, a resolver or a proxy might take it for something else than it is.
 """
 
 from collections.abc import Mapping

@@ -9,6 +9,8 @@ from fastapi.responses import RedirectResponse
 from opal.console.page import SIGN_IN, PublicPage, pages_of
 from opal.console.security import HEADERS
 from opal.console.sign_in_link import take_link
+from opal.database import ended_sessions
+from opal.database.engine import Database
 from opal.errors import Unauthorized
 from opal.http.authentication import known_key, session_key
 from opal.http.sessions import Sessions, require_own_page
@@ -63,11 +65,14 @@ async def follow_link(request: Request, token: str = "") -> Response:
 
 @router.post("/sign-out")
 async def sign_out(request: Request, csrf: _Field = "") -> Response:
-    """End the session of this browser; the key goes on working."""
-    session, _ = await session_key(request)
+    """End the session of this browser, wherever else its cookie may be; the key goes on working."""
+    session, key = await session_key(request)
     require_own_page(request, session, csrf)
+    database: Database = request.app.state.database
+    async with database.for_tenant(key.tenant_id).transaction() as connection:
+        await ended_sessions.end(connection, key.tenant_id, session.id, session.ends_at)
     response = _onward(SIGN_IN)
-    _sessions(request).end(response)
+    _sessions(request).forget(response)
     return response
 
 

@@ -28,9 +28,13 @@ ID = "erasure_[0-9a-f]{24}"
 """What an erasure's id looks like, as a regular expression."""
 
 KEPT: Final = frozenset(
-    {"tenants", "api_keys", "accounts", "ledger", "rate_windows", "request_windows", "erasures"}
+    {
+        *("tenants", "api_keys", "ended_sessions", "accounts", "ledger"),
+        *("rate_windows", "request_windows", "erasures"),
+    }
 )
-"""Tables whose rows stay: who the tenant is, its keys, its money and limits, and its receipts."""
+"""Tables whose rows stay: who the tenant is, its keys and what was signed out, its money and limits, and its
+receipts."""
 
 BY: Final = "erasure"
 _ROWS: Final = 500

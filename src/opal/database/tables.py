@@ -326,3 +326,13 @@ erasures = Table(
     Index(None, "tenant_id", "requested_at"),
     Index(None, "state"),
 )
+
+# Sessions of the console that somebody signed out, until they would have ended by themselves.
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    _id(primary_key=True),
+    _tenant(),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Index(None, "tenant_id", "ends_at"),
+)

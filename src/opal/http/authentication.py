@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 
-from opal.database import keys
+from opal.database import ended_sessions, keys
 from opal.database.engine import Database
 from opal.database.keys import ApiKey, Scope
 from opal.errors import Unauthorized
@@ -91,7 +91,7 @@ async def authenticate(request: Request) -> ApiKey:
 async def session_key(request: Request) -> tuple[Session, ApiKey]:
     """The session that the request's cookie tells of, and its key, the request counted.
 
-    The key is looked up each time: revoked, it ends its sessions. Raises ``Unauthorized`` and
+    Both are looked up each time: a key that is revoked ends its sessions. Raises ``Unauthorized`` and
     ``TooManyRequests``.
     """
     sessions: Sessions | None = getattr(request.app.state, "sessions", None)
@@ -100,6 +100,8 @@ async def session_key(request: Request) -> tuple[Session, ApiKey]:
         raise Unauthorized
     database: Database = request.app.state.database
     async with database.read() as connection:
+        if await ended_sessions.has_ended(connection, session.id):
+            raise Unauthorized
         key = await keys.live_key(connection, session.key_id)
     return session, _usable(await _counted(request, key))
 

@@ -1,9 +1,9 @@
 """A browser's session: who signed in with a key goes on as that key, by a sealed cookie.
 
-The cookie names the key and ends by itself; the key is looked up with every request, so that one that is
-revoked ends its sessions too. What changes something must come from our own page: the browser says where a
-request is from, and the page knows a token that no other site can read. Called by ``authentication.py`` and
-the console.
+The cookie names the key and ends by itself. With every request the key is looked up, so that one that is
+revoked ends its sessions too, and whether the session was signed out (``database/ended_sessions.py``). What
+changes something must come from our own page: the browser says where a request is from, and the page knows a
+token that no other site can read. Called by ``authentication.py`` and the console.
 """
 
 import hmac
@@ -31,6 +31,7 @@ _OWNER: Final = "console-session"
 class Session:
     """Which key a browser acts for, until when, and what proves that a request is from our page."""
 
+    id: str
     key_id: str
     csrf: str
     ends_at: datetime
@@ -48,10 +49,9 @@ class Sessions:
 
     def begin(self, response: Response, key_id: str) -> Session:
         """A new session of ``key_id``, its cookie set on ``response``."""
-        session = Session(key_id, secrets.token_urlsafe(24), utc_now() + LASTS)
-        sealed = self._sealer.seal(
-            _OWNER, {"key": key_id, "csrf": session.csrf, "ends": session.ends_at.isoformat()}
-        )
+        session = Session(secrets.token_hex(16), key_id, secrets.token_urlsafe(24), utc_now() + LASTS)
+        told = {"id": session.id, "key": key_id, "csrf": session.csrf, "ends": session.ends_at.isoformat()}
+        sealed = self._sealer.seal(_OWNER, told)
         response.set_cookie(
             self.cookie,
             sealed,
@@ -62,8 +62,8 @@ class Sessions:
         )
         return session
 
-    def end(self, response: Response) -> None:
-        """Have the browser forget the cookie."""
+    def forget(self, response: Response) -> None:
+        """Have the browser forget the cookie; that the session is over is the database's to know."""
         response.delete_cookie(self.cookie, secure=self._secure, httponly=True, samesite="strict")
 
     def read(self, request: Request) -> Session | None:
@@ -75,7 +75,10 @@ class Sessions:
             told = self._sealer.open(_OWNER, sealed)
         except (SecretUnreadable, json.JSONDecodeError):
             return None
-        session = Session(told["key"], told["csrf"], datetime.fromisoformat(told["ends"]))
+        if "id" not in told:
+            # Of before sessions could be signed out.
+            return None
+        session = Session(told["id"], told["key"], told["csrf"], datetime.fromisoformat(told["ends"]))
         return session if utc_now() < session.ends_at else None
 
 
