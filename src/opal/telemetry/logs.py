@@ -24,6 +24,7 @@ _NOISY = (
     "urllib3",
     "requests",
     "msal",
+    "numba",
     "opentelemetry",
 )
 
