@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
-from tests.browser.conftest import Up
+from playwright.sync_api import BrowserContext, FileChooser, Locator, Page, expect
+from tests.browser.conftest import Up, drop
 from tests.browser.console_pages import api_client, finished_job
 
 pytestmark = pytest.mark.xdist_group("browser")
+
+_WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,10 @@ def job(up: Up, photos: list[Path]) -> dict[str, Any]:
     with api_client(up.url, up.key) as client:
         told, _ = finished_job(client, sent, name="Mugs", presets=["square-1x1", "amazon-main"])
     return told
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(".card").filter(has=page.get_by_text(name, exact=True))
 
 
 def names(page: Page) -> list[str]:
@@ -93,6 +99,35 @@ def test_public_links_are_copied_once_they_are_on(
     links = page.evaluate("navigator.clipboard.readText()").split("\n")
     assert len(links) == 4
     assert page.request.get(links[0]).ok
+
+
+def test_a_failed_photo_is_replaced_on_its_card_and_by_name(
+    page: Page, job: dict[str, Any], photos: list[Path]
+) -> None:
+    # Listened to from the start: a chooser that opens while Playwright begins to listen is missed.
+    choosers: list[FileChooser] = []
+
+    def listen(chooser: FileChooser) -> None:
+        choosers.append(chooser)
+
+    page.on("filechooser", listen)
+    page.goto(f"/jobs/{job['id']}")
+    failed = card(page, "half.jpg")
+    expect(failed.locator(".tile-note")).to_contain_text("ends before")
+    expect(failed.get_by_role("button", name="Try again")).to_be_hidden()
+    with page.expect_file_chooser():
+        failed.get_by_role("button", name="Replace photo").press("Enter")
+    choosers[0].set_files(photos[1])
+    # A photo that is still none is told there, too; the better one comes after it.
+    drop(page, ("notes.jpg", "image/jpeg", b""), ("else.jpg", "image/jpeg", b"x"))
+    expect(page.get_by_role("alert")).to_contain_text("else.jpg")
+    expect(card(page, "notes.jpg").locator(".tile-note")).to_contain_text("empty")
+    drop(page, ("notes.jpg", "image/jpeg", photos[0].read_bytes()))
+    for name in ("half.jpg", "notes.jpg"):
+        expect(card(page, name)).to_have_attribute("data-state", "exported", timeout=_WAIT_MS)
+        expect(card(page, name).locator(".card-steps")).to_contain_text("cut-out")
+    expect(page.locator("#status")).to_have_text("Finished")
+    expect(page.locator("#failed")).to_be_hidden()
 
 
 def test_the_page_catches_up_after_it_was_offline_and_frozen(

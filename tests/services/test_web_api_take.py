@@ -133,3 +133,21 @@ async def test_public_links_are_a_list_where_there_are_any(api: WebApi) -> None:
     assert links == [row["public_url"] for row in await rows(api, job) if row["public_url"]]
     some = await api.client.get(address, params={"items": "2", "preset": "square-1x1"})
     assert some.text.splitlines() == [links[3]]
+
+
+async def test_what_a_person_rejected_is_left_out_everywhere(api: WebApi) -> None:
+    await api.client.put("/v1/public-links", json={"jobs": "all"})
+    job = await mixed(api)
+    item = job["items"][1]["id"]
+    judged = await api.client.post(f"/v1/jobs/{job['id']}/items/{item}/verdict", json={"verdict": "rejected"})
+    assert judged.status_code == 200, judged.text
+    assert len(await members(api, job)) == 4
+    [line] = await rows(api, job, items="2")
+    assert (line["state"], line["verdict"], line["preset"], line["public_url"]) == (
+        "exported",
+        "rejected",
+        "",
+        "",
+    )
+    links = await api.client.get(f"/v1/jobs/{job['id']}/public-links.txt")
+    assert len(links.text.splitlines()) == 4

@@ -15,6 +15,7 @@ from opal.console.words import words
 from opal.database import items, jobs
 from opal.errors import NotFound
 from opal.items.item import Item
+from opal.items.next_steps import waits_for_review
 from opal.items.states import TERMINAL, ItemState, JobStatus
 from opal.web_api.job_view import JobSummary, is_finished, job_summary
 from opal.web_api.parts import JobId, WebParts, find_job
@@ -113,7 +114,7 @@ async def read_job(
         job = await find_job(connection, request.state.tenant_id, job_id)
         everything = await items.list_items(connection, job.id)
         counts = (await jobs.state_counts(connection, [job.id]))[job.id]
-    summary = job_summary(job, counts, sum(map(sift.waits_for_review, everything)))
+    summary = job_summary(job, counts, sum(map(waits_for_review, everything)))
     found = sifted.of(everything)
     shown = found[(page - 1) * _CARDS_A_PAGE : page * _CARDS_A_PAGE]
     scene = job.recipe.scene
@@ -163,7 +164,7 @@ def _card(item: Item) -> ItemCard:
         name=item.sku or item.filename,
         state=item.state,
         error=item.error_message,
-        review=sift.waits_for_review(item),
-        revision=0,
+        review=waits_for_review(item),
+        revision=item.revision,
         took=words().say("job.took", seconds=f"{seconds:.1f}") if ended and item.error_code is None else None,
     )

@@ -13,13 +13,8 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 
 from opal.items.item import Item
+from opal.items.next_steps import waits_for_review
 from opal.items.states import TERMINAL, ItemState
-
-
-def waits_for_review(item: Item) -> bool:
-    """Whether a person should look at its pictures."""
-    return item.state is ItemState.EXPORTED and item.review
-
 
 SHOWN: Final[dict[str, Callable[[Item], bool]]] = {
     "all": lambda _item: True,
