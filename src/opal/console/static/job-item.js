@@ -48,8 +48,8 @@ export function itemOf(told, place, known) {
 }
 
 /**
- * Bring `item` up to date with an event. One from before what is known, as a stream that starts at the
- * beginning tells, adds its time alone.
+ * Bring `item` up to date with an event. What is known already, as a stream that starts at the beginning
+ * tells, adds its time alone: events do not say what may be done about a photo, and would take it back.
  * @param {Item} item
  * @param {any} change data of an `item` event
  */
@@ -58,6 +58,7 @@ export function change(item, change) {
   item.times[change.state] = at;
   if (at < item.at) return;
   item.at = at;
+  if (isKnown(item, change)) return;
   item.state = change.state;
   item.review = change.review;
   item.verdict = change.verdict ?? null;
@@ -68,6 +69,14 @@ export function change(item, change) {
   if (change.state === "created") return;
   item.sending = "";
   item.stuck = false;
+}
+
+/**
+ * @param {Item} item
+ * @param {any} change
+ */
+function isKnown(item, change) {
+  return item.state === change.state && item.verdict === (change.verdict ?? null) && item.revision === (change.revision ?? item.revision);
 }
 
 /** @param {Item} item */

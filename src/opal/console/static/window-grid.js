@@ -24,6 +24,8 @@ export class WindowGrid {
   /** @type {Map<string, HTMLElement>} */
   #cards = new Map();
   #waiting = false;
+  /** First and last item and the padding that the cards stand for; empty when others are to be shown. */
+  #drawn = "";
 
   /**
    * @param {HTMLElement} list a grid; the cards it has already are taken over by their `data-item`
@@ -45,6 +47,7 @@ export class WindowGrid {
    */
   show(items) {
     this.#items = items;
+    this.#drawn = "";
     this.#render();
   }
 
@@ -83,6 +86,9 @@ export class WindowGrid {
 
   #render() {
     const { first, last, above, below } = this.#range();
+    const drawn = [first, last, above, below].join();
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
     /** @type {Map<string, HTMLElement>} */
     const kept = new Map();
     /** @type {Element | null} */
