@@ -47,7 +47,6 @@ KEPT: Final = frozenset(
         "jobs-light-desk",
         "jobs-job-light-desk",
         "jobs-job-dark-desk",
-        "jobs-job-light-phone",
     }
 )
 """Those that README and docs/console.md show: page, theme, screen."""

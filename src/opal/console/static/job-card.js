@@ -30,8 +30,10 @@ export function showCard(card, item, job, picked) {
   card.toggleAttribute("data-picked", picked);
   part(card, ".card-state").textContent = item.sending || say(stateOf(item));
   const steps = part(card, ".card-steps");
-  steps.textContent = stepsOf(item);
-  steps.title = steps.textContent;
+  const took = stepsOf(item);
+  // Until its story is there, the whole time that the page came with stays.
+  if (took || item.state !== "exported") steps.textContent = took;
+  steps.title = steps.textContent ?? "";
   const note = part(card, ".tile-note");
   note.textContent = item.state === "failed" ? item.trouble : "";
   note.title = note.textContent;

@@ -33,7 +33,8 @@ let items = [];
 let shown = [];
 /** @type {Map<string, Item>} */
 const byId = new Map();
-let finished = false;
+/** Of a job that is over the story is only read once more. */
+let finished = "finished" in page.dataset;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let asking;
 /** @type {Item | null} whose photo is being chosen */
