@@ -13,9 +13,11 @@ from opal.console import (
     credit_pages,
     delivery_pages,
     health_pages,
+    item_page,
     job_pages,
     key_pages,
     own_preset_pages,
+    review_pages,
     settings_pages,
     start_page,
     webhook_pages,
@@ -34,7 +36,7 @@ _WITH_FORMS: Final = (
     own_preset_pages,
     health_pages,
 )
-PAGES: Final = (access, start_page, job_pages, credit_pages, *_WITH_FORMS)
+PAGES: Final = (access, start_page, job_pages, item_page, review_pages, credit_pages, *_WITH_FORMS)
 """Every module with pages; the tests of their quality find each page by its route."""
 
 

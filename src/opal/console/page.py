@@ -13,13 +13,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from opal.console.assets import Assets
 from opal.console.security import HEADERS
 from opal.console.words import Words, words
+from opal.database.engine import Database
 from opal.database.keys import Scope
+from opal.database.review_queue import count_waiting
 from opal.errors import OpalError, Unauthorized
 from opal.http.authentication import session_key
 from opal.http.errors import ScopeMissing, status_of
 from opal.http.problem import correlation_id_of
 
 SIGN_IN: Final = "/sign-in"
+_MOST_TOLD: Final = 99
 
 
 class Pages:
@@ -50,6 +53,7 @@ class Pages:
             scopes=getattr(request.state, "scopes", ()),
             path=request.scope["path"],
             notice=told.say(done) if told.has(done) and status < 300 else None,
+            waiting=_told(getattr(request.state, "waiting", 0)),
             **values,
         )
         return HTMLResponse(text, status_code=status, headers=self._headers)
@@ -94,6 +98,14 @@ class Page(PublicPage):
         request.state.scopes = key.scopes
         if Scope.READ not in key.scopes:
             raise ScopeMissing(f"The pages need a key with the scope `{Scope.READ}`.")
+        database: Database = request.app.state.database
+        async with database.for_tenant(key.tenant_id).read() as connection:
+            request.state.waiting = await count_waiting(connection, key.tenant_id, most=_MOST_TOLD + 1)
+
+
+def _told(waiting: int) -> str:
+    """How many photos wait for a look, as every page's navigation has it; empty for none."""
+    return "" if not waiting else f"{_MOST_TOLD}+" if waiting > _MOST_TOLD else str(waiting)
 
 
 def pages_of(request: Request) -> Pages:

@@ -1,0 +1,32 @@
+"""``/jobs/{id}/items/{item_id}``: one photo and its pictures, to be judged."""
+
+from typing import Any, Final, get_args
+
+from fastapi import APIRouter, Request, Response
+
+from opal.console.item_view import find_view, item_view
+from opal.console.page import Page, pages_of
+from opal.images.geometry import ALIGNMENTS
+from opal.images.shadow import ShadowKind
+from opal.placement.scene import NAMED_SCENES
+from opal.web_api.parts import ItemId, JobId, WebParts, find_item, find_job
+
+router = APIRouter(route_class=Page, include_in_schema=False)
+
+OTHER_LOOKS: Final[dict[str, Any]] = {
+    "scenes": NAMED_SCENES,
+    "shadows": get_args(ShadowKind),
+    "alignments": ALIGNMENTS,
+}
+"""What the dialog that makes an item's pictures anew lets choose."""
+
+
+@router.get("/jobs/{job_id}/items/{item_id}")
+async def read_item(request: Request, parts: WebParts, job_id: JobId, item_id: ItemId) -> Response:
+    """The photo, its cut-out, and every picture with its reports."""
+    async with parts.database.read() as connection:
+        job = await find_job(connection, request.state.tenant_id, job_id)
+        item = await find_item(connection, request.state.tenant_id, job_id, item_id)
+        found = await find_view(connection, job, item)
+    view = await item_view(parts, found)
+    return pages_of(request).render(request, "item", item=view, queue=None, **OTHER_LOOKS)
