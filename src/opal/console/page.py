@@ -53,7 +53,7 @@ class Pages:
             scopes=getattr(request.state, "scopes", ()),
             path=request.scope["path"],
             notice=told.say(done) if told.has(done) and status < 300 else None,
-            waiting=_told(getattr(request.state, "waiting", 0)),
+            to_review=_told(getattr(request.state, "waiting", 0)),
             **values,
         )
         return HTMLResponse(text, status_code=status, headers=self._headers)

@@ -12,9 +12,10 @@ import { say } from "./words.js";
 export function newCard(template, item) {
   const card = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
   card.dataset.item = item.id;
-  const name = part(card, ".card-name");
-  name.textContent = item.name;
-  name.title = item.name;
+  const link = /** @type {HTMLAnchorElement} */ (card.querySelector(".card-name a"));
+  link.textContent = item.name;
+  link.title = item.name;
+  link.href += item.id;
   return card;
 }
 
