@@ -249,6 +249,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             **_WAY,
         }
     ],
+    "mattes": [{"id": "matte_" + "b" * 24, **_OF_ITEM, "created_at": WHEN}],
     "brand_profiles": [
         {
             "id": "profile_" + "a" * 24,

@@ -175,6 +175,8 @@ class WebApi:
                 "matte_path": matte,
                 "review": review,
                 "meta": {
+                    "photo_width": stored.photo["width"],
+                    "photo_height": stored.photo["height"],
                     "confidence": 0.93,
                     "confidence_reasons": [],
                     "fidelity": FIDELITY,

@@ -62,7 +62,7 @@ OWNED: Final = frozenset(
         *("job_id", "item_id", "backdrop_id", "webhook_id", "delivery_id", "target_id", "upload_id"),
         *("preset", "presets", "scene_of_job", "picture_delivery_id", "token", "path", "tenant_id"),
         *("backdrop_cursor", "delivery_cursor", "picture_cursor", "idempotency-key"),
-        *("receipt_id", "x-confirm-delete", "scenes_to_preview", "profile_id"),
+        *("receipt_id", "matte", "x-confirm-delete", "scenes_to_preview", "profile_id"),
         "key_id",
     }
 )
@@ -84,7 +84,7 @@ PLAIN: Final = frozenset(
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
         *("verdict", "based_on", "photo", "v", "side", "version"),
-        *("last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
+        *("width", "height", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
         *("scopes", "days", "reason", "x-confirm-revoke"),
     }
 )
@@ -115,10 +115,14 @@ async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
     created = await api.client.post("/v1/keys", json={"name": "spare", "scopes": ["read"]})
     assert created.status_code == 201, created.text
     signature = dict(each.split("=", 1) for each in query.split("&"))
+    size = {"width": 400, "height": 300}
+    matte = await api.client.post(f"{job}/items/{ids['item_id']}/mattes", json=size)
+    assert matte.status_code == 201, matte.text
     return {
         **SHARED,
         **ids,
         **signature,
+        "matte": matte.json()["id"],
         "preset": preset,
         "toml": _PRESET.format(name=preset),
         "presets": [preset],

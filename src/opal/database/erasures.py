@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import items as item_rows
 from opal.database import ledger
 from opal.database.engine import utc_now
-from opal.database.tables import backdrops, erasures, items, jobs, metadata, tenants
+from opal.database.tables import backdrops, erasures, items, jobs, mattes, metadata, tenants
 from opal.errors import DataErased, UnknownReceipt
 from opal.items.item import new_id
 from opal.items.states import CANCELLABLE, TERMINAL, ItemState
@@ -185,7 +185,7 @@ async def delete_job(connection: AsyncConnection, erasure: Erasure, job_id: str)
 
 def settings_tables() -> list[Table]:
     """Tables of what the tenant set up, children first: they are emptied whole."""
-    of_jobs = {"items", "item_events", "variants", "revisions", "jobs", "webhook_events"}
+    of_jobs = {"items", "item_events", "variants", "revisions", "mattes", "jobs", "webhook_events"}
     kept = KEPT | of_jobs
     tables = reversed(metadata.sorted_tables)
     return [table for table in tables if "tenant_id" in table.c and table.name not in kept]
@@ -257,6 +257,8 @@ async def _may_write(connection: AsyncConnection, tenant_id: str, since: datetim
     """Whether a worker or a client may be about to write a blob of the tenant's."""
     recent = or_(items.c.state.not_in(sorted(TERMINAL)), items.c.updated_at > since)
     mine = select(literal(1)).select_from(items).where(items.c.tenant_id == tenant_id, recent)
-    theirs = backdrops.c.tenant_id == tenant_id
-    backdrop = select(literal(1)).select_from(backdrops).where(theirs, backdrops.c.created_at > since)
-    return any([await connection.scalar(query.limit(1)) is not None for query in (mine, backdrop)])
+    asked = [mine]
+    for table in (backdrops, mattes):
+        theirs = (table.c.tenant_id == tenant_id) & (table.c.created_at > since)
+        asked.append(select(literal(1)).select_from(table).where(theirs))
+    return any([await connection.scalar(query.limit(1)) is not None for query in asked])

@@ -134,3 +134,16 @@ revisions = Table(
     PrimaryKeyConstraint("item_id", "number"),
     Index(None, "job_id"),
 )
+
+# Places that clients were given to upload a matte to; a row goes when its matte is used.
+mattes = Table(
+    "mattes",
+    metadata,
+    _id(primary_key=True),
+    _id("item_id", nullable=False),
+    Column("job_id", String(64), nullable=False),
+    _tenant(),
+    _created(),
+    Index(None, "item_id"),
+    Index(None, "job_id"),
+)

@@ -22,6 +22,7 @@ from opal.database.brand_profile_table import brand_profiles as brand_profiles  
 from opal.database.column_types import Json, Serial, UtcDateTime
 from opal.database.item_tables import item_events as item_events  # noqa: PLC0414 - others have them from here
 from opal.database.item_tables import items as items  # noqa: PLC0414
+from opal.database.item_tables import mattes as mattes  # noqa: PLC0414
 from opal.database.item_tables import revisions as revisions  # noqa: PLC0414
 from opal.database.item_tables import variants as variants  # noqa: PLC0414
 from opal.database.table_parts import created as _created

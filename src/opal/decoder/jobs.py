@@ -22,6 +22,7 @@ from opal.images.decode import Keep, decode_photo
 from opal.images.existing import look_at_existing
 from opal.images.facts import read_facts
 from opal.images.limits import Limits, admit, probe, whole_file
+from opal.images.matte import read_codes
 from opal.images.photo import Photo
 from opal.images.sniff import ImageFormat, View
 
@@ -103,11 +104,19 @@ def tell_facts(task: Task) -> dict[str, Any]:
     return asdict(read_facts(_with_room(task, whole_file(task.limits)), task.limits))
 
 
+def decode_matte(task: Task) -> dict[str, Any]:
+    """A matte that a person edited."""
+    data = _with_room(task, whole_file(task.limits))
+    codes = read_codes(data, task.options["width"], task.options["height"], _outside(task))
+    return {"plane": _form(codes)}
+
+
 JOBS: Mapping[str, Job] = {
     "header": look_at_header,
     "photo": decode,
     "existing": decode_existing,
     "facts": tell_facts,
+    "matte": decode_matte,
 }
 
 

@@ -83,6 +83,19 @@ def read_facts(data: bytes, limits: Limits, decoder: Decoder | None = None) -> P
     return _believed(_FACTS, (decoder or shared()).ask("facts", data, limits))
 
 
+def read_codes(
+    data: bytes, width: int, height: int, limits: Limits, decoder: Decoder | None = None
+) -> pyvips.Image:
+    """As `images.matte.read_codes`, the codes kept in memory."""
+    read_source(data, limits)
+    with outputs() as files:
+        answer = (decoder or shared()).ask("matte", data, limits, {"width": width, "height": height}, files)
+        codes = _mapped(answer.get("plane"), files[0])
+    if (codes.width, codes.height, codes.bands, codes.format) != (width, height, 1, "uchar"):
+        raise PhotoUndecodable
+    return codes
+
+
 @contextlib.contextmanager
 def outputs() -> Iterator[tuple[int, int]]:
     """Empty files for pixels and alpha. What is mapped of them outlives their descriptors."""

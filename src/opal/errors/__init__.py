@@ -16,6 +16,7 @@ OpalError
 │   │   ├── BackdropUnusable
 │   │   └── BackdropTooSmall
 │   ├── InvalidPlacement
+│   ├── MatteUnusable
 │   ├── UnknownPreset
 │   ├── InvalidPreset
 │   ├── UnknownEngine
@@ -153,6 +154,7 @@ from opal.errors.requests import (
     InvalidPreset,
     InvalidScene,
     InvalidSettings,
+    MatteUnusable,
     SignatureInvalid,
     Unauthorized,
     UnknownEngine,
@@ -241,6 +243,7 @@ __all__ = [
     "JobNotReady",
     "LeaseLost",
     "LockLost",
+    "MatteUnusable",
     "MessageTooLarge",
     "ModelCorrupt",
     "ModelMissing",

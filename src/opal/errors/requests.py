@@ -84,6 +84,17 @@ class InvalidPlacement(InvalidInput):
     title = "Invalid placement"
 
 
+class MatteUnusable(InvalidInput):
+    """The uploaded matte cannot be used.
+
+    A matte is one 8-bit grey PNG, 255 where the product is, of exactly the size of `GET …/matte`; ask for
+    another URL (`POST /v1/jobs/{job_id}/items/{item_id}/mattes`) and upload it there.
+    """
+
+    code = "matte_unusable"
+    title = "Matte cannot be used"
+
+
 class UnknownPreset(InvalidInput):
     """There is no preset of that name.
 

@@ -9,10 +9,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from opal.errors import PhotoCorrupt
+from opal.errors import InvalidPhoto, PhotoCorrupt, UnsupportedFormat
 from opal.images.damage import name_damage
+from opal.images.decode import Keep
 from opal.images.loaders import read_header
-from opal.images.sniff import ImageFormat, sniff
+from opal.images.sniff import HEAD_BYTES, ImageFormat, View, sniff
 
 Matte: TypeAlias = NDArray[np.float32]
 """(H, W), 0 ground .. 1 product, at the photo's upright size."""
@@ -23,9 +24,32 @@ def encode_matte(matte: Matte, bits: Literal[8, 16] = 8) -> bytes:
     top = 255.0 if bits == 8 else 65535.0
     kind = np.uint8 if bits == 8 else np.uint16
     codes = (np.clip(matte, 0.0, 1.0) * np.float32(top) + np.float32(0.5)).astype(kind)
-    image = pyvips.Image.new_from_array(codes).copy(interpretation="b-w" if bits == 8 else "grey16")
+    image = pyvips.Image.new_from_array(codes)
+    return encode_codes(image.copy(interpretation="b-w" if bits == 8 else "grey16"))
+
+
+def encode_codes(image: pyvips.Image) -> bytes:
+    """The same of a matte's codes, one band of 8 or 16 bits."""
     data: bytes = image.pngsave_buffer(compression=3, filter="sub", keep="none")
     return data
+
+
+def read_codes(data: View, width: int, height: int, keep: Keep) -> pyvips.Image:
+    """A stranger's matte as codes, one band of 8 bits and exactly that size; `keep` says where they go.
+
+    Raises InvalidPhoto for another size, UnsupportedFormat for any other picture, PhotoTruncated or
+    PhotoCorrupt.
+    """
+    image_format = sniff(data[:HEAD_BYTES])
+    image = read_header(data, image_format, strict=True)
+    if image_format is not ImageFormat.PNG or (image.bands, image.format) != (1, "uchar"):
+        raise UnsupportedFormat("The file is not an 8-bit grey PNG.")
+    if (image.width, image.height) != (width, height):
+        raise InvalidPhoto(f"It is {image.width} × {image.height}, the photo {width} × {height}.")
+    try:
+        return keep(image.copy(interpretation="b-w"), "pixels")
+    except pyvips.Error as error:
+        raise name_damage(data, image_format) from error
 
 
 def read_matte(data: bytes) -> Matte:

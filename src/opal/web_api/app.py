@@ -42,6 +42,7 @@ from opal.web_api import (
     job_reports,
     jobs,
     keys,
+    mattes,
     operations,
     picture_deliveries,
     presets,
@@ -62,6 +63,7 @@ from opal.web_api import (
 from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.blob_answer import Pace
 from opal.web_api.event_tail import EventTail
+from opal.web_api.matte_check import MatteCheck
 from opal.web_api.photo_check import PhotoCheck
 from opal.web_api.preview_work import PreviewWork
 from opal.web_api.removebg_work import Studio
@@ -152,8 +154,7 @@ def create_app(parts: Parts) -> FastAPI:
         unlimited_prefixes=(blobs.PREFIX, removebg.PREFIX, rembg.PREFIX),
         documented_models=_IN_STREAMS,
     )
-    app.state.parts = parts
-    app.state.outgoing = outgoing
+    app.state.parts, app.state.outgoing = parts, outgoing
     app.state.studio = studio
     app.state.preview_work = preview_work
     app.state.other_services = others
@@ -163,6 +164,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.webhook_sender = webhook_sender
     app.state.event_tail = EventTail(parts.database)
     app.state.backdrop_check = BackdropCheck(parts.blobs, settings.photo)
+    app.state.matte_check = MatteCheck(parts.blobs, settings.photo)
     app.state.previews = job_reports.Previews(parts.blobs)
     app.state.shown_pictures = ShownPictures(parts.blobs, settings.photo)
     app.state.public_pace = Pace(settings.web.public_downloads)
@@ -190,6 +192,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)
     app.include_router(results_table.router)
+    app.include_router(mattes.router)
     app.include_router(rework.router)
     app.include_router(scenes.thumbnail_router)
     app.include_router(scene_previews.router)

@@ -1,14 +1,18 @@
 """What a client does about an item that has ended: judge its pictures, have them revised, send it again."""
 
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from opal.assembly import Parts
 from opal.database import revisions, rework
 from opal.database.jobs import Job
+from opal.database.mattes import UnknownMatte, UploadedMatte, item_matte, use_matte
 from opal.database.revisions import Look, Revision, RevisionState
 from opal.errors import (
     BackdropNotReady,
@@ -21,13 +25,16 @@ from opal.errors import (
     ItemNotExported,
     ItemNotFailed,
     JobFinished,
+    MatteUnusable,
     NotFound,
+    OpalError,
     PhotoNeeded,
     RevisionConflict,
     SourcesExpired,
     TooManyRevisions,
     UnknownBackdrop,
     UnknownScene,
+    UploadMissing,
 )
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
@@ -44,6 +51,7 @@ from opal.web_api.job_view import (
     ItemView,
     item_view,
 )
+from opal.web_api.matte_check import MatteCheck
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item, find_job
 from opal.web_api.recipe import (
     checked_scene,
@@ -84,6 +92,9 @@ class RevisionRequest(BaseModel):
     )
     placement: Annotated[dict[str, Any] | None, WithJsonSchema(_or_null(placement_schema()))] = Field(
         default=None, description="How the product stands in the scene, as a whole."
+    )
+    matte: str | None = Field(
+        default=None, description="The id of a matte that was uploaded for this photo.", examples=[None]
     )
     based_on: Annotated[int, BeforeValidator(whole)] = Field(
         strict=True, ge=0, le=rework.MOST_REVISIONS, description="The item's `revision` that you saw."
@@ -171,6 +182,9 @@ async def judge_item(
             UnknownBackdrop,
             BackdropNotReady,
             BackdropTooSmall,
+            UnknownMatte,
+            UploadMissing,
+            MatteUnusable,
             RevisionConflict,
             TooManyRevisions,
             SourcesExpired,
@@ -182,20 +196,44 @@ async def judge_item(
     },
 )
 async def create_revision(
-    parts: WebParts, tenant_id: Tenant, job_id: JobId, item_id: ItemId, body: RevisionRequest
+    request: Request,
+    parts: WebParts,
+    tenant_id: Tenant,
+    *,
+    job_id: JobId,
+    item_id: ItemId,
+    body: RevisionRequest,
 ) -> RevisionView:
     """Have all of the item's pictures composed anew; no credit is taken.
 
     Until they are there, and for good where they cannot be made, the earlier ones stay. Then the item is
     exported again under its new `revision`, without a verdict.
     """
-    async with parts.database.transaction() as connection:
-        job = await find_job(connection, tenant_id, job_id)
-        item = await find_item(connection, tenant_id, job_id, item_id, lock=True)
-        rework.require_revisable(item, body.based_on)
-        look = await _look(connection, job, item, body)
-        revision = await rework.ask_for_revision(connection, item, look, based_on=body.based_on)
+    edited = None
+    if body.matte is not None:
+        async with parts.database.read() as connection:
+            job = await find_job(connection, tenant_id, job_id)
+            item = await find_item(connection, tenant_id, job_id, item_id)
+            uploaded = await item_matte(connection, item, body.matte)
+            # What is sure to be refused costs no decoding; it is asked again under the lock.
+            rework.require_revisable(item, body.based_on)
+            await _look(connection, job, item, body, None)
+        check: MatteCheck = request.app.state.matte_check
+        edited = _Edited(uploaded, await check.take_over(item, uploaded))
+    try:
+        async with parts.database.transaction() as connection:
+            job = await find_job(connection, tenant_id, job_id)
+            item = await find_item(connection, tenant_id, job_id, item_id, lock=True)
+            rework.require_revisable(item, body.based_on)
+            look = await _look(connection, job, item, body, edited)
+            revision = await rework.ask_for_revision(connection, item, look, based_on=body.based_on)
+    except OpalError:
+        if edited is not None:
+            await _remove(parts, "outputs", edited.path)
+        raise
     parts.relay.kick()
+    if edited is not None:
+        await _remove(parts, "raw", edited.uploaded.raw_path)
     return _view(revision)
 
 
@@ -255,9 +293,25 @@ async def retry_item(
     return item_view(begun)
 
 
-async def _look(connection: AsyncConnection, job: Job, item: Item, body: RevisionRequest) -> Look:
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    """A matte that came, and where the same lies as a blob of ours."""
+
+    uploaded: UploadedMatte
+    path: str
+
+
+async def _remove(parts: Parts, container: str, path: str) -> None:
+    """Remove what no row names; where that fails, the sweep of orphans does it."""
+    with suppress(OpalError):
+        await parts.blobs.delete(container, path)
+
+
+async def _look(
+    connection: AsyncConnection, job: Job, item: Item, body: RevisionRequest, edited: _Edited | None
+) -> Look:
     """The whole look that is asked for, held against everything that a new job's is."""
-    if body.scene is None and body.placement is None:
+    if body.scene is None and body.placement is None and body.matte is None:
         raise InvalidInput("body: nothing in it that is to be different.")
     if item.raw_expired_at is not None or item.outputs_expired_at is not None:
         raise SourcesExpired
@@ -266,6 +320,9 @@ async def _look(connection: AsyncConnection, job: Job, item: Item, body: Revisio
     placement = present.placement if body.placement is None else body.placement
     resolve_placement(placement)
     await require_backdrop(connection, item.tenant_id, present.with_look(scene, placement))
+    if edited is not None:
+        await use_matte(connection, item, edited.uploaded)
+        return Look(scene, placement, matte_path=edited.path, edited=True)
     last = await revisions.get_revision(connection, item.id, item.revision)
     return Look(scene, placement, edited=last is not None and last.edited)
 
