@@ -17,6 +17,7 @@ CLAIMED = "Claims with an end, and settles what it claimed; another's claim stay
 
 ELSEWHERE: dict[str, str] = {
     "cli/database_session.py": "An operator's command, all of it in one commit.",
+    "console/": REQUEST,
     "delivery_sender/": CLAIMED + "tests/services/test_delivery_sender.py",
     "upkeep/": TURN + "tests/services/test_upkeep.py",
     "web_api/": REQUEST,
