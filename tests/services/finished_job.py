@@ -3,8 +3,11 @@
 from tests.services.http_services import WebApi, photo
 
 
-async def finished_job(api: WebApi) -> dict[str, str]:
-    """The ids, by the parameters that take them. The job's event stream ends and its pictures are there."""
+async def finished_job(api: WebApi, profile: str = "our shop") -> dict[str, str]:
+    """The ids, by the parameters that take them; ``profile`` is the brand profile's name.
+
+    The job's event stream ends and its pictures are there.
+    """
     hook = await api.client.post("/v1/webhooks", json={"url": "http://127.0.0.1:1/hook"})
     assert hook.status_code == 201, hook.text
     webhook_id = hook.json()["id"]
@@ -18,8 +21,8 @@ async def finished_job(api: WebApi) -> dict[str, str]:
     backdrop_id = await api.backdrop()
     # Needed by a job that is not finished, so that it stays whatever is asked.
     await api.job(scene={"kind": "backdrop", "picture": backdrop_id})
-    profile = await api.client.post("/v1/brand-profiles", json={"name": "our shop"})
-    assert profile.status_code == 201, profile.text
+    kept = await api.client.post("/v1/brand-profiles", json={"name": profile})
+    assert kept.status_code == 201, kept.text
     told = (await api.client.get(f"/v1/webhooks/{webhook_id}/deliveries")).json()["deliveries"]
     return {
         "job_id": job["id"],
@@ -28,5 +31,5 @@ async def finished_job(api: WebApi) -> dict[str, str]:
         "webhook_id": webhook_id,
         "delivery_id": told[0]["id"],
         "target_id": target.json()["id"],
-        "profile_id": profile.json()["id"],
+        "profile_id": kept.json()["id"],
     }

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tests.services.finished_job import finished_job
 from tests.services.http_services import WebApi
 
-_PRESET = """
+HOUSE_PRESET: Final = """
 channel = "our shop"
 [[presets]]
 name = "{name}"
@@ -95,7 +95,7 @@ async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
     """What ``api.client``'s tenant has, by the names of ``OWNED``, ``SHARED`` and a signature of its own."""
     receipt_id = await _erased(api, tenant)
     preset = f"house-of-{tenant}"
-    answer = await api.client.put(f"/v1/presets/{preset}", json={"toml": _PRESET.format(name=preset)})
+    answer = await api.client.put(f"/v1/presets/{preset}", json={"toml": HOUSE_PRESET.format(name=preset)})
     assert answer.status_code == 201, answer.text
     assert (await api.client.put("/v1/public-links", json={"jobs": "all"})).status_code == 200
     ids = await finished_job(api)
@@ -124,7 +124,7 @@ async def everything_of(api: WebApi, tenant: str) -> dict[str, Any]:
         **signature,
         "matte": matte.json()["id"],
         "preset": preset,
-        "toml": _PRESET.format(name=preset),
+        "toml": HOUSE_PRESET.format(name=preset),
         "presets": [preset],
         "scene_of_job": {"kind": "backdrop", "picture": ids["backdrop_id"]},
         "scenes_to_preview": [{"kind": "backdrop", "picture": ids["backdrop_id"]}],

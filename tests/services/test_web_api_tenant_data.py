@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from tests.services.finished_job import finished_job
 from tests.services.http_services import CREDITS, OTHER, TENANT, WebApi, photo, running_web_api
+from tests.services.tenant_world import HOUSE_PRESET
 
 from opal.blobs.interface import CONTAINERS
-from opal.database import erasures, invariants, items, ledger, tables
+from opal.database import erasures, invariants, items, ledger, picture_charges, tables
 from opal.database.engine import utc_now
 from opal.database.erasures import KEPT
 from opal.database.items import Claimed, Stage
@@ -163,6 +165,72 @@ async def test_others_and_what_came_later_stay(api: WebApi) -> None:
     # A new wish for what came later.
     answer = await api.client.delete(_DATA, headers=CONFIRMED)
     assert answer.json()["id"] != wish.id
+
+
+async def some_of_each(api: WebApi, name: str) -> dict[str, str]:
+    """A row in every table that an erasure empties: addresses of some, and the id of an ordered job."""
+    ids = await finished_job(api, profile=f"shop {name}")
+    toml = HOUSE_PRESET.format(name=f"house-{name}")
+    answer = await api.client.put(f"/v1/presets/house-{name}", json={"toml": toml})
+    assert answer.status_code == 201, answer.text
+    await api.client.put("/v1/public-links", json={"jobs": "all"})
+    async with api.parts.database.transaction() as connection:
+        await picture_charges.charge(connection, TENANT, name, 1, "preview")
+    improved = api.parts.settings.removebg.improve_folder
+    assert improved is not None
+    (improved / TENANT / "2026-01-01").mkdir(parents=True, exist_ok=True)
+    (improved / TENANT / "2026-01-01" / f"{name}.json").write_bytes(b"{}")
+    test = await api.client.post(f"/v1/webhooks/{ids['webhook_id']}/test")
+    assert test.status_code < 300, test.text
+    return {
+        "job_id": await ordered(api, name),
+        "job": f"/v1/jobs/{ids['job_id']}",
+        "backdrop": f"/v1/backdrops/{ids['backdrop_id']}",
+        "webhook": f"/v1/webhooks/{ids['webhook_id']}",
+        "target": f"/v1/delivery-targets/{ids['target_id']}",
+        "profile": f"/v1/brand-profiles/{ids['profile_id']}",
+    }
+
+
+async def ordered(api: WebApi, key: str) -> str:
+    """The id of the job under an idempotency key."""
+    body = {"items": [{"filename": f"{key}.jpg"}]}
+    answer = await api.client.post("/v1/jobs", json=body, headers={"Idempotency-Key": key})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_something_of_every_table_that_came_later_stays_at_every_turn(
+    api: WebApi, tmp_path: Path
+) -> None:
+    parts = api.parts
+    gone = await some_of_each(api, "before")
+    async with parts.database.transaction() as connection:
+        wish = await erasures.request(connection, TENANT, late=timedelta(minutes=20))
+    # While all of before is there still, whose webhook and target are told of it as well.
+    later = await some_of_each(api, "later")
+    eraser = Eraser(parts.database, parts.blobs, parts.settings.removebg.improve_folder)
+    assert await eraser.turn(asyncio.Event()) == 0
+    # There is one row of it, which was there before.
+    await api.client.put("/v1/public-links", json={"jobs": "all"})
+    after_one, blobs, money = await rows_of(api, TENANT), await blobs_of(api, TENANT), await api.credits()
+    assert {table.name for table in erasures.settings_tables()} <= after_one.keys()
+    assert await eraser.turn(asyncio.Event()) == 0
+    await let_late_writers_end(api)
+    receipt = await done(api, f"{_DATA}/receipts/{wish.id}")
+    assert {table.name for table in erasures.settings_tables()} <= receipt["deleted"].keys()
+    assert await rows_of(api, TENANT) == after_one
+    left = [path for path in blobs if gone["backdrop"].rpartition("/")[2] not in path]
+    assert (await blobs_of(api, TENANT), len(left)) == (left, len(blobs) - 1)
+    for name in later.keys() - {"job_id"}:
+        for addresses, status in ((gone, 404), (later, 200)):
+            answer = await api.client.get(addresses[name])
+            assert answer.status_code == status, (name, answer.text)
+    # The key is known still: no second job, and nothing held for one.
+    assert await ordered(api, "later") == later["job_id"]
+    assert await api.credits() == money
+    assert [each.name for each in (tmp_path / "improve").rglob("*.json")] == ["later.json"]
+    assert await sound(api)
 
 
 async def test_it_goes_on_after_a_death_at_any_step(api: WebApi) -> None:

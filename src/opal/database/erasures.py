@@ -1,8 +1,8 @@
 """A tenant's wish that all its data be deleted: asked for, carried out in small steps, answered by a receipt.
 
-Called by web-api and `upkeep/erasure.py`. What was made before the wish goes, job by job; settings such as
-webhooks and presets go whenever they were made. The ledger stays, as money is never unwritten: its rows name
-ids that lead nowhere any more. Every step can be done again.
+Called by web-api and `upkeep/erasure.py`. What was made before the wish goes: jobs one by one, and settings
+such as webhooks and presets; what is made after it stays. The ledger stays, as money is never unwritten: its
+rows name ids that lead nowhere any more. Every step can be done again.
 """
 
 import hashlib
@@ -19,7 +19,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import items as item_rows
 from opal.database import ledger
 from opal.database.engine import utc_now
-from opal.database.tables import backdrops, erasures, items, jobs, mattes, metadata, tenants
+from opal.database.tables import (
+    backdrops,
+    erasures,
+    items,
+    jobs,
+    mattes,
+    metadata,
+    picture_charges,
+    tenants,
+    webhook_deliveries,
+    webhook_events,
+)
 from opal.errors import DataErased, UnknownReceipt
 from opal.items.item import new_id
 from opal.items.states import CANCELLABLE, TERMINAL, ItemState
@@ -168,6 +179,7 @@ async def delete_job(connection: AsyncConnection, erasure: Erasure, job_id: str)
     there = (await connection.execute(its_items.order_by(items.c.id).with_for_update())).scalars().all()
     await _end(connection, erasure, there)
     deleted: Counter[str] = Counter()
+    deleted["webhook_deliveries"] += await _delete_deliveries(connection, webhook_events.c.job_id == job_id)
     for table in reversed(metadata.sorted_tables):
         if table.name in KEPT:
             continue
@@ -184,7 +196,7 @@ async def delete_job(connection: AsyncConnection, erasure: Erasure, job_id: str)
 
 
 def settings_tables() -> list[Table]:
-    """Tables of what the tenant set up, children first: they are emptied whole."""
+    """Tables of what the tenant set up, and of what it sent or was charged, children first."""
     of_jobs = {"items", "item_events", "variants", "revisions", "mattes", "jobs", "webhook_events"}
     kept = KEPT | of_jobs
     tables = reversed(metadata.sorted_tables)
@@ -192,23 +204,49 @@ def settings_tables() -> list[Table]:
 
 
 async def delete_settings(connection: AsyncConnection, erasure: Erasure, table: Table) -> int:
-    """Delete some rows of a table of `settings_tables`; returns how many, 0 when none is left."""
+    """Delete some rows of a table of `settings_tables` that are from before the wish, or of what is.
+
+    Returns how many, 0 when none is left.
+    """
     key = tuple_(*table.primary_key.columns)
-    some = select(*table.primary_key.columns).where(table.c.tenant_id == erasure.tenant_id).limit(_ROWS)
+    mine = (table.c.tenant_id == erasure.tenant_id) & _from_before(erasure, table)
+    some = select(*table.primary_key.columns).where(mine).limit(_ROWS)
     gone = (await connection.execute(delete(table).where(key.in_(some)))).rowcount
     if gone:
         await count(connection, erasure, {table.name: gone})
     return gone
 
 
+def _from_before(erasure: Erasure, table: Table) -> ColumnElement[bool]:
+    """Rows made before the wish, or of a parent that was: a new job's delivery to an old webhook goes too."""
+    made = table.c.charged_at if table is picture_charges else table.c.created_at
+    of_old = [
+        key.parent.in_(select(key.column).where(_from_before(erasure, parent)))
+        for key in table.foreign_keys
+        for parent in settings_tables()
+        if key.column.table is parent
+    ]
+    return or_(made <= erasure.requested_at, *of_old)
+
+
 async def delete_strays(connection: AsyncConnection, erasure: Erasure) -> None:
-    """Delete events that name no job of the tenant's: they were only examples."""
-    events = metadata.tables["webhook_events"]
+    """Delete events from before the wish that name no job of the tenant's: they were only examples."""
+    events = webhook_events
     there = select(jobs.c.id)
-    stray = (events.c.tenant_id == erasure.tenant_id) & events.c.job_id.not_in(there)
+    mine = (events.c.tenant_id == erasure.tenant_id) & (events.c.created_at <= erasure.requested_at)
+    stray = mine & events.c.job_id.not_in(there)
+    deliveries = await _delete_deliveries(connection, stray)
     gone = (await connection.execute(delete(events).where(stray))).rowcount
     if gone:
-        await count(connection, erasure, {events.name: gone})
+        told = Counter({events.name: gone, webhook_deliveries.name: deliveries})
+        await count(connection, erasure, +told)
+
+
+async def _delete_deliveries(connection: AsyncConnection, of_events: ColumnElement[bool]) -> int:
+    """Delete deliveries of these events, which a webhook from after the wish may have; returns how many."""
+    events = select(webhook_events.c.id).where(of_events)
+    mine = webhook_deliveries.c.event_id.in_(events)
+    return (await connection.execute(delete(webhook_deliveries).where(mine))).rowcount
 
 
 async def jobs_there(connection: AsyncConnection, tenant_id: str) -> set[str]:

@@ -6,10 +6,10 @@ steps are always begun from the first: one that has nothing left to do costs a q
 
 import asyncio
 import re
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -127,14 +127,24 @@ class Eraser:
     async def _remove_improve_folder(self, wish: Erasure) -> None:
         if self._improve_folder is None:
             return
-        removed = await asyncio.to_thread(_remove_folder, self._improve_folder / wish.tenant_id)
+        folder = self._improve_folder / wish.tenant_id
+        removed = await asyncio.to_thread(_remove_older, folder, wish.requested_at)
         if removed:
             async with self._db.transaction() as connection:
                 await erasures.count(connection, wish, {"improve_files": removed})
 
 
-def _remove_folder(folder: Path) -> int:
-    files = sum(each.is_file() for each in folder.rglob("*"))
-    if folder.is_dir():
-        shutil.rmtree(folder)
+def _remove_older(folder: Path, wished_at: datetime) -> int:
+    """Remove the files of before, and folders that have none; returns how many files."""
+    files = 0
+    # What is in a folder comes before it.
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            with suppress(OSError):
+                path.rmdir()
+        elif path.lstat().st_mtime <= wished_at.timestamp():
+            path.unlink(missing_ok=True)
+            files += 1
+    with suppress(OSError):
+        folder.rmdir()
     return files
