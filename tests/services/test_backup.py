@@ -158,8 +158,43 @@ def packed(files: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
 
 
 def flipped(data: bytes) -> bytes:
-    place = data.index(b"SQLite format 3") + 5000
+    return flipped_at(data, data.index(b"SQLite format 3") + 5000)
+
+
+def flipped_at(data: bytes, place: int) -> bytes:
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+_TIME = b'"mtime_ns": '
+"""Before a number of nineteen digits in the manifest."""
+
+
+def time_place(data: bytes) -> int:
+    return data.rindex(_TIME) + len(_TIME)
+
+
+def with_time(number: str) -> Callable[[bytes], bytes]:
+    """A whole backup of the format of before, which no sum vouches for, with another time in it."""
+
+    def damage(data: bytes) -> bytes:
+        place = time_place(data)
+        return unsummed(data[:place] + number.ljust(19).encode() + data[place + 19 :])
+
+    return damage
+
+
+def unsummed(data: bytes) -> bytes:
+    """The backup as an earlier version wrote it."""
+    files = []
+    for info, text in members(data):
+        written = text
+        if info.name == "opal-backup.json":
+            written = json.dumps({**json.loads(text), "format": 1}).encode()
+        elif info.name == "manifest.jsonl":
+            lines = text.splitlines(keepends=True)
+            written = b"".join([*lines[:-2], lines[-1]])
+        files.append((info, written))
+    return packed(files)
 
 
 def without(name: str) -> Callable[[bytes], bytes]:
@@ -184,6 +219,15 @@ def damaged_within(data: bytes) -> bytes:
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a flipped bit": flipped,
+    "a flipped bit in a time": lambda data: flipped_at(data, time_place(data) + 6),
+    "a flipped bit in the head": lambda data: flipped_at(data, data.index(b"made_at") + 13),
+    "a flipped bit after the end": lambda data: flipped_at(data, len(data) - 1),
+    "a time that is none": with_time("true"),
+    "a time before all times": with_time("-5"),
+    "a time after all times": with_time("9" * 19),
+    "a byte less": lambda data: data[:-1],
+    "no end": lambda data: data[: len(data.rstrip(b"\0"))],
+    "a byte more": lambda data: data + b"\0",
     "nothing": lambda _data: b"",
     "text": lambda _data: b"not a backup" * 1000,
     "half of it": lambda data: data[: len(data) // 2],
@@ -229,6 +273,19 @@ async def test_an_older_schema_is_backed_up_and_restored_as_it_is(tmp_path: Path
     made = write_backup(tmp_path / "data", tmp_path / "b.tar")
     assert made.schema == "0009"
     assert restore_backup(tmp_path / "b.tar", tmp_path / "again", NEWEST).schema == "0009"
+
+
+async def test_a_backup_of_before_manifests_had_a_sum_is_restored_with_a_word(
+    world: World, tmp_path: Path
+) -> None:
+    await exported(world)
+    file = tmp_path / "b.tar"
+    write_backup(tmp_path / "data", file)
+    file.write_bytes(unsummed(file.read_bytes()))
+    changes = {"OPAL_DATA_DIR": str(tmp_path / "again")}
+    done = opal("restore", "b.tar", cwd=tmp_path, changes=changes)
+    assert (done.returncode, "an older backup" in done.stderr) == (0, True), done.stderr
+    assert await broken(tmp_path / "again") == set()
 
 
 async def test_by_command_and_the_doctor_finds_nothing_wrong(world: World, tmp_path: Path) -> None:

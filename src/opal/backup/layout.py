@@ -5,9 +5,10 @@
     blobs/<container>/<path>   every blob, and the small files that say their types
     queues.sqlite              messages on the queues
     opal.sqlite                the database, last: it names no blob that does not stand before it
-    manifest.jsonl             every member's name, size, sha256 and time; then how many there are
+    manifest.jsonl             every member's name, size, sha256 and time; then the sha256 of the first file
+                               and of all these lines; then how many there are
 
-The manifest ends the file, so that a backup that was cut off has none.
+The manifest ends the file, so that a backup that was cut off has none. Format 1 had no sum of the manifest.
 """
 
 import json
@@ -15,7 +16,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Final
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+UNSUMMED: Final = 1
+"""The format of before, whose manifest nothing vouches for."""
 HEAD: Final = "opal-backup.json"
 MANIFEST: Final = "manifest.jsonl"
 DATABASE: Final = "opal.sqlite"
@@ -41,6 +44,26 @@ class Member:
     def line(self) -> bytes:
         """Its line in the manifest."""
         return json.dumps(asdict(self), sort_keys=True).encode() + b"\n"
+
+    @staticmethod
+    def read(line: bytes) -> "Member":
+        """The member of a manifest's line. Raises ValueError for what ``line`` would not write."""
+        told = json.loads(line)
+        if not isinstance(told, dict) or told.keys() != Member.__dataclass_fields__.keys():
+            raise ValueError("a line of its manifest names no file")
+        member = Member(**told)
+        numbers = (member.size, member.mtime_ns)
+        # A bool would pass for a number, and a time past this is none that a file can have.
+        if any(type(each) is not int or not 0 <= each < 2**63 for each in numbers):
+            raise ValueError("a number of its manifest is out of range")
+        if not isinstance(member.name, str) or not isinstance(member.sha256, str):
+            raise ValueError("a line of its manifest names no file")
+        return member
+
+
+def sum_line(digest: str) -> bytes:
+    """The manifest's last line but one: the sha256 of the first file and of all lines before."""
+    return json.dumps({"sha256": digest}).encode() + b"\n"
 
 
 def end_line(members: int) -> bytes:

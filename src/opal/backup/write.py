@@ -128,6 +128,7 @@ class _Writer:
 
     archive: tarfile.TarFile
     manifest: IO[bytes]
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     members: int = field(default=0)
     bytes: int = field(default=0)
 
@@ -135,6 +136,7 @@ class _Writer:
         head = {"format": layout.FORMAT, "opal": __version__, "made_at": datetime.now(UTC).isoformat()}
         text = json.dumps(head).encode()
         self.archive.addfile(_info(layout.HEAD, len(text)), io.BytesIO(text))
+        self.digest.update(text)
 
     def add(self, name: str, path: Path) -> None:
         """Add a file as it is when it is opened. Raises FileNotFoundError before anything is written."""
@@ -144,10 +146,12 @@ class _Writer:
             self.archive.addfile(_info(name, status.st_size), reader)
         member = Member(name, status.st_size, reader.digest.hexdigest(), status.st_mtime_ns)
         self.manifest.write(member.line())
+        self.digest.update(member.line())
         self.members += 1
         self.bytes += status.st_size
 
     def add_manifest(self) -> None:
+        self.manifest.write(layout.sum_line(self.digest.hexdigest()))
         self.manifest.write(layout.end_line(self.members))
         size = self.manifest.tell()
         self.manifest.seek(0)

@@ -31,3 +31,5 @@ def restore(
         print_json(asdict(made))
     else:
         typer.echo(f"{made.folder}: schema {made.schema}, {made.members:,} files, {made.bytes:,} bytes.")
+    if not made.summed:
+        typer.echo("opal: an older backup: nothing in it vouches for the times of its files", err=True)
