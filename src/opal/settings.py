@@ -102,7 +102,9 @@ class WorkerSettings(BaseSettings):
     model_config = read_from("WORKER_")
 
     concurrency: int = Field(default=2, ge=1, le=64, description="Items that one worker works on at a time.")
-    lease_s: float = Field(default=60.0, ge=0.5, description="How long an item belongs to a silent worker.")
+    lease_s: float = Field(
+        default=60.0, ge=0.5, le=1800, description="How long an item belongs to a silent worker."
+    )
     max_failures: int = Field(default=5, ge=1, description="Failures before an item fails for good.")
     max_interruptions: int = Field(default=15, ge=1, description="Lost leases before an item fails for good.")
     retry_base_s: float = Field(

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import items, ledger, outbox, unfinished
 from opal.database.engine import Database, utc_now
 from opal.errors import DeadLettered, LeaseLost, OpalError, TooManyInterruptions, UploadExpired
-from opal.items.item import Item
-from opal.items.states import ItemState
+from opal.items.item import LONGEST_LEASE, Item
+from opal.items.states import TERMINAL, ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.job_message import JobMessage, send_job_message
 from opal.numerals import natural
@@ -100,7 +100,7 @@ class Sweeper:
         """Heal once, step by step; returns what was healed."""
         now = utc_now()
         report = SweepReport(
-            leases_ended=await self._end_dead_leases(now),
+            leases_ended=await self._end_dead_leases(now) + await self._end_endless_leases(now),
             uploads_expired=await self._expire_uploads(now),
             holds_released=await self._release_stray_holds(now),
             # These ask the queues; what comes before them is healed even when those are away.
@@ -135,12 +135,36 @@ class Sweeper:
         )
         await send_job_message(outbox.Outbox(connection), JobMessage.of(queued))
 
+    async def _end_endless_leases(self, now: datetime) -> int:
+        """Leases that end later than any worker asks for: nobody renews them, and nobody would end them."""
+        return await self._heal_all(
+            [state for state in _S if state not in TERMINAL],
+            self._end_endless_lease,
+            updated_before=now,
+            leased_beyond=now + LONGEST_LEASE,
+        )
+
+    async def _end_endless_lease(self, connection: AsyncConnection, item: Item) -> None:
+        if item.state is _S.PROCESSING:
+            await self._end_lease(connection, item)
+            return
+        freed = await items.give_back(
+            connection,
+            item,
+            by=BY,
+            changes={"epoch": item.epoch + 1},
+            code=LeaseLost.code,
+            message="The lease was longer than any worker's.",
+        )
+        if freed.state is not _S.CREATED:
+            await _send(connection, freed)
+
     async def _resend_jobs(self, now: datetime) -> int:
         present = await self._items_with_message(JobMessage.QUEUE)
         if present is None:
             return 0
         return await self._heal_all(
-            [_S.UPLOADED, _S.QUEUED], _resend_job, updated_before=now - self._stale, healthy=present
+            [_S.UPLOADED, _S.QUEUED], _resend, updated_before=now - self._stale, healthy=present
         )
 
     async def _resend_exports(self, now: datetime) -> int:
@@ -149,7 +173,7 @@ class Sweeper:
             return 0
         return await self._heal_all(
             [_S.COMPLETED],
-            _resend_export,
+            _resend,
             updated_before=now - self._stale,
             unleased_since=now - self._lease_slack,
             healthy=present,
@@ -207,11 +231,9 @@ class Sweeper:
             error = TooManyInterruptions()
             await items.fail_item(connection, item, code=error.code, message=error.message, by=BY)
             return
-        raised = await items.raise_epoch(connection, item, interruptions=item.interruptions + 1)
-        if item.state is _S.COMPLETED:
-            await send_export_message(outbox.Outbox(connection), ExportMessage.of(raised))
-        else:
-            await send_job_message(outbox.Outbox(connection), JobMessage.of(raised))
+        await _send(
+            connection, await items.raise_epoch(connection, item, interruptions=item.interruptions + 1)
+        )
 
     async def _dead_letters(self, queue: str) -> Iterable[Peeked]:
         letters = await self._queues.peek(queue, dead=True, limit=WINDOW)
@@ -229,6 +251,7 @@ class Sweeper:
         *,
         updated_before: datetime,
         unleased_since: datetime | None = None,
+        leased_beyond: datetime | None = None,
         healthy: Collection[str] = frozenset(),
     ) -> int:
         """Look at all items of ``states``, oldest first; heal up to a batch of those not ``healthy``."""
@@ -241,6 +264,7 @@ class Sweeper:
                     states,
                     updated_before=updated_before,
                     unleased_since=unleased_since,
+                    leased_beyond=leased_beyond,
                     after=last,
                     limit=self._batch,
                 )
@@ -264,14 +288,16 @@ class Sweeper:
         return healed
 
 
-async def _resend_job(connection: AsyncConnection, item: Item) -> None:
-    raised = await items.raise_epoch(connection, item)
-    await send_job_message(outbox.Outbox(connection), JobMessage.of(raised))
+async def _send(connection: AsyncConnection, item: Item) -> None:
+    """The message that the item waits for."""
+    if item.state is _S.COMPLETED:
+        await send_export_message(outbox.Outbox(connection), ExportMessage.of(item))
+    else:
+        await send_job_message(outbox.Outbox(connection), JobMessage.of(item))
 
 
-async def _resend_export(connection: AsyncConnection, item: Item) -> None:
-    raised = await items.raise_epoch(connection, item)
-    await send_export_message(outbox.Outbox(connection), ExportMessage.of(raised))
+async def _resend(connection: AsyncConnection, item: Item) -> None:
+    await _send(connection, await items.raise_epoch(connection, item))
 
 
 async def _expire_upload(connection: AsyncConnection, item: Item) -> None:

@@ -1,10 +1,10 @@
 """The invariants, each with damage that it must see, on both databases; a sound database has none."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.contracts.tenants import OTHER, TENANT
 
@@ -55,9 +55,15 @@ async def charge_again(connection: AsyncConnection, item: Item) -> None:
 
 
 async def entry(
-    connection: AsyncConnection, item_id: str | None, kind: str, *, amount: int = 0, held: int = 0
+    connection: AsyncConnection,
+    item_id: str | None,
+    kind: str,
+    *,
+    amount: int = 0,
+    held: int = 0,
+    **values: object,
 ) -> None:
-    row = {"tenant_id": TENANT, "item_id": item_id, "kind": kind, "amount": amount, "held": held}
+    row = {"tenant_id": TENANT, "item_id": item_id, "kind": kind, "amount": amount, "held": held, **values}
     await connection.execute(insert(tables.ledger).values(**row, note="", created_at=utc_now()))
 
 
@@ -77,6 +83,49 @@ async def forget_release(connection: AsyncConnection, _item: Item) -> None:
 
 async def charge_for_nothing(connection: AsyncConnection, _item: Item) -> None:
     await entry(connection, "item_of_nobody", "debit", amount=-1)
+
+
+async def charge_another_job(connection: AsyncConnection, item: Item) -> None:
+    mine = tables.ledger.c.item_id == item.id
+    await connection.execute(update(tables.ledger).where(mine).values(job_id="job_of_nobody"))
+
+
+async def erase_before_it_was_held(connection: AsyncConnection, item: Item) -> None:
+    """As if it had been deleted, by a wish that its job came after."""
+    await begin_erasure(connection, item)
+    await delete_item(connection, item)
+
+
+async def charge_for_what_never_was(connection: AsyncConnection, item: Item) -> None:
+    """A debit of an item that nothing was held for, while data is erased."""
+    await begin_erasure(connection, item)
+    await connection.execute(update(tables.erasures).values(requested_at=utc_now()))
+    await charge_for_nothing(connection, item)
+
+
+async def erase_what_is_held(connection: AsyncConnection, item: Item) -> None:
+    await begin_erasure(connection, item)
+    await connection.execute(update(tables.erasures).values(requested_at=utc_now()))
+    await delete_item(connection, item)
+    await entry(connection, item.id, "hold", held=1, round=1)
+
+
+async def delete_item(connection: AsyncConnection, item: Item) -> None:
+    for table in (tables.variants, tables.item_events):
+        await connection.execute(delete(table).where(table.c.item_id == item.id))
+    await connection.execute(delete(tables.items).where(tables.items.c.id == item.id))
+
+
+async def charge_for_no_item(connection: AsyncConnection, item: Item) -> None:
+    await entry(connection, None, "debit", amount=-1, job_id=item.job_id)
+
+
+async def prepay_twice(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(update(tables.accounts).values(prepaid_quarters=6))
+
+
+async def owe_quarters(connection: AsyncConnection, _item: Item) -> None:
+    await connection.execute(update(tables.accounts).values(prepaid_quarters=-1))
 
 
 async def charge_another(connection: AsyncConnection, item: Item) -> None:
@@ -111,6 +160,16 @@ async def keep_lease(connection: AsyncConnection, item: Item) -> None:
     await change(connection, item, lease_until=utc_now() + timedelta(hours=1))
 
 
+async def lease_for_ever(connection: AsyncConnection, item: Item) -> None:
+    far = datetime(3000, 1, 1, tzinfo=UTC)
+    await change(connection, item, state=ItemState.COMPLETED, lease_until=far)
+
+
+async def lease_what_waits(connection: AsyncConnection, item: Item) -> None:
+    soon = utc_now() + timedelta(seconds=30)
+    await change(connection, item, state=ItemState.QUEUED, lease_until=soon)
+
+
 async def change(connection: AsyncConnection, item: Item, **values: object) -> None:
     await connection.execute(update(tables.items).where(tables.items.c.id == item.id).values(**values))
 
@@ -134,6 +193,31 @@ async def set_back(connection: AsyncConnection, item: Item) -> None:
 
 async def lose_events(connection: AsyncConnection, item: Item) -> None:
     await connection.execute(delete(tables.item_events).where(tables.item_events.c.item_id == item.id))
+
+
+async def lose_an_event(connection: AsyncConnection, item: Item) -> None:
+    lost = (tables.item_events.c.item_id == item.id) & (tables.item_events.c.target == "completed")
+    await connection.execute(delete(tables.item_events).where(lost))
+
+
+async def tell_twice(connection: AsyncConnection, item: Item) -> None:
+    """Completed and exported once more, which nothing else would show."""
+    names = [each.name for each in tables.item_events.c if each.name != "seq"]
+    columns = [tables.item_events.c[name] for name in names]
+    twice = (tables.item_events.c.item_id == item.id) & tables.item_events.c.target.in_(
+        ["completed", "exported"]
+    )
+    again = select(*columns).where(twice).order_by(tables.item_events.c.seq)
+    await connection.execute(insert(tables.item_events).from_select(names, again))
+
+
+async def leap(connection: AsyncConnection, item: Item) -> None:
+    """From its beginning to its end at once."""
+    mine = tables.item_events.c.item_id == item.id
+    between = tables.item_events.c.target.not_in(["created", "exported"])
+    await connection.execute(delete(tables.item_events).where(mine, between))
+    last = tables.item_events.c.target == "exported"
+    await connection.execute(update(tables.item_events).where(mine, last).values(source="created"))
 
 
 async def give_away(connection: AsyncConnection, item: Item) -> None:
@@ -186,12 +270,23 @@ DAMAGES: tuple[tuple[Damage, str], ...] = (
     (send_again_unsettled, "rounds_settled"),
     (charge_for_nothing, "charged_for_an_item"),
     (charge_another, "charged_for_an_item"),
+    (charge_another_job, "charged_for_an_item"),
+    (erase_before_it_was_held, "charged_for_an_item"),
+    (charge_for_what_never_was, "charged_for_an_item"),
+    (erase_what_is_held, "erased_and_settled"),
+    (charge_again, "entries_are_whole"),
+    (charge_for_no_item, "entries_are_whole"),
+    (hold_below_zero, "entries_are_whole"),
     (change_balance, "balance_is_the_sum"),
     (hold_on, "balance_is_the_sum"),
     (lose_account, "balance_is_the_sum"),
     (overspend, "never_below_zero"),
     (hold_below_zero, "never_below_zero"),
+    (prepay_twice, "prepaid_is_less_than_a_credit"),
+    (owe_quarters, "prepaid_is_less_than_a_credit"),
     (keep_lease, "no_lease_on_finished"),
+    (lease_for_ever, "leases_end"),
+    (lease_what_waits, "leases_end"),
     (lose_variant, "exactly_its_variants"),
     (make_another, "exactly_its_variants"),
     (set_back, "exactly_its_variants"),
@@ -201,6 +296,9 @@ DAMAGES: tuple[tuple[Damage, str], ...] = (
     (revise_unasked, "revisions_agree"),
     (set_back, "story_agrees"),
     (lose_events, "story_agrees"),
+    (lose_an_event, "story_is_unbroken"),
+    (tell_twice, "story_is_unbroken"),
+    (leap, "story_is_unbroken"),
     (give_away, "one_tenant"),
     (mix_events, "one_tenant"),
     (mix_revisions, "one_tenant"),

@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from opal.database import keys, ledger, picture_charges, rate_limit
 from opal.database.engine import Database, utc_now
+from opal.database.invariants import examine
 from opal.database.tables import picture_charges as charge_table
 from opal.database.tables import rate_windows
 from opal.errors import InsufficientCredits
@@ -57,6 +58,16 @@ async def test_the_same_request_is_charged_again_only_after_a_while(database: Da
 async def test_at_the_same_time_it_is_charged_once(database: Database) -> None:
     assert sorted(await asyncio.gather(*(charge(database, "same", 4) for _ in range(5)))) == [0, 0, 0, 0, 4]
     assert await funds(database) == 4
+
+
+async def test_quarters_at_the_same_time_share_their_credits(database: Database) -> None:
+    async with database.transaction() as connection:
+        await ledger.grant(connection, TENANT, 8)
+    for turn in range(5):
+        await asyncio.gather(*(charge(database, f"{turn}-{number}", 1) for number in range(4)))
+    async with database.read() as connection:
+        assert (await ledger.balance(connection, TENANT)).balance == 5
+        assert [each.name for each in await examine(connection) if each.count] == []
 
 
 async def take(database: Database, cost: int) -> rate_limit.Allowance:

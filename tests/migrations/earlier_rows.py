@@ -136,7 +136,13 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "updated_at": WHEN,
         }
     ],
-    "item_events": [_event(1, None, "created"), _event(2, "completed", "exported")],
+    "item_events": [
+        _event(1, None, "created"),
+        _event(2, "created", "uploaded"),
+        _event(3, "uploaded", "processing"),
+        _event(4, "processing", "completed"),
+        _event(5, "completed", "exported"),
+    ],
     "revisions": [
         {
             **_OF_ITEM,

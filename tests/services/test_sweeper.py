@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from opal.database import items, jobs, tables
 from opal.database.engine import utc_now
 from opal.database.items import Stage
 from opal.items.item import Item
-from opal.items.states import ItemState
+from opal.items.states import TERMINAL, ItemState
 from opal.messages.job_message import JobMessage
 from opal.queues.interface import MAX_DELIVERY_REASON, Received
 from opal.settings import SweeperSettings, WorkerSettings
@@ -83,6 +83,27 @@ async def test_a_dead_workers_item_is_queued_again_under_a_new_epoch(world: Worl
     assert healed.lease_until is None
     assert await published(world, "jobs") == [f"{item.id}:1"]
     assert (await world.story(item))[-1].code == "lease_lost"
+
+
+@pytest.mark.parametrize("state", [each for each in ItemState if each not in TERMINAL])
+async def test_a_lease_without_end_is_ended(world: World, state: ItemState) -> None:
+    [item] = await world.queued()
+    item = await world.set(item, state=state, lease_until=datetime(3000, 1, 1, tzinfo=UTC))
+    for queue in ("jobs", "exports"):
+        await lose_messages(world, queue)
+    assert (await world.parts.sweeper.sweep()).leases_ended == 1
+    freed = await world.item(item.id)
+    assert freed.lease_until is None
+    queue = "exports" if state is ItemState.COMPLETED else "jobs"
+    sent = [] if state is ItemState.CREATED else [f"{item.id}:1"]
+    assert await published(world, queue) == sent
+    assert await world.parts.sweeper.sweep() == NOTHING
+
+
+async def test_the_longest_lease_there_is_is_left_alone(world: World) -> None:
+    [item] = await world.queued()
+    await world.claimed(Stage.PROCESS, item, lease_s=1800)
+    assert await world.parts.sweeper.sweep() == NOTHING
 
 
 async def test_the_queues_own_redelivery_comes_first(world: World) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.database import invariants_money, invariants_work
 from opal.database.engine import utc_now
 from opal.database.tables import jobs
+from opal.items.item import LONGEST_LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,18 @@ INVARIANTS: tuple[Invariant, ...] = (
     _invariant(invariants_money.held_while_waiting),
     _invariant(invariants_money.rounds_settled),
     _invariant(invariants_money.charged_for_an_item),
+    _invariant(invariants_money.erased_and_settled),
+    _invariant(invariants_money.entries_are_whole),
     _invariant(invariants_money.balance_is_the_sum),
     _invariant(invariants_money.never_below_zero),
+    _invariant(invariants_money.prepaid_is_less_than_a_credit),
     _invariant(invariants_work.no_lease_on_finished),
+    # Later than any worker asks for: the sign is turned, as it is of what is to come.
+    _invariant(invariants_work.leases_end, lambda _patience: -LONGEST_LEASE),
     _invariant(invariants_work.exactly_its_variants),
     _invariant(invariants_work.revisions_agree),
     _invariant(invariants_work.story_agrees),
+    _invariant(invariants_work.story_is_unbroken),
     _invariant(invariants_work.one_tenant),
     _invariant(invariants_work.work_ends, lambda patience: patience.work),
     _invariant(invariants_work.erasures_end, lambda patience: patience.work),

@@ -3,7 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 
 from opal.database.tables import accounts, erasures, items, ledger
 from opal.items.states import ItemState
@@ -98,28 +111,90 @@ def rounds_settled(_dialect: str, _before: datetime) -> Select[Any]:
 
 
 def charged_for_an_item(_dialect: str, _before: datetime) -> Select[Any]:
-    """A ledger row that names an item is of an item that is there and the tenant's own, unless erased."""
+    """A ledger row that names an item is of one that is there, the tenant's own, and of its job.
+
+    Unless it was erased: then it was held before the tenant asked for that, and settled before that was done.
+    """
     gone = items.c.id.is_(None)
+    first = (
+        select(ledger.c.item_id, func.min(ledger.c.created_at).label("at"))
+        .where(ledger.c.kind == "hold")
+        .group_by(ledger.c.item_id)
+        .subquery()
+    )
     erased = (
         select(erasures.c.id)
         .where(
             erasures.c.tenant_id == ledger.c.tenant_id,
+            erasures.c.requested_at >= first.c.at,
             or_(erasures.c.finished_at.is_(None), erasures.c.finished_at >= ledger.c.created_at),
         )
         .exists()
     )
-    found = ledger.c.kind + " of " + case((gone, "an unknown item"), else_="another tenant's item")
+    foreign = items.c.tenant_id != ledger.c.tenant_id
+    whose = case((gone, "an unknown item"), (foreign, "another tenant's item"), else_="another job's item")
     return (
         select(
             ledger.c.item_id.label("subject"),
             ledger.c.tenant_id,
             ledger.c.job_id.label("job_id"),
+            (ledger.c.kind + " of " + whose).label("found"),
+        )
+        .select_from(
+            ledger.outerjoin(items, items.c.id == ledger.c.item_id).outerjoin(
+                first, first.c.item_id == ledger.c.item_id
+            )
+        )
+        .where(ledger.c.item_id.is_not(None))
+        .where(or_(gone & ~erased, foreign, items.c.job_id != func.coalesce(ledger.c.job_id, "")))
+    )
+
+
+def erased_and_settled(_dialect: str, _before: datetime) -> Select[Any]:
+    """Of an item that is gone nothing is held, and each round of it was charged once or not at all."""
+    told = _by_round()
+    whose = select(ledger.c.item_id, ledger.c.tenant_id, ledger.c.job_id).distinct().subquery()
+    found = (
+        _number(told.c.debits) + " debits, sum " + _number(told.c.amount) + ", holds " + _number(told.c.held)
+    )
+    unsettled = or_(told.c.held != 0, told.c.amount.not_in([0, -1]), told.c.debits > 1)
+    return (
+        select(
+            told.c.item_id.label("subject"),
+            whose.c.tenant_id,
+            whose.c.job_id.label("job_id"),
             found.label("found"),
         )
-        .select_from(ledger.outerjoin(items, items.c.id == ledger.c.item_id))
-        .where(ledger.c.item_id.is_not(None))
-        .where(or_(gone & ~erased, items.c.tenant_id != ledger.c.tenant_id))
+        .select_from(
+            told.join(whose, whose.c.item_id == told.c.item_id).outerjoin(items, items.c.id == told.c.item_id)
+        )
+        .where(items.c.id.is_(None), unsettled)
     )
+
+
+def entries_are_whole(_dialect: str, _before: datetime) -> Select[Any]:
+    """Every row of the ledger moves what its kind moves, and names both an item and its job or neither.
+
+    Without are grants, and debits of single pictures, for which nothing was held.
+    """
+    amount, held = ledger.c.amount, ledger.c.held
+    of_item = ledger.c.item_id.is_not(None) & ledger.c.job_id.is_not(None)
+    of_none = ledger.c.item_id.is_(None) & ledger.c.job_id.is_(None)
+    whole = or_(
+        and_(ledger.c.kind == "grant", of_none, amount > 0, held == 0),
+        and_(ledger.c.kind == "debit", of_none, amount < 0, held == 0),
+        and_(ledger.c.kind == "hold", of_item, amount == 0, held == 1),
+        and_(ledger.c.kind == "debit", of_item, amount == -1, held == -1),
+        and_(ledger.c.kind == "release", of_item, amount == 0, held == -1),
+        and_(ledger.c.kind == "refund", of_item, amount == 1, held == 0),
+    )
+    found = ledger.c.kind + " of " + cast(amount, String) + ", held " + cast(held, String)
+    return select(
+        (literal("ledger row ") + cast(ledger.c.seq, String)).label("subject"),
+        ledger.c.tenant_id,
+        ledger.c.job_id.label("job_id"),
+        found.label("found"),
+    ).where(~whole)
 
 
 def balance_is_the_sum(_dialect: str, _before: datetime) -> Select[Any]:
@@ -179,3 +254,13 @@ def never_below_zero(_dialect: str, _before: datetime) -> Select[Any]:
         cast(null(), String).label("job_id"),
         found.label("found"),
     ).where((after.c.held < 0) | (after.c.balance < after.c.held))
+
+
+def prepaid_is_less_than_a_credit(_dialect: str, _before: datetime) -> Select[Any]:
+    """Of a credit that was debited for a quarter picture, up to three quarters are left."""
+    return select(
+        accounts.c.tenant_id.label("subject"),
+        accounts.c.tenant_id.label("tenant_id"),
+        cast(null(), String).label("job_id"),
+        (cast(accounts.c.prepaid_quarters, String) + " quarters").label("found"),
+    ).where(~accounts.c.prepaid_quarters.between(0, 3))

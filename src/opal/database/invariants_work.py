@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from opal.database.revisions import RevisionState
 from opal.database.tables import erasures, item_events, items, jobs, outbox, revisions, variants
-from opal.items.states import TERMINAL, ItemState
+from opal.items.states import LEGAL, TERMINAL, ItemState
 
 
 def _of_item(found: ColumnElement[str]) -> Select[Any]:
@@ -33,6 +33,15 @@ def no_lease_on_finished(_dialect: str, _before: datetime) -> Select[Any]:
     """No worker has an item that is finished."""
     finished = items.c.state.in_(sorted(TERMINAL))
     return _of_item(items.c.state + " with a lease").where(finished, items.c.lease_until.is_not(None))
+
+
+def leases_end(_dialect: str, latest: datetime) -> Select[Any]:
+    """Only an item that is worked on has a lease, and none ends later than any worker asks for."""
+    worked_on = items.c.state.in_([ItemState.PROCESSING, ItemState.COMPLETED])
+    waits = items.c.state.not_in(sorted(TERMINAL)) & ~worked_on
+    return _of_item(items.c.state + " with a lease until " + cast(items.c.lease_until, String)).where(
+        or_(waits & items.c.lease_until.is_not(None), worked_on & (items.c.lease_until > latest))
+    )
 
 
 def exactly_its_variants(dialect: str, _before: datetime) -> Select[Any]:
@@ -126,6 +135,28 @@ def story_agrees(_dialect: str, _before: datetime) -> Select[Any]:
         )
         .where(func.coalesce(item_events.c.target, "") != items.c.state)
     )
+
+
+def story_is_unbroken(_dialect: str, _before: datetime) -> Select[Any]:
+    """Each event of an item begins in the state where the one before ended, and is a move that there is."""
+    before = func.lag(item_events.c.target).over(
+        partition_by=item_events.c.item_id, order_by=item_events.c.seq
+    )
+    names = ("item_id", "tenant_id", "job_id", "source", "target")
+    told = select(*[item_events.c[name] for name in names], before.label("before")).subquery()
+    source, ended = func.coalesce(told.c.source, ""), func.coalesce(told.c.before, "")
+    move = source + ">" + told.c.target
+    legal = [
+        f">{ItemState.CREATED}",
+        *(f"{a}>{b}" for a, b in sorted(LEGAL)),
+        *(f"{a}>{a}" for a in ItemState),
+    ]
+    return select(
+        told.c.item_id.label("subject"),
+        told.c.tenant_id,
+        told.c.job_id.label("job_id"),
+        (move + " after " + ended).label("found"),
+    ).where(or_(source != ended, move.not_in(legal)))
 
 
 def one_tenant(_dialect: str, _before: datetime) -> Select[Any]:

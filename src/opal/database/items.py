@@ -112,16 +112,20 @@ async def items_in_states(
     updated_before: datetime,
     limit: int,
     unleased_since: datetime | None = None,
+    leased_beyond: datetime | None = None,
     after: Item | None = None,
 ) -> list[Item]:
     """The items longest untouched in ``states``, a page at a time, for the sweeper.
 
-    With ``unleased_since`` only those without a lease, or whose lease was over by then. ``after`` is the
-    last item of the page before.
+    With ``unleased_since`` only those without a lease, or whose lease was over by then; with
+    ``leased_beyond`` only those whose lease ends later than that. ``after`` is the last item of the page
+    before.
     """
     query = select(*_COLUMNS).where(items.c.state.in_(states), items.c.updated_at < updated_before)
     if unleased_since is not None:
         query = query.where(or_(items.c.lease_until.is_(None), items.c.lease_until <= unleased_since))
+    if leased_beyond is not None:
+        query = query.where(items.c.lease_until > leased_beyond)
     if after is not None:
         # The first condition says nothing new; it lets the index find the place.
         query = query.where(

@@ -61,7 +61,7 @@ async def create_job(
     rows = [_new_item_values(job, position, new) for position, new in enumerate(new_items)]
     await connection.execute(insert(items), rows)
     await connection.execute(insert(item_events), [_created_event(row) for row in rows])
-    await ledger.hold(connection, tenant_id, job.id, [row["id"] for row in rows])
+    await ledger.hold(connection, tenant_id, job.id, [row["id"] for row in rows], at=now)
     return job, await item_rows.list_items(connection, job.id)
 
 

@@ -72,9 +72,18 @@ async def grant(connection: AsyncConnection, tenant_id: str, amount: int, note: 
 
 
 async def hold(
-    connection: AsyncConnection, tenant_id: str, job_id: str, item_ids: Sequence[str], *, round_: int = 0
+    connection: AsyncConnection,
+    tenant_id: str,
+    job_id: str,
+    item_ids: Sequence[str],
+    *,
+    round_: int = 0,
+    at: datetime | None = None,
 ) -> None:
-    """Hold one credit per item. Raises ``InsufficientCredits``, and then holds none."""
+    """Hold one credit per item, ``at`` the job's own time or now.
+
+    Raises ``InsufficientCredits``, and then holds none.
+    """
     needed = len(item_ids)
     # One guarded UPDATE: two jobs at the same time cannot both have the last credit.
     result = await connection.execute(
@@ -87,7 +96,7 @@ async def hold(
         raise InsufficientCredits(
             f"{needed} credit{'s are' if needed > 1 else ' is'} needed; {left} are available."
         )
-    now = utc_now()
+    now = at or utc_now()
     rows = [
         {
             "tenant_id": tenant_id,

@@ -17,7 +17,7 @@ from opal.database.engine import utc_now
 from opal.database.tables import accounts, picture_charges
 
 QUARTERS: Final = 4
-"""Of one credit."""
+"""Of one credit. Fewer are prepaid at any time: a further credit is debited only where those do not do."""
 PAID_FOR = timedelta(minutes=10)
 
 
@@ -47,6 +47,9 @@ async def charge(
     )
     if first.rowcount != 1:
         return 0
+    # Two at once would both find too little prepaid, and prepay a credit each.
+    mine = accounts.c.tenant_id == tenant_id
+    await connection.execute(select(accounts.c.tenant_id).where(mine).with_for_update())
     if quarters == QUARTERS or not await _use_prepaid(connection, tenant_id, quarters):
         await ledger.spend(connection, tenant_id, 1, note)
         await _prepay(connection, tenant_id, QUARTERS - quarters)

@@ -2,11 +2,14 @@
 
 import secrets
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from opal.items.review import ReviewVerdict
 from opal.items.states import ItemState
+
+LONGEST_LEASE: Final = timedelta(hours=1)
+"""No worker asks for more than half of it (``OPAL_WORKER_LEASE_S``), so a lease that ends later is none."""
 
 
 @dataclass(frozen=True, slots=True)
