@@ -52,6 +52,15 @@ class WebSettings(BaseSettings):
     billing_port: int = Field(default=8081, ge=0, le=65535, description="billing-service's port.")
     max_body_bytes: int = Field(default=262_144, ge=1024, description="Largest JSON body accepted.")
     max_items_per_job: int = Field(default=2000, ge=1, description="Largest job accepted, photos.")
+    uploads_per_photo: int = Field(
+        default=5, ge=1, description="URLs that may be out at a time for one photo, or one photo's mattes."
+    )
+    backdrops_per_tenant: int = Field(default=100, ge=1, description="Backdrops of a tenant.")
+    backdrop_bytes_per_tenant: int = Field(
+        default=5_000_000_000,
+        ge=1,
+        description="Bytes of a tenant's backdrops; one that has none yet counts as the largest.",
+    )
     requests_per_key: int = Field(
         default=6000, ge=1, description="Requests per minute of one API key; more are told 429."
     )

@@ -164,7 +164,7 @@ class Sweeper:
         if present is None:
             return 0
         return await self._heal_all(
-            [_S.UPLOADED, _S.QUEUED], _resend, updated_before=now - self._stale, healthy=present
+            [_S.UPLOADED, _S.QUEUED], _resend_job, updated_before=now - self._stale, healthy=present
         )
 
     async def _resend_exports(self, now: datetime) -> int:
@@ -173,7 +173,7 @@ class Sweeper:
             return 0
         return await self._heal_all(
             [_S.COMPLETED],
-            _resend,
+            _resend_export,
             updated_before=now - self._stale,
             unleased_since=now - self._lease_slack,
             healthy=present,
@@ -296,7 +296,11 @@ async def _send(connection: AsyncConnection, item: Item) -> None:
         await send_job_message(outbox.Outbox(connection), JobMessage.of(item))
 
 
-async def _resend(connection: AsyncConnection, item: Item) -> None:
+async def _resend_job(connection: AsyncConnection, item: Item) -> None:
+    await _send(connection, await items.raise_epoch(connection, item))
+
+
+async def _resend_export(connection: AsyncConnection, item: Item) -> None:
     await _send(connection, await items.raise_epoch(connection, item))
 
 

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from opal.database import backdrops, items, jobs, keys, ledger
-from opal.database.backdrops import Backdrop, PictureFacts
+from opal.database.backdrops import Backdrop, PictureFacts, Room
 from opal.database.engine import Database
 from opal.database.tables import metadata
 from opal.errors import BackdropInUse, BackdropNotReady, UnknownBackdrop
@@ -17,6 +17,7 @@ from opal.items.item import Recipe
 from opal.items.states import ItemState
 
 TENANT, OTHER = "acme", "globex"
+ROOM = Room(backdrops=100, bytes=10_000_000_000, largest=60_000_000)
 PICTURE = PictureFacts("jpeg", 1234, 3000, 2000, "0" * 64, "etag-1")
 
 
@@ -31,7 +32,7 @@ async def database(empty_database: Database) -> Database:
 
 async def ready(database: Database, tenant: str = TENANT) -> Backdrop:
     async with database.transaction() as connection:
-        made = await backdrops.create_backdrop(connection, tenant, "worktop")
+        made = await backdrops.create_backdrop(connection, tenant, "worktop", ROOM)
         return await backdrops.complete_backdrop(connection, tenant, made.id, PICTURE)
 
 
@@ -63,7 +64,7 @@ async def test_the_migrations_add_up_to_the_tables(database: Database) -> None:
 
 async def test_a_backdrop_is_not_for_use_before_its_picture_is_there(database: Database) -> None:
     async with database.transaction() as connection:
-        made = await backdrops.create_backdrop(connection, TENANT, "worktop")
+        made = await backdrops.create_backdrop(connection, TENANT, "worktop", ROOM)
         assert made.raw_path == f"acme/backdrops/{made.id}/raw/picture"
         assert made.picture is None
         with pytest.raises(BackdropNotReady):

@@ -116,6 +116,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "lease_until": None,
             "correlation_id": "order-7",
             "raw_path": "acme/raw",
+            "uploads": {"upload_" + "0" * 24: WHEN.isoformat()},
             "raw_expired_at": WHEN,
             "photo": {"format": "jpeg", "bytes": 9},
             "scene_path": "acme/scene",

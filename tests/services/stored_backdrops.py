@@ -10,9 +10,10 @@ from tests.unit.drawn_backdrops import picture_bytes
 
 from opal.assembly import Parts
 from opal.database import backdrops, tables
-from opal.database.backdrops import PictureFacts
+from opal.database.backdrops import PictureFacts, Room
 
 COLOUR = (70, 110, 150)
+ROOM = Room(backdrops=100, bytes=10_000_000_000, largest=60_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Stored:
 async def stored_backdrop(parts: Parts, width: int = 900, height: int = 700) -> Stored:
     data = picture_bytes(np.full((height, width, 3), COLOUR, np.uint8))
     async with parts.database.transaction() as connection:
-        made = await backdrops.create_backdrop(connection, TENANT, "worktop")
+        made = await backdrops.create_backdrop(connection, TENANT, "worktop", ROOM)
         info = await parts.blobs.write("raw", made.raw_path, data, content_type="image/png")
         facts = PictureFacts("png", len(data), width, height, "0" * 64, info.etag)
         await backdrops.complete_backdrop(connection, TENANT, made.id, facts)

@@ -11,7 +11,7 @@ import pyvips
 from tests.services.http_services import CREDITS, TENANT, WebApi, photo, running_web_api
 
 from opal.errors import BlobNotFound
-from opal.settings import PhotoSettings
+from opal.settings import PhotoSettings, WebSettings
 
 UNKNOWN = "backdrop_" + "0" * 24
 
@@ -119,6 +119,28 @@ async def test_nothing_uploaded_is_no_fault_of_the_picture(api: WebApi) -> None:
     assert problem(await complete(api, made["id"])) == (409, "upload_missing")
     await api.put(made["upload"], photo(1000, 800))
     assert (await complete(api, made["id"])).status_code == 200
+
+
+async def test_a_tenant_has_so_many_backdrops_and_so_many_bytes_of_them(tmp_path: Path) -> None:
+    web = WebSettings(backdrops_per_tenant=4, backdrop_bytes_per_tenant=1_200_000)
+    async with running_web_api(tmp_path, photo=PhotoSettings(max_bytes=500_000), web=web) as api:
+        # Until their pictures are there, they may become as large as any.
+        made = [await created(api) for _ in range(2)]
+        full = await api.client.post("/v1/backdrops", json={"name": "one more"})
+        assert problem(full) == (409, "backdrops_too_large")
+        for each in made:
+            await api.put(each["upload"], photo(600, 600))
+            assert (await complete(api, each["id"])).status_code == 200
+        asked = [api.client.post("/v1/backdrops", json={"name": "at once"}) for _ in range(4)]
+        answers = await asyncio.gather(*asked)
+        refused = [problem(answer)[1] for answer in answers if answer.status_code != 201]
+        assert refused == ["too_many_backdrops"] * 2
+        full = await api.client.post("/v1/backdrops", json={"name": "one more"})
+        assert problem(full) == (409, "too_many_backdrops")
+        assert (await api.other.post("/v1/backdrops", json={"name": "theirs"})).status_code == 201
+        assert (await api.client.delete(f"/v1/backdrops/{made[0]['id']}")).status_code == 204
+        again = await api.client.post("/v1/backdrops", json={"name": "one more"})
+        assert problem(again) == (409, "backdrops_too_large")
 
 
 async def test_lists_go_newest_first_page_by_page(api: WebApi) -> None:

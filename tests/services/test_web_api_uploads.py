@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import pyvips
-from tests.services.http_services import CREDITS, WebApi, ids, photo, running_web_api
+from sqlalchemy import select, update
+from tests.services.http_services import CREDITS, TENANT, WebApi, ids, photo, running_web_api
 
 from opal.blobs.interface import Permission
-from opal.database import items
+from opal.database import items, tables
+from opal.database.engine import utc_now
 from opal.errors import BlobNotFound
 from opal.settings import PhotoSettings
 
@@ -184,6 +187,58 @@ async def test_no_second_photo_after_the_first_was_completed(api: WebApi) -> Non
     await api.put(early, photo(500, 500))
     other = await api.complete(job, upload_id=early["upload_id"])
     assert (other.status_code, other.json()["code"]) == (409, "already_uploaded")
+
+
+async def raw_blobs(api: WebApi, job: dict[str, Any]) -> set[str]:
+    """The uploads of the job that have a blob."""
+    prefix = f"{TENANT}/jobs/{job['id']}/"
+    return {blob.path.rpartition("/")[2] async for blob in api.parts.blobs.walk("raw", prefix)}
+
+
+async def let_end(api: WebApi, *tickets: dict[str, Any]) -> None:
+    """As if fifteen minutes had passed since these."""
+    past = (utc_now() - timedelta(seconds=1)).isoformat()
+    async with api.parts.database.transaction() as connection:
+        out = dict(await connection.scalar(select(tables.items.c.uploads)) or {})
+        out |= {ticket["upload_id"]: past for ticket in tickets}
+        await connection.execute(update(tables.items).values(uploads=out))
+
+
+async def test_a_photo_has_few_upload_urls_at_a_time_and_as_few_blobs(api: WebApi) -> None:
+    most = api.parts.settings.web.uploads_per_photo
+    job = await api.job()
+    asked = [api.client.post("/v1/uploads/sas", json=ids(job)) for _ in range(3 * most)]
+    answers = await asyncio.gather(*asked)
+    told = {answer.json().get("code") for answer in answers if answer.status_code != 200}
+    tickets = [answer.json() for answer in answers if answer.status_code == 200]
+    assert (len(tickets), told) == (most, {"too_many_uploads"})
+    for ticket in tickets:
+        assert (await api.put(ticket, photo())).status_code == 201
+    # One that has ended makes room, and what came by it goes; the others, and the last one, can be completed.
+    await let_end(api, *tickets[:2])
+    fresh = await api.ticket(job)
+    assert await raw_blobs(api, job) == {ticket["upload_id"] for ticket in tickets[2:]}
+    gone = await api.complete(job, upload_id=tickets[0]["upload_id"])
+    assert (gone.status_code, gone.json()["code"]) == (409, "upload_missing")
+    await let_end(api, *tickets, fresh)
+    assert (await api.put(fresh, photo())).status_code == 201
+    assert (await api.complete(job, upload_id=fresh["upload_id"])).status_code == 200
+
+
+async def test_what_is_removed_is_not_completed_at_the_same_time(api: WebApi) -> None:
+    """The photo was looked at; before it is accepted, a new URL makes it one of those that go."""
+    job = await api.job()
+    ticket = await api.ticket(job)
+    await api.put(ticket, photo())
+    await let_end(api, ticket)
+    completed, fresh = await asyncio.gather(
+        api.complete(job, upload_id=ticket["upload_id"]), api.client.post("/v1/uploads/sas", json=ids(job))
+    )
+    there = await raw_blobs(api, job)
+    if completed.status_code == 200:
+        assert (fresh.status_code, there) == (409, {ticket["upload_id"]})
+    else:
+        assert (completed.json()["code"], fresh.status_code, there) == ("upload_missing", 200, set())
 
 
 async def test_a_url_writes_once_and_only_its_own_blob(api: WebApi) -> None:

@@ -6,19 +6,42 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
 from opal.database.pages import newest_first
+from opal.database.receivers import require_room
 from opal.database.revisions import RevisionState
 from opal.database.tables import backdrops, items, jobs, revisions
-from opal.errors import BackdropInUse, BackdropNotReady, UnknownBackdrop
+from opal.errors import BackdropInUse, BackdropNotReady, Conflict, UnknownBackdrop
 from opal.items.item import backdrop_path, new_id
 from opal.items.states import TERMINAL
 
 ID = "backdrop_[0-9a-f]{24}"
 """What a backdrop's id looks like, as a regular expression."""
+
+
+class TooManyBackdrops(Conflict):
+    """The tenant has as many backdrops as it may have.
+
+    Delete one that is not needed any more; those whose picture never came count too.
+    `OPAL_WEB_BACKDROPS_PER_TENANT` is the number.
+    """
+
+    code = "too_many_backdrops"
+    title = "Too many backdrops"
+
+
+class BackdropsTooLarge(Conflict):
+    """The tenant's backdrops have as many bytes together as they may have.
+
+    Delete one that is not needed any more. One whose picture has not come yet counts as the largest that may
+    come; `OPAL_WEB_BACKDROP_BYTES_PER_TENANT` is the number.
+    """
+
+    code = "backdrops_too_large"
+    title = "Backdrops are too large together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +79,19 @@ class ReadyBackdrop:
     height: int
 
 
-async def create_backdrop(connection: AsyncConnection, tenant_id: str, name: str) -> Backdrop:
-    """A new backdrop that waits for its picture."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many backdrops a tenant may have, and of how many bytes together; ``largest`` of one picture."""
+
+    backdrops: int
+    bytes: int
+    largest: int
+
+
+async def create_backdrop(connection: AsyncConnection, tenant_id: str, name: str, room: Room) -> Backdrop:
+    """A new backdrop that waits for its picture. Raises ``TooManyBackdrops`` and ``BackdropsTooLarge``."""
+    await require_room(connection, backdrops, tenant_id, room.backdrops, TooManyBackdrops)
+    await _require_bytes(connection, tenant_id, room)
     backdrop_id = new_id("backdrop")
     path = backdrop_path(tenant_id, backdrop_id)
     created = Backdrop(backdrop_id, tenant_id, name, path, None, utc_now(), None)
@@ -71,6 +105,14 @@ async def create_backdrop(connection: AsyncConnection, tenant_id: str, name: str
         )
     )
     return created
+
+
+async def _require_bytes(connection: AsyncConnection, tenant_id: str, room: Room) -> None:
+    """With nobody else creating one, see `require_room`."""
+    size = func.sum(func.coalesce(backdrops.c.bytes, room.largest))
+    used = await connection.scalar(select(size).where(backdrops.c.tenant_id == tenant_id))
+    if int(used or 0) + room.largest > room.bytes:
+        raise BackdropsTooLarge
 
 
 async def tenant_backdrop(connection: AsyncConnection, tenant_id: str, backdrop_id: str) -> Backdrop:

@@ -37,6 +37,8 @@ items = Table(
     Column("lease_until", UtcDateTime),
     Column("correlation_id", String(128), nullable=False),
     Column("raw_path", String(512)),
+    # Until when each upload URL that is out for the photo can write, by the upload's id.
+    Column("uploads", Json, nullable=False, default=dict, server_default=text("'{}'")),
     # When the blob was removed for its age (upkeep/retention.py); so with the other two.
     Column("raw_expired_at", UtcDateTime),
     Column("photo", Json, nullable=False, default=dict),

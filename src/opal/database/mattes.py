@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database.engine import utc_now
 from opal.database.tables import mattes
+from opal.database.uploads import TooManyUploads
 from opal.errors import NotFound
 from opal.items.item import Item, blob_path, new_id
 
@@ -39,11 +40,19 @@ class UploadedMatte:
     raw_path: str
 
 
-async def create_matte(connection: AsyncConnection, item: Item) -> UploadedMatte:
-    """A new place; the item's that nobody used for a day are forgotten."""
+async def create_matte(
+    connection: AsyncConnection, item: Item, *, lifetime: timedelta, most: int
+) -> UploadedMatte:
+    """A new place for ``lifetime``; the item's that nobody used for a day are forgotten.
+
+    Raises ``TooManyUploads`` when ``most`` of the locked item's can be written to.
+    """
     now = utc_now()
     old = (mattes.c.item_id == item.id) & (mattes.c.created_at < now - _KEPT_FOR)
     await connection.execute(delete(mattes).where(old))
+    out = (mattes.c.item_id == item.id) & (mattes.c.created_at > now - lifetime)
+    if int(await connection.scalar(select(func.count()).where(out)) or 0) >= most:
+        raise TooManyUploads
     made = _matte(item, new_id("matte"))
     of_item = {"item_id": item.id, "job_id": item.job_id, "tenant_id": item.tenant_id}
     await connection.execute(insert(mattes).values(id=made.id, **of_item, created_at=now))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from opal.assembly import Parts
 from opal.blobs.interface import Permission
 from opal.database import backdrops
-from opal.database.backdrops import Backdrop, PictureFacts
+from opal.database.backdrops import Backdrop, BackdropsTooLarge, PictureFacts, Room, TooManyBackdrops
 from opal.errors import (
     BackdropInUse,
     BackdropTooSmall,
@@ -160,7 +160,16 @@ _DETAIL_EXAMPLE = BackdropDetail(
     summary="Create a backdrop",
     responses={
         **answer("The new backdrop, and where its picture goes.", _CREATED_EXAMPLE, 201),
-        **problems(InvalidJson, *BY_KEY, TenantMismatch, BodyTooLarge, UnsupportedMediaType, *ALWAYS),
+        **problems(
+            InvalidJson,
+            *BY_KEY,
+            TenantMismatch,
+            TooManyBackdrops,
+            BackdropsTooLarge,
+            BodyTooLarge,
+            UnsupportedMediaType,
+            *ALWAYS,
+        ),
     },
 )
 async def create_backdrop(
@@ -168,8 +177,10 @@ async def create_backdrop(
 ) -> CreatedBackdrop:
     """Answer with an id and a URL that can create the picture's blob for 15 minutes."""
     require_same_tenant(tenant_id, body.tenant_id)
+    web = parts.settings.web
+    room = Room(web.backdrops_per_tenant, web.backdrop_bytes_per_tenant, parts.settings.photo.max_bytes)
     async with parts.database.transaction() as connection:
-        created = await backdrops.create_backdrop(connection, tenant_id, body.name)
+        created = await backdrops.create_backdrop(connection, tenant_id, body.name, room)
     signed = await parts.blobs.signed_url("raw", created.raw_path, Permission.CREATE, _lifetime(parts))
     response.headers["Location"] = f"/v1/backdrops/{created.id}"
     return CreatedBackdrop(

@@ -8,7 +8,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from opal.blobs.interface import Permission
 from opal.database import mattes
-from opal.errors import InvalidJson, ItemNotExported, MatteUnusable, NotFound, SourcesExpired
+from opal.database.uploads import TooManyUploads
+from opal.errors import (
+    InvalidJson,
+    ItemNotExported,
+    MatteUnusable,
+    NotFound,
+    SourcesExpired,
+)
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.errors import BodyTooLarge, UnsupportedMediaType
 from opal.http.openapi import answer
@@ -72,6 +79,7 @@ _EXAMPLE = CreatedMatte(
             ItemNotExported,
             SourcesExpired,
             MatteUnusable,
+            TooManyUploads,
             BodyTooLarge,
             UnsupportedMediaType,
             *ALWAYS,
@@ -85,13 +93,14 @@ async def create_matte(
 
     The size is that in which the photo is worked on, which is half of what was uploaded for the very large.
     """
+    lifetime = timedelta(seconds=parts.settings.blob.url_lifetime_s)
     async with parts.database.transaction() as connection:
         await find_job(connection, tenant_id, job_id)
         # Locked, so that an erasure that deletes the item leaves no row behind.
         item = await find_item(connection, tenant_id, job_id, item_id, lock=True)
         _require_editable(item, body)
-        made = await mattes.create_matte(connection, item)
-    lifetime = timedelta(seconds=parts.settings.blob.url_lifetime_s)
+        most = parts.settings.web.uploads_per_photo
+        made = await mattes.create_matte(connection, item, lifetime=lifetime, most=most)
     signed = await parts.blobs.signed_url("raw", made.raw_path, Permission.CREATE, lifetime)
     return CreatedMatte(
         id=made.id,

@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from opal.assembly import Parts
 from opal.blobs.interface import Permission
 from opal.database import items
+from opal.database.engine import utc_now
 from opal.database.outbox import Outbox
-from opal.database.uploads import note_upload
+from opal.database.uploads import TooManyUploads, note_upload, require_upload, upload_path
 from opal.errors import (
     AlreadyUploaded,
+    DependencyError,
     InvalidJson,
     InvalidPhoto,
     LeaseLost,
@@ -30,7 +32,7 @@ from opal.http.authentication import Tenant, TenantRoute, require_same_tenant
 from opal.http.errors import BodyTooLarge, ItemFinished, TenantMismatch, UnsupportedMediaType
 from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, problems
-from opal.items.item import Item, blob_path, new_id
+from opal.items.item import Item, new_id
 from opal.items.states import ItemState
 from opal.messages.job_message import JobMessage, send_job_message
 from opal.telemetry.metrics import count_failure
@@ -119,21 +121,33 @@ _COMPLETED_EXAMPLE = CompletedUpload(job_id=_JOB, item_id=_ITEM, upload_id=_UPLO
     summary="Ask for an upload URL",
     responses={
         **answer("Where to send the photo.", _TICKET_EXAMPLE),
-        **problems(*_BODY_PROBLEMS, AlreadyUploaded, ItemFinished, *ALWAYS),
+        **problems(*_BODY_PROBLEMS, AlreadyUploaded, TooManyUploads, ItemFinished, *ALWAYS),
     },
 )
 async def create_upload(parts: WebParts, tenant_id: Tenant, body: UploadRequest) -> UploadTicket:
-    """A URL that can create one blob for 15 minutes. A photo that never arrived may be given a new one."""
+    """A URL that can create one blob for 15 minutes. A photo that never arrived may be given a new one.
+
+    What came by a URL that had ended by then, and was never completed, is removed.
+    """
     require_same_tenant(tenant_id, body.tenant_id)
     upload_id = new_id("upload")
+    lifetime = timedelta(seconds=parts.settings.blob.url_lifetime_s)
     async with parts.database.transaction() as connection:
         item = await find_item(connection, tenant_id, body.job_id, body.item_id)
         if item.state is not ItemState.CREATED:
             over = item.state in {ItemState.FAILED, ItemState.CANCELLED}
             raise ItemFinished if over else AlreadyUploaded
-        path = _raw_path(item, upload_id)
-        await note_upload(connection, item, path)
-    lifetime = timedelta(seconds=parts.settings.blob.url_lifetime_s)
+        ended = await note_upload(
+            connection,
+            item,
+            upload_id,
+            until=utc_now() + lifetime,
+            most=parts.settings.web.uploads_per_photo,
+        )
+    with contextlib.suppress(DependencyError):  # litter, which upkeep removes in the end
+        for path in ended:
+            await parts.blobs.delete("raw", path)
+    path = upload_path(item, upload_id)
     signed = await parts.blobs.signed_url("raw", path, Permission.CREATE, lifetime)
     return UploadTicket(
         upload_id=upload_id,
@@ -200,11 +214,12 @@ def _uploaded_path(item: Item, upload_id: str | None) -> str:
     # It becomes part of a path: nothing but an id of ours may.
     if not _UPLOAD_ID.fullmatch(upload_id):
         raise UploadMissing
-    return _raw_path(item, upload_id)
+    return upload_path(item, upload_id)
 
 
 async def _accept(connection: AsyncConnection, item: Item, path: str, photo: dict[str, Any]) -> Item:
     """Move the item on and announce it, together."""
+    await require_upload(connection, item, path)
     changes = {"raw_path": path, "photo": photo}
     uploaded = await items.move(connection, item, ItemState.UPLOADED, by=_BY, changes=changes)
     await send_job_message(Outbox(connection), JobMessage.of(uploaded, traceparent()))
@@ -239,10 +254,6 @@ def _completed(item: Item) -> CompletedUpload:
         upload_id=_upload_id(item.raw_path or ""),
         photo=public_photo(item),
     )
-
-
-def _raw_path(item: Item, upload_id: str) -> str:
-    return blob_path(item.tenant_id, item.job_id, item.id, "raw", upload_id)
 
 
 def _upload_id(raw_path: str) -> str:
