@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.services.test_web_api_whole_way import followed
 from tests.services.whole_way import everything
 
 from opal.database import items, mattes, tables
+from opal.database.engine import utc_now
 from opal.database.recorded_blobs import BlobScope
 from opal.upkeep.blob_check import Thoroughness, check_blobs
 
@@ -216,3 +217,16 @@ async def test_places_that_nobody_used_are_forgotten(still: WebApi, monkeypatch:
     await uploaded(still, job)
     answer = await post(still, job, "revisions", matte=old, based_on=0)
     assert await refused(answer) == (404, "unknown_matte")
+
+
+async def test_few_urls_are_out_for_a_photos_mattes_at_a_time(still: WebApi) -> None:
+    job = await exported(still)
+    most = still.parts.settings.web.uploads_per_photo
+    asked = [post(still, job, "mattes", width=WIDTH, height=HEIGHT) for _ in range(2 * most)]
+    answers = await asyncio.gather(*asked)
+    told = [answer.json()["code"] for answer in answers if answer.status_code != 201]
+    assert told == ["too_many_uploads"] * most
+    async with still.parts.database.transaction() as connection:
+        past = utc_now() - timedelta(minutes=16)
+        await connection.execute(update(tables.mattes).values(created_at=past))
+    await uploaded(still, job)
