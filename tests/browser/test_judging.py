@@ -1,4 +1,4 @@
-"""Judging in a real browser against a real `opal up`, with the real cut-out: look, review."""
+"""Judging in a real browser against a real `opal up`, with the real cut-out: look, review, paint."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +158,46 @@ def test_wheel_pinch_drag_and_double_click(page: Page, job: dict[str, Any]) -> N
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] * 0.8)
     page.mouse.up()
     expect(page.get_by_role("slider", name="Divider")).to_have_attribute("aria-valuenow", "25")
+
+
+def test_the_brush_changes_the_finished_picture(
+    page: Page, client: httpx.Client, job: dict[str, Any]
+) -> None:
+    before = picture(client, job, 0, "amazon-main")
+    page.goto(address(job, 0))
+    page.get_by_role("link", name="Touch up").click()
+    expect(page.locator("#touch-up[data-ready]")).to_be_visible(timeout=_WAIT_MS)
+    easel = page.locator("#easel")
+    easel.focus()
+    expect(page.locator("#save")).to_be_disabled()
+    page.keyboard.press("e")
+    expect(page.get_by_role("radio", name="Erase")).to_be_checked()
+    for _ in range(6):
+        page.keyboard.press("]")
+    box = easel.bounding_box()
+    assert box is not None
+    # A stroke across the middle, which is product; then one by keyboard, undone.
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    expect(page.locator("#undo")).to_be_enabled()
+    easel.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press(" ")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#redo")).to_be_enabled()
+    page.keyboard.press("v")
+    expect(page.get_by_role("radio", name="Result")).to_be_checked()
+    page.get_by_role("button", name="Save and make pictures").click()
+    page.wait_for_url(f"**{address(job, 0)}", timeout=_WAIT_MS)
+    expect(page.locator("#item[data-revision='1']")).to_be_visible()
+    after = picture(client, job, 0, "amazon-main")
+    assert after.shape == before.shape
+    changed = np.abs(after.astype(int) - before.astype(int)).max(axis=2) > 40
+    # Along the stroke the mug is gone: white now, and was not.
+    assert changed.mean() > 0.01
+    assert (after[changed].min(axis=1) > 250).mean() > 0.8
 
 
 def test_another_look_replaces_the_pictures(page: Page, client: httpx.Client, job: dict[str, Any]) -> None:

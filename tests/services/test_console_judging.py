@@ -85,12 +85,15 @@ async def test_pages_of_items_that_are_not_done_or_gone(api: WebApi, browser: ht
     page = (await browser.get(f"/jobs/{job['id']}/items/{old}")).text
     assert "removed for its age" in page
     assert "Keeps all 1 rules" in page
+    for item in (waiting, broken, old):
+        touch_up = await browser.get(f"/jobs/{job['id']}/items/{item}/touch-up")
+        assert touch_up.status_code == 404
 
 
 async def test_what_others_have_is_what_nobody_has(api: WebApi, browser: httpx.AsyncClient) -> None:
     made = await api.other.post("/v1/jobs", json={"items": [{"filename": "secret-mug.jpg"}]})
     job, item = made.json()["id"], made.json()["items"][0]["id"]
-    for path in (f"/jobs/{job}/items/{item}", f"/jobs/{job}/review"):
+    for path in (f"/jobs/{job}/items/{item}", f"/jobs/{job}/items/{item}/touch-up", f"/jobs/{job}/review"):
         theirs, nobodys = await browser.get(path), await browser.get(path.replace(job, f"job_{'0' * 24}"))
         assert (theirs.status_code, nobodys.status_code) == (404, 404)
         assert "secret-mug" not in theirs.text

@@ -1,4 +1,4 @@
-"""``/jobs/{id}/items/{item_id}``: one photo and its pictures, to be judged."""
+"""``/jobs/{id}/items/{item_id}``: one photo and its pictures, to be judged; and ``touch-up``, its brush."""
 
 from typing import Any, Final, get_args
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from opal.console.item_view import find_view, item_view
 from opal.console.page import Page, pages_of
+from opal.errors import NotFound
 from opal.images.geometry import ALIGNMENTS
 from opal.images.shadow import ShadowKind
 from opal.placement.scene import NAMED_SCENES
@@ -30,3 +31,16 @@ async def read_item(request: Request, parts: WebParts, job_id: JobId, item_id: I
         found = await find_view(connection, job, item)
     view = await item_view(parts, found)
     return pages_of(request).render(request, "item", item=view, queue=None, **OTHER_LOOKS)
+
+
+@router.get("/jobs/{job_id}/items/{item_id}/touch-up")
+async def read_touch_up(request: Request, parts: WebParts, job_id: JobId, item_id: ItemId) -> Response:
+    """The brush that corrects a cut-out; 404 while there is none."""
+    async with parts.database.read() as connection:
+        job = await find_job(connection, request.state.tenant_id, job_id)
+        item = await find_item(connection, request.state.tenant_id, job_id, item_id)
+        found = await find_view(connection, job, item)
+    view = await item_view(parts, found)
+    if not (view.has_photo and view.has_cutout):
+        raise NotFound("There is no cut-out of this photo to touch up.")
+    return pages_of(request).render(request, "touch_up", item=view)

@@ -146,6 +146,7 @@ function act(key, at) {
   else if (key === "c") thumbs.find((thumb) => thumb.dataset.picture === "cutout")?.click();
   else if (key === "a" || key === "r") document.querySelector(`button[data-verdict=${key === "a" ? "accepted" : "rejected"}]`)?.dispatchEvent(new MouseEvent("click"));
   else if (key === "l") document.getElementById("later")?.click();
+  else if (key === "t") /** @type {HTMLElement | null} */ (document.querySelector('a[href$="/touch-up"]'))?.click();
   else if (key === "o") document.getElementById("other-look")?.click();
   else if (stage?.press(key)) return true;
   else if (key === "ArrowLeft" && before && !at.matches("input")) location.assign(before);
