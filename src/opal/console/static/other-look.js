@@ -1,4 +1,4 @@
-/** The dialog that asks for another scene, placement or cut-out engine. */
+/** The dialog that asks for another scene or placement. */
 
 import { Problem, call } from "./api.js";
 import { say } from "./words.js";
@@ -15,7 +15,6 @@ export function otherLook(remake) {
   opener.addEventListener("click", () => {
     trouble.hidden = true;
     dialog.showModal();
-    void listEngines();
   });
   document.getElementById("look-no")?.addEventListener("click", () => dialog.close());
   form.addEventListener("submit", (event) => {
@@ -46,7 +45,6 @@ function wantedOf(data, present) {
   /** @type {Record<string, unknown>} */
   const placement = {};
   if (data.get("scene")) wanted.scene = data.get("scene");
-  if (data.get("engine")) wanted.engine = data.get("engine");
   if (data.get("shadow")) placement.shadow = data.get("shadow");
   if (data.get("alignment")) placement.alignment = data.get("alignment");
   if (data.get("margin")) placement.margin = Number(data.get("margin"));
@@ -56,20 +54,4 @@ function wantedOf(data, present) {
     wanted.placement = { ...rest, ...("margin" in placement || fill === undefined ? {} : { fill }), ...placement };
   }
   return wanted;
-}
-
-/** Which engines may be chosen here; asked once. */
-async function listEngines() {
-  const select = /** @type {HTMLSelectElement} */ (document.getElementById("look-engine"));
-  if (select.options.length > 1) return;
-  try {
-    const { engines } = await call("GET", "/v1/engines");
-    for (const engine of engines) {
-      const option = new Option(engine.title ?? engine.name, engine.name);
-      option.disabled = engine.available === false;
-      select.append(option);
-    }
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-  }
 }
