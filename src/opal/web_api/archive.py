@@ -19,6 +19,7 @@ from opal.database.jobs import Job
 from opal.database.variants import VariantRow, job_variants
 from opal.errors import JobNotReady, NotFound, PictureExpired
 from opal.http.authentication import Tenant, TenantRoute
+from opal.http.errors import AddressTooLong
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import safe_stem
 from opal.report_page.page import render
@@ -86,7 +87,7 @@ async def _archive(parts: WebParts, tenant_id: Tenant, job_id: JobId, taken: Tak
             "description": "A ZIP file; its `report.json` is described by ArchiveReport.",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **problems(*BY_KEY, NotFound, JobNotReady, PictureExpired, *ALWAYS),
+        **problems(*BY_KEY, AddressTooLong, NotFound, JobNotReady, PictureExpired, *ALWAYS),
     },
 )
 async def download_archive(archive: Annotated[_Archive, Depends(_archive)]) -> StreamingResponse:

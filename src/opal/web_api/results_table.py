@@ -20,6 +20,7 @@ from opal.database.public_links import JobLinks, job_links
 from opal.database.variants import VariantRow, job_variants
 from opal.errors import NotFound, PublicLinksOff
 from opal.http.authentication import Tenant, TenantRoute
+from opal.http.errors import AddressTooLong
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.items.file_names import safe_stem, unique_product_stems
 from opal.items.item import Item
@@ -111,7 +112,7 @@ async def _table(parts: WebParts, tenant_id: Tenant, job_id: JobId, taken: Taken
     summary="Read a job's results as a table",
     responses={
         200: {"description": "A CSV file (RFC 4180).", "content": {"text/csv": {"example": _EXAMPLE}}},
-        **problems(*BY_KEY, NotFound, *ALWAYS),
+        **problems(*BY_KEY, AddressTooLong, NotFound, *ALWAYS),
     },
 )
 async def read_results(table: Annotated[_Table, Depends(_table)]) -> StreamingResponse:
@@ -134,7 +135,7 @@ async def read_results(table: Annotated[_Table, Depends(_table)]) -> StreamingRe
             "description": "An address per line, in the order of photos and presets.",
             "content": {"text/plain": {"example": f"{URL_EXAMPLE}\n"}},
         },
-        **problems(*BY_KEY, NotFound, PublicLinksOff, *ALWAYS),
+        **problems(*BY_KEY, AddressTooLong, NotFound, PublicLinksOff, *ALWAYS),
     },
 )
 async def list_links(table: Annotated[_Table, Depends(_table)]) -> StreamingResponse:
