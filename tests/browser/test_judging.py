@@ -172,7 +172,7 @@ def test_the_brush_changes_the_finished_picture(
     expect(page.locator("#save")).to_be_disabled()
     page.keyboard.press("e")
     expect(page.get_by_role("radio", name="Erase")).to_be_checked()
-    for _ in range(6):
+    for _ in range(9):
         page.keyboard.press("]")
     box = easel.bounding_box()
     assert box is not None
