@@ -1,6 +1,6 @@
 /** The dialog that asks for another scene or placement. */
 
-import { Problem, call } from "./api.js";
+import { Problem } from "./api.js";
 import { say } from "./words.js";
 
 /**
