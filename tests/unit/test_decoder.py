@@ -182,7 +182,6 @@ def test_what_a_child_says_of_its_end_is_not_asked(misdeeds: Decoder, verdict: o
         misdeeds.ask("forge", b"x", LIMITS, {"verdict": verdict})
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt them")
 def test_whoever_a_child_leaves_behind_is_ended_with_it_and_not_waited_for(unbounded: Decoder) -> None:
     # Of those from whom nothing is taken: else it could not have started anybody.
     begun = time.monotonic()
@@ -192,7 +191,6 @@ def test_whoever_a_child_leaves_behind_is_ended_with_it_and_not_waited_for(unbou
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt them")
 def test_whoever_a_child_has_in_hiding_ends_with_the_decoder() -> None:
     with (
         ThreadPoolExecutor() as threads,
@@ -229,7 +227,6 @@ def test_a_child_that_somebody_kills_is_tried_again_later(unbounded: Decoder) ->
         unbounded.ask("end_by", b"x", LIMITS, {"signal": signal.SIGKILL})
 
 
-@pytest.mark.skipif(not can_filter(), reason="this kernel filters no system calls")
 def test_a_child_cannot_make_itself_look_killed_by_somebody(misdeeds: Decoder) -> None:
     with pytest.raises(RuntimeError, match="not implemented"):
         misdeeds.ask("end_by", b"x", LIMITS, {"signal": signal.SIGKILL})
