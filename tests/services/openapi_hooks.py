@@ -41,6 +41,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         _fit_take(case.query)
     if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
         _fit_presets(case.body)
+        if case.operation.path.endswith("/revisions"):
+            _fit_scene(case.body)
         _fit_address(case.body)
         _fit_destination(case.body)
         if set(case.body) == {"width", "height"}:
@@ -74,6 +76,13 @@ def _fit_presets(body: dict[str, Any]) -> None:
     """Names of nothing are rightly refused, and JPEGs of a transparent scene; both have own tests."""
     if "items" in body or body.get("presets"):
         body["presets"] = ["cutout-png"]
+
+
+def _fit_scene(body: dict[str, Any]) -> None:
+    """Transparency is rightly refused for an item whose presets are JPEGs; that has tests of its own."""
+    scene = body.get("scene")
+    if scene == "transparent" or (isinstance(scene, dict) and scene.get("kind") == "transparent"):
+        body["scene"] = "studio-white"
 
 
 def _fit_address(body: dict[str, Any]) -> None:
