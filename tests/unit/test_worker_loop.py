@@ -336,10 +336,20 @@ async def test_a_worker_whose_queue_is_away_works_when_it_comes(queues: LocalQue
     assert await _left(queues) == (0, 0)
 
 
+def _lead(link: Path, target: Path) -> None:
+    """At once, so that a worker which asks meanwhile cannot put a new file into the gap."""
+    new = link.with_suffix(".new")
+    new.symlink_to(target)
+    new.replace(link)
+
+
 async def test_work_done_while_the_queue_is_away_is_settled_when_it_comes_back(tmp_path: Path) -> None:
     # A lock that outlives the outage, so that the settlement itself has to get through.
-    path = tmp_path / "queues.sqlite"
-    queues = LocalQueues(path, tmp_path / "run", QUEUE_SETTINGS.model_copy(update={"lock_s": 60.0}))
+    folder, home = tmp_path / "data", tmp_path / "home"
+    home.mkdir()
+    folder.symlink_to(home)
+    settings = QUEUE_SETTINGS.model_copy(update={"lock_s": 60.0})
+    queues = LocalQueues(folder / "queues.sqlite", tmp_path / "run", settings)
     finish = asyncio.Event()
 
     async def handle(message: JobMessage, delivery: Delivery) -> Outcome:
@@ -350,14 +360,12 @@ async def test_work_done_while_the_queue_is_away_is_settled_when_it_comes_back(t
     await queues.send("jobs", [_message(1)])
     async with _running(queues, handler):
         await handler.called.wait()
-        path.rename(tmp_path / "away")
-        path.mkdir()
+        _lead(folder, tmp_path / "nowhere")
         finish.set()
         for _ in range(3):
             with pytest.raises(QueueUnavailable):
                 await queues.check()
-        path.rmdir()
-        (tmp_path / "away").rename(path)
+        _lead(folder, home)
     assert handler.calls == [("item_1", 1)]
     assert await _left(queues) == (0, 0)
     await queues.close()
