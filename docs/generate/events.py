@@ -74,6 +74,7 @@ MEANINGS = {
     "removebg.failed": "A remove.bg or rembg request failed for a reason of Opal's own.",
     "removebg.refused": "A remove.bg or rembg request was refused.",
     "schema.newer": "At start: a newer Opal made this schema. It stays as it is; so it is after a rollback.",
+    "scoring.engine_loaded": "An engine beside the default one is loaded, in the place of the one before.",
     "scoring.failed": "A fault of the endpoint's own, traceback beside it. Look into each.",
     "scoring.load_failed": "The models cannot be loaded; the endpoint ends.",
     "scoring.loaded": "The models are loaded; the endpoint can work.",

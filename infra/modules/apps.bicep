@@ -97,6 +97,8 @@ module webApi 'app.bicep' = {
       { name: 'OPAL_WEB_HOST', value: '0.0.0.0' }
       { name: 'OPAL_WEB_PORT', value: '8080' }
       { name: 'OPAL_WEB_PUBLIC_URL', value: 'https://opal-web-api-${environmentName}.${domain}' }
+      // As the endpoint offers them: azureml/deployment*.yml.
+      { name: 'OPAL_SCORING_ENGINES', value: 'isnet-small' }
       { name: 'OPAL_DELIVERY_KEY', secretRef: 'delivery-key' }
       { name: 'OPAL_RETENTION_RAW_DAYS', value: string(retention.rawDays) }
       { name: 'OPAL_RETENTION_OUTPUTS_DAYS', value: string(retention.outputsDays) }

@@ -138,6 +138,12 @@ class ScoringSettings(BaseSettings):
     engine: str = Field(
         default="isnet", description="Cut-out engine: a name or an .onnx file's path (docs/models.md)."
     )
+    engines: str | None = Field(
+        default=None,
+        pattern=in_words(r"^([a-z0-9-]+(,[a-z0-9-]+)*)?$", "names of engines, with commas between"),
+        description="Further engines by name, commas between, for revisions that are cut out anew: the same "
+        "for the endpoint and web-api. Unset: none, but `opal up` takes those whose weights it finds.",
+    )
     threads: int = Field(default=0, ge=0, description="CPU threads of the network; 0: all cores.")
     precision: Literal["f32", "bf16"] = Field(
         default="f32",
@@ -148,6 +154,11 @@ class ScoringSettings(BaseSettings):
     instances: int = Field(default=1, ge=1, description="Instances of the endpoint.")
     timeout_s: float = Field(default=170.0, gt=0, le=180, description="Longest wait for one answer.")
     attempts: int = Field(default=3, ge=1, le=10, description="Tries per delivery of an item.")
+
+    @property
+    def further_engines(self) -> tuple[str, ...]:
+        """Names of the engines that are offered beside the default one."""
+        return tuple(name for name in (self.engines or "").split(",") if name)
 
 
 class ReviewSettings(BaseSettings):

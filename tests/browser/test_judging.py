@@ -10,6 +10,7 @@ import pytest
 import pyvips
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
+from tests.browser.axe import violations
 from tests.browser.conftest import Up
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -210,6 +211,28 @@ def test_another_look_replaces_the_pictures(page: Page, client: httpx.Client, jo
     expect(page.locator(f"#item:not([data-revision='{revision}'])")).to_be_visible(timeout=_WAIT_MS)
     after = picture(client, job, 0, "square-1x1")
     assert np.abs(after[5, 5].astype(int) - before[5, 5]).max() > 20
+
+
+def test_another_engine_cuts_the_photo_out_again(
+    page: Page, client: httpx.Client, job: dict[str, Any]
+) -> None:
+    opened(page, address(job, 0))
+    revision = page.locator("#item").get_attribute("data-revision")
+    page.get_by_role("button", name="Other look").click()
+    choice = page.get_by_label("Cut out again with")
+    expect(choice.get_by_role("option")).to_have_text(
+        ["Nothing: keep the cut-out", "Standard", "Compact, whose outlines may differ"]
+    )
+    assert not violations(page)
+    choice.select_option("Compact, whose outlines may differ")
+    page.get_by_role("button", name="Make pictures").click()
+    expect(page.locator(f"#item:not([data-revision='{revision}'])")).to_be_visible(timeout=_WAIT_MS)
+    told = client.get(f"/v1/jobs/{job['id']}/items/{job['items'][0]['id']}/revisions").json()["revisions"]
+    # The one before was touched up by hand; of that nothing is left.
+    assert [(each["state"], each["engine"], each["matte"]) for each in told[-2:]] == [
+        ("done", None, True),
+        ("done", "isnet-small", False),
+    ]
 
 
 def test_the_queue_by_keyboard(page: Page, client: httpx.Client, job: dict[str, Any]) -> None:

@@ -60,10 +60,10 @@ class ItemLife(RuleBasedStateMachine):
         if mood:
             self.play(self.life.cancel())
 
-    @rule(which=_ANY)
-    def revise(self, which: int) -> None:
+    @rule(which=_ANY, engine=st.sampled_from([None, "isnet-small"]))
+    def revise(self, which: int, engine: str | None) -> None:
         """The client asks for other pictures, if there are any."""
-        self.play(self.life.revise(which))
+        self.play(self.life.revise(which, engine))
 
     @rule(which=_ANY, new_photo=st.booleans())
     def send_again(self, which: int, new_photo: bool) -> None:

@@ -133,12 +133,12 @@ class Life:
             moved = await items.move(connection, item, ItemState.UPLOADED, by="web-api", changes=photo)
             await send_job_message(outbox.Outbox(connection), JobMessage.of(moved))
 
-    async def revise(self, which: int) -> None:
-        """The client asks for other pictures; of one that has none nothing comes of it."""
+    async def revise(self, which: int, engine: str | None = None) -> None:
+        """The client asks for other pictures, or a new cut-out; of one that has none nothing comes of it."""
         item = (await self.items())[which % PHOTOS]
         try:
             async with self.database.transaction() as connection:
-                look = Look("white", {})
+                look = Look("white", {}, engine=engine)
                 await rework.ask_for_revision(connection, item, look, based_on=item.revision)
         except (RevisionConflict, TooManyRevisions):
             assert item.state is not ItemState.EXPORTED or item.revision
@@ -184,13 +184,19 @@ class Life:
     async def finish(self, item: Item) -> None:
         """The work is done and recorded."""
         async with self.database.transaction() as connection:
-            if item.state is ItemState.PROCESSING:
+            number = item.pending_revision
+            if item.state is ItemState.PROCESSING and number is not None:
+                done = await items.move(connection, item, ItemState.COMPLETED, by="worker", tell=False)
+                await revisions.cut_out_anew(
+                    connection, item.id, number, matte_path="n.png", meta={}, review=False
+                )
+                await send_export_message(outbox.Outbox(connection), ExportMessage.of(done))
+            elif item.state is ItemState.PROCESSING:
                 paths = {"scene_path": "s.png", "matte_path": "m.png", "failures": 0, "interruptions": 0}
                 done = await items.move(connection, item, ItemState.COMPLETED, by="worker", changes=paths)
                 await ledger.debit(connection, done)
                 await send_export_message(outbox.Outbox(connection), ExportMessage.of(done))
             else:
-                number = item.pending_revision
                 changes = {} if number is None else {"revision": number, "pending_revision": None}
                 done = await items.move(connection, item, ItemState.EXPORTED, by="worker", changes=changes)
                 if number is not None:

@@ -1,8 +1,10 @@
 """The four apps in Bicep are the four services: names, commands, variables, secrets, doors, scaling."""
 
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 from infra.parameters import ENVIRONMENTS, parameters
 from pydantic_settings import BaseSettings
 from tests.infra.bicep import APPS, FILES, app_parameters, config, environment, joined, tree, variable
@@ -12,6 +14,7 @@ from opal.messages.export_message import ExportMessage
 from opal.messages.job_message import JobMessage
 from opal.settings import GROUPS, Settings, load_settings
 
+_ROOT = Path(__file__).parents[2]
 _CONSUMERS = {"orchestrator": JobMessage.QUEUE, "exportWorker": ExportMessage.QUEUE}
 _PUBLIC = {"webApi", "billingService"}
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}")
@@ -67,6 +70,12 @@ def test_the_settings_accept_the_variables(app: str, monkeypatch: pytest.MonkeyP
     assert settings.azure.client_id is not None
     assert (settings.blob.adapter == "azure") == (app != "billingService")
     assert (settings.queue.adapter == "servicebus") == (app != "billingService")
+
+
+@pytest.mark.parametrize("deployment", ["deployment.yml", "deployment-stub.yml"])
+def test_web_api_lists_the_engines_that_the_endpoint_offers(deployment: str) -> None:
+    given = yaml.safe_load((_ROOT / "azureml" / deployment).read_text("utf-8"))["environment_variables"]
+    assert given["OPAL_SCORING_ENGINES"] == environment("webApi")["OPAL_SCORING_ENGINES"]["value"]
 
 
 @pytest.mark.parametrize("app", APPS)

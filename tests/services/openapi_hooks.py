@@ -43,6 +43,7 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         _fit_presets(case.body)
         if case.operation.path.endswith("/revisions"):
             _fit_scene(case.body)
+            _fit_engine(case.body)
         _fit_address(case.body)
         _fit_destination(case.body)
         if set(case.body) == {"width", "height"}:
@@ -83,6 +84,12 @@ def _fit_scene(body: dict[str, Any]) -> None:
     scene = body.get("scene")
     if scene == "transparent" or (isinstance(scene, dict) and scene.get("kind") == "transparent"):
         body["scene"] = "studio-white"
+
+
+def _fit_engine(body: dict[str, Any]) -> None:
+    """Names of no engine are rightly refused, and one beside a matte; both have own tests."""
+    if isinstance(body.get("engine"), str):
+        body.update(engine="isnet", matte=None)
 
 
 def _fit_address(body: dict[str, Any]) -> None:

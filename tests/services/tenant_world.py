@@ -83,7 +83,7 @@ PLAIN: Final = frozenset(
     {
         *("nothing", "limit", "page", "state", "review", "type", "events", "enabled", "template", "reports"),
         *("formats", "placement", "prompt", "seed", "public_links", "content_type", "toml", "jobs", "rscd"),
-        *("verdict", "based_on", "photo", "v", "side", "version"),
+        *("verdict", "based_on", "engine", "photo", "v", "side", "version"),
         *("width", "height", "last-event-id", "after", "if-none-match", "range", "if-range", "om", "bgc"),
         *("scopes", "days", "reason", "x-confirm-revoke"),
     }

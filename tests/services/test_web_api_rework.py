@@ -189,3 +189,38 @@ async def test_what_is_being_revised_keeps_its_pictures_and_cannot_be_cancelled(
     assert len((await archived(still, job))[0]) == 1
     cancelled = await still.client.delete(f"/v1/jobs/{job['id']}")
     assert cancelled.json()["code"] == "job_finished"
+
+
+async def test_the_engines_are_listed_and_no_other_is_taken(still: WebApi) -> None:
+    answer = await still.client.get("/v1/engines")
+    assert [(each["name"], each["default"]) for each in answer.json()["engines"]] == [("isnet", True)]
+    assert (await still.anonymous.get("/v1/engines")).status_code == 401
+    job = await still.job()
+    refused = await post(still, job, "revisions", engine="isnet-small", based_on=0)
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_engine")
+    assert "isnet" in refused.json()["detail"]
+
+
+async def test_a_photo_is_cut_out_anew_by_another_engine(api: WebApi) -> None:
+    offered = (await api.client.get("/v1/engines")).json()["engines"]
+    assert [(each["name"], each["default"]) for each in offered] == [("isnet", True), ("isnet-small", False)]
+    job = await api.job(presets=["square-1x1"])
+    await api.upload(job, photo())
+    await followed(api, job["id"])
+    both = await post(api, job, "revisions", matte="matte_" + "0" * 24, engine="isnet", based_on=0)
+    assert (both.status_code, both.json()["code"]) == (422, "invalid_request"), both.text
+    answer = await post(api, job, "revisions", engine="isnet-small", based_on=0)
+    assert answer.status_code == 202, answer.text
+    assert (answer.json()["engine"], answer.json()["scene"]) == ("isnet-small", "studio-white")
+    done = await followed(api, job["id"])
+    assert (done["status"], done["items"][0]["revision"]) == ("finished", 1)
+    async with api.parts.database.read() as connection:
+        item = await items.get_item(connection, job["items"][0]["id"])
+    assert item is not None
+    assert item.meta["cutout_engine"] == "isnet-small"
+    told = (await api.client.get(f"{path_of(job)}/revisions")).json()["revisions"]
+    assert [(each["number"], each["state"], each["engine"]) for each in told] == [
+        (0, "done", None),
+        (1, "done", "isnet-small"),
+    ]
+    assert await api.credits() == (CREDITS - 1, 0)

@@ -38,14 +38,15 @@ def score(request: ScoreRequest) -> ScoreResponse:
         httpx.put(
             url, content=data, headers=PUT_HEADERS, trust_env=False, verify=NO_CERTIFICATES
         ).raise_for_status()
-    return ScoreResponse(meta=ScoreMeta.model_validate(meta(seen.width, seen.height, request.seed)))
+    told = {**meta(seen.width, seen.height, request.seed), "cutout_engine": request.engine or "isnet"}
+    return ScoreResponse(meta=ScoreMeta.model_validate(told))
 
 
 @asynccontextmanager
 async def everything(folder: Path, **groups: Any) -> AsyncIterator[WebApi]:
     """web-api, the placement endpoint and both workers, on one loop; ``groups`` replace settings."""
     bound, url = bound_socket()
-    scoring = ScoringSettings(url=f"{url}/score")
+    scoring = ScoringSettings(url=f"{url}/score", engines="isnet-small")
     slots = ModelSlots(lambda: None, score, concurrency=2)
     await slots.load()
     stop = asyncio.Event()

@@ -21,7 +21,7 @@ from opal.cli.supervisor import ServicesNotReady, Supervisor
 from opal.cli.terminal import command_app, print_table, remarks
 from opal.cli.weights import ensure_weights
 from opal.errors import InvalidInput
-from opal.settings import load_settings
+from opal.settings import Settings, load_settings
 
 app = command_app()
 
@@ -43,11 +43,12 @@ def demo(
     found = find_photos([photos])[:limit]
     if not found:
         raise InvalidInput(f"There are no photos in {photos}; name a folder with --photos.")
-    ensure_weights(load_settings())
+    settings = load_settings()
+    ensure_weights(settings)
     out.mkdir(parents=True, exist_ok=True)
     planned = plan_photos(found)
     with tempfile.TemporaryDirectory(prefix="opal-demo-") as folder, claimed(Path(folder)) as data:
-        run = asyncio.run(_with_services(data, out, planned))
+        run = asyncio.run(_with_services(settings, data, out, planned))
     report = Report(seconds=round(time.monotonic() - started, 2), items=run.items)
     write_report(report, out / "report.json")
     write_demo_sheet(out / "contact-sheet.png", out, planned, report)
@@ -64,13 +65,13 @@ def demo(
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _with_services(data: Path, out: Path, photos: list[DemoPhoto]) -> DemoRun:
+async def _with_services(settings: Settings, data: Path, out: Path, photos: list[DemoPhoto]) -> DemoRun:
     """Run the photos while the five services run; their logs go to ``services.log``."""
     console = remarks()
     log_path = out / "services.log"
     run = DemoRun(out, photos)
     with log_path.open("w", encoding="utf-8") as log:
-        stack = plan_stack(data, *free_ports(2))
+        stack = plan_stack(settings, data, *free_ports(2))
         supervisor = Supervisor(stack.specs(), lambda name, line: _log(log, name, line))
         key = await prepare_data(data)
         began = time.monotonic()

@@ -11,6 +11,7 @@ from opal.cli.terminal import JsonOption, command_app, print_json, print_table, 
 from opal.cli.weights import pull_with_progress
 from opal.cutout.engines import engine_weights, verify_engine
 from opal.cutout.models import (
+    MODELS,
     ModelSpec,
     ModelState,
     list_models,
@@ -65,12 +66,17 @@ def pull(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch the weights of the engine in use, or those named; what is there is only checked."""
+    """Fetch the weights of the engine in use and its companions, or those named.
+
+    What is there is only checked.
+    """
     settings = load_settings()
     pulled = {}
-    for spec in _chosen(names, settings):
-        if again:
+    chosen = _chosen(names, settings)
+    if again:
+        for spec in chosen:
             remove_model(spec, settings.models_dir)
+    for spec in chosen:
         if model_state(spec, settings.models_dir).present:
             pulled[spec.name] = verify_model(spec, settings.models_dir)
         else:
@@ -143,11 +149,16 @@ def optimize(
 
 
 def _chosen(names: list[str] | None, settings: Settings) -> list[ModelSpec]:
-    """Those named, else the one of the engine in use; none where that is a file of one's own."""
+    """Those named, else those of the engine in use and, out of the same package, of its companions.
+
+    None where that engine is a file of one's own.
+    """
     if names:
         return [model_spec(name) for name in names]
     spec = engine_weights(settings.scoring.engine)
-    return [] if spec is None else [spec]
+    if spec is None:
+        return []
+    return [spec, *(each for each in MODELS.values() if each is not spec and each.package == spec.package)]
 
 
 def _published(model: ModelState) -> dict[str, Any]:

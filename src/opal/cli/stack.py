@@ -16,6 +16,7 @@ from opal.cli.data_folder import read_development_key, write_development_key
 from opal.cli.database_session import in_transaction_async
 from opal.cli.ports import LOOPBACK, free_ports, is_free
 from opal.cli.supervisor import ChildSpec
+from opal.cutout.offer import engines_here
 from opal.database import ledger
 from opal.database.keys import TENANT_SCOPES, Scope, add_scope, authenticate, create_key, ensure_tenant
 from opal.settings import Settings, load_settings, runtime_dir
@@ -37,6 +38,8 @@ class Stack:
     orchestrator_port: int
     export_worker_port: int
     scoring_key: str
+    engines: str
+    """Those that are offered beside the default one, as the setting has them."""
 
     @property
     def web_url(self) -> str:
@@ -83,6 +86,7 @@ class Stack:
             "OPAL_SCORING_PORT": str(self.scoring_port),
             "OPAL_SCORING_URL": f"http://{LOOPBACK}:{self.scoring_port}/score",
             "OPAL_SCORING_KEY": self.scoring_key,
+            "OPAL_SCORING_ENGINES": self.engines,
             # rembg's clients know no keys, and everything here listens on loopback.
             "OPAL_REMOVEBG_OPEN_TENANT": TENANT,
             "OPAL_TELEMETRY_SERVICES": ",".join(
@@ -94,11 +98,16 @@ class Stack:
         }
 
 
-def plan_stack(data_dir: Path, web_port: int, billing_port: int | None = None) -> Stack:
+def plan_stack(settings: Settings, data_dir: Path, web_port: int, billing_port: int | None = None) -> Stack:
     """Choose ports around ``web_port`` and a fresh scoring key.
 
-    Without ``billing_port`` the one after web-api's is taken when free.
+    Without ``billing_port`` the one after web-api's is taken when free. Unless ``settings`` say which engines
+    are offered, it is those whose weights are here.
     """
+    engines = settings.scoring.engines
+    if engines is None:
+        here = engines_here(settings.models_dir)
+        engines = ",".join(name for name in here if name != settings.scoring.engine)
     billing, scoring, orchestrator, export_worker = free_ports(4)
     if billing_port is None and is_free(web_port + 1):
         billing = web_port + 1
@@ -110,6 +119,7 @@ def plan_stack(data_dir: Path, web_port: int, billing_port: int | None = None) -
         orchestrator_port=orchestrator,
         export_worker_port=export_worker,
         scoring_key=secrets.token_urlsafe(32),
+        engines=engines,
     )
 
 

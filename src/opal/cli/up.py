@@ -57,7 +57,7 @@ def up(
         PictureSigner.of(settings.signing)
         ensure_weights(settings)
         web_port = require_free(port) if port else free_ports(1)[0]
-        asyncio.run(_run(plan_stack(data, web_port), opened=_is_wanted(open_page)))
+        asyncio.run(_run(plan_stack(settings, data, web_port), opened=_is_wanted(open_page)))
 
 
 async def _run(stack: Stack, *, opened: bool) -> None:

@@ -6,7 +6,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from opal.cli.terminal import remarks
 from opal.cutout.engines import engine_weights
-from opal.cutout.models import ModelSpec, model_state, pull_model
+from opal.cutout.models import MODELS, ModelSpec, model_state, pull_model
 from opal.settings import Settings
 
 
@@ -22,7 +22,10 @@ def ensure_weights(settings: Settings) -> None:
 
 
 def pull_with_progress(spec: ModelSpec, models_dir: Path, archive: Path | None = None) -> Path:
-    """Fetch one model, showing how far it is; returns its file."""
+    """Fetch one model, showing how far it is; returns its file.
+
+    The others of its package are kept as well: the download is the same, and they are engines to choose from.
+    """
     progress = Progress(
         TextColumn("Weights {task.fields[model]}"),
         BarColumn(bar_width=40),
@@ -36,4 +39,4 @@ def pull_with_progress(spec: ModelSpec, models_dir: Path, archive: Path | None =
         def show(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total)
 
-        return pull_model(spec, models_dir, progress=show, archive=archive)
+        return pull_model(spec, models_dir, companions=MODELS.values(), progress=show, archive=archive)

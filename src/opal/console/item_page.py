@@ -1,6 +1,6 @@
 """``/jobs/{id}/items/{item_id}``: one photo and its pictures, to be judged; and ``touch-up``, its brush."""
 
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from fastapi import APIRouter, Request, Response
 
@@ -14,12 +14,15 @@ from opal.web_api.parts import ItemId, JobId, WebParts, find_item, find_job
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 
-OTHER_LOOKS: Final[dict[str, Any]] = {
-    "scenes": NAMED_SCENES,
-    "shadows": get_args(ShadowKind),
-    "alignments": ALIGNMENTS,
-}
-"""What the dialog that makes an item's pictures anew lets choose."""
+
+def other_looks(request: Request) -> dict[str, Any]:
+    """What the dialog that makes an item's pictures anew lets choose."""
+    return {
+        "scenes": NAMED_SCENES,
+        "shadows": get_args(ShadowKind),
+        "alignments": ALIGNMENTS,
+        "engines": request.app.state.engines,
+    }
 
 
 @router.get("/jobs/{job_id}/items/{item_id}")
@@ -30,7 +33,7 @@ async def read_item(request: Request, parts: WebParts, job_id: JobId, item_id: I
         item = await find_item(connection, request.state.tenant_id, job_id, item_id)
         found = await find_view(connection, job, item)
     view = await item_view(parts, found)
-    return pages_of(request).render(request, "item", item=view, queue=None, **OTHER_LOOKS)
+    return pages_of(request).render(request, "item", item=view, queue=None, **other_looks(request))
 
 
 @router.get("/jobs/{job_id}/items/{item_id}/touch-up")

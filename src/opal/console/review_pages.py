@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from opal.console.item_page import OTHER_LOOKS
+from opal.console.item_page import other_looks
 from opal.console.item_view import find_view, item_view, job_title
 from opal.console.page import Page, pages_of
 from opal.database import jobs, review_queue
@@ -64,7 +64,7 @@ async def _review(request: Request, parts: WebParts, job_id: str | None, after: 
         found = await find_view(connection, job, item)
     view = await item_view(parts, found)
     queue = Queue(address, title, count, following)
-    return pages_of(request).render(request, "item", item=view, queue=queue, **OTHER_LOOKS)
+    return pages_of(request).render(request, "item", item=view, queue=queue, **other_looks(request))
 
 
 async def _next(

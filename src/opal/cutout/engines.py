@@ -14,6 +14,8 @@ from opal.cutout.quantised import files, read_record, verify_quantised
 from opal.errors import ModelMissing, UnknownEngine
 
 DEFAULT_ENGINE = "isnet"
+OWN_FILE = "onnx-file"
+"""What pictures call an engine that is a file of one's own."""
 AS_IT_COMES = Compute()
 
 

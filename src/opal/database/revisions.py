@@ -3,6 +3,7 @@
 The rows only; items move in ``items.py`` and ``rework.py``. One at most is pending, and its item names it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -101,6 +102,22 @@ async def list_revisions(connection: AsyncConnection, item_id: str) -> list[Revi
     """The item's revisions in their order."""
     query = select(*_COLUMNS).where(revisions.c.item_id == item_id).order_by(revisions.c.number)
     return [_revision(row) for row in await connection.execute(query)]
+
+
+async def cut_out_anew(
+    connection: AsyncConnection,
+    item_id: str,
+    number: int,
+    *,
+    matte_path: str,
+    meta: Mapping[str, Any],
+    review: bool,
+) -> None:
+    """Note what a pending revision's engine found. Move the item first: that is the fence."""
+    mine = (revisions.c.item_id == item_id) & (revisions.c.number == number)
+    values = {"matte_path": matte_path, "meta": dict(meta), "review": review}
+    pending = revisions.c.state == RevisionState.PENDING
+    await connection.execute(update(revisions).where(mine, pending).values(**values))
 
 
 async def end_revision(

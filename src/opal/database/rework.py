@@ -63,7 +63,8 @@ def require_revisable(item: Item, based_on: int) -> None:
 async def ask_for_revision(connection: AsyncConnection, item: Item, look: Look, *, based_on: int) -> Revision:
     """Have the pictures composed anew with ``look``; they and their charge stay until that is done.
 
-    Raises ``RevisionConflict`` and ``TooManyRevisions``.
+    A look with an engine begins at the orchestrator, which has the photo cut out anew. Raises
+    ``RevisionConflict`` and ``TooManyRevisions``.
     """
     require_revisable(item, based_on)
     number = await highest_number(connection, item.id) + 1
@@ -76,8 +77,12 @@ async def ask_for_revision(connection: AsyncConnection, item: Item, look: Look, 
         "failures": 0,
         "interruptions": 0,
     }
-    moved = await item_rows.move(connection, item, ItemState.COMPLETED, by=_BY, changes=changes, tell=False)
-    await send_export_message(Outbox(connection), ExportMessage.of(moved, traceparent()))
+    target = ItemState.COMPLETED if look.engine is None else ItemState.UPLOADED
+    moved = await item_rows.move(connection, item, target, by=_BY, changes=changes, tell=False)
+    if look.engine is None:
+        await send_export_message(Outbox(connection), ExportMessage.of(moved, traceparent()))
+    else:
+        await send_job_message(Outbox(connection), JobMessage.of(moved, traceparent()))
     return revision
 
 

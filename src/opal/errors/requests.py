@@ -118,7 +118,8 @@ class InvalidPreset(InvalidInput):
 class UnknownEngine(InvalidInput):
     """There is no engine of that name.
 
-    The message names the ones there are; `opal models list` shows their weights.
+    The message names the ones there are; `GET /v1/engines` lists those of revisions, `opal models list` their
+    weights.
     """
 
     code = "unknown_engine"

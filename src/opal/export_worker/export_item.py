@@ -277,7 +277,10 @@ def _revised(work: Work) -> dict[str, Any]:
     if work.revision is None:
         return {}
     assert work.scene is not None
+    # Where it was cut out anew, what was found then takes the place of what was found before.
+    anew = {} if work.revision.review is None else {"review": work.revision.review}
     return {
+        **anew,
         "revision": work.revision.number,
         "pending_revision": None,
         "scene": work.revision.scene,
@@ -285,7 +288,7 @@ def _revised(work: Work) -> dict[str, Any]:
         "scene_path": work.scene_path,
         "matte_path": work.matte_path,
         "outputs_expired_at": None,
-        "meta": {**work.item.meta, **work.scene.facts()},
+        "meta": {**(work.revision.meta or work.item.meta), **work.scene.facts()},
         "verdict": None,
         "verdict_at": None,
         "failures": 0,

@@ -44,6 +44,7 @@ class Move:
 
 
 _S = ItemState
+_EARLIER_STAY = "a revision cannot be cut out anew, and the earlier pictures stay"
 
 MOVES: tuple[Move, ...] = (
     Move(_S.CREATED, _S.UPLOADED, "web-api", "the uploaded photo passed its checks"),
@@ -73,6 +74,10 @@ MOVES: tuple[Move, ...] = (
         "the variants cannot be made; the credit is refunded",
     ),
     Move(_S.EXPORTED, _S.COMPLETED, "web-api", "the client asked for a revision of the pictures"),
+    Move(_S.EXPORTED, _S.UPLOADED, "web-api", "the client asked for a revision that is cut out anew"),
+    Move(_S.UPLOADED, _S.EXPORTED, "orchestrator, upkeep", _EARLIER_STAY),
+    Move(_S.QUEUED, _S.EXPORTED, "orchestrator, sweeper, upkeep", _EARLIER_STAY),
+    Move(_S.PROCESSING, _S.EXPORTED, "orchestrator, sweeper, upkeep", _EARLIER_STAY),
     Move(_S.FAILED, _S.CREATED, "web-api", "the client sends another photo; a credit is held anew"),
     Move(_S.FAILED, _S.UPLOADED, "web-api", "the client has the photo tried again; a credit is held anew"),
 )

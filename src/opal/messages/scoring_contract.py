@@ -30,6 +30,9 @@ class ScoreRequest(BaseModel):
         default=None, description="Where the picture of a `backdrop` scene is read."
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    engine: str | None = Field(
+        default=None, description="The cut-out engine, one of those that are offered; None: the default."
+    )
     output_sas: OutputSas | None = None
 
 

@@ -13,8 +13,9 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from opal.blobs.interface import Blobs, Permission
-from opal.database import backdrops, items, jobs, ledger, outbox
+from opal.database import backdrops, items, jobs, ledger, outbox, revisions
 from opal.database.engine import Database
+from opal.database.revisions import Revision
 from opal.errors import (
     BlobExists,
     BlobNotFound,
@@ -58,6 +59,8 @@ class Work:
 
     item: Item
     recipe: Recipe
+    revision: Revision | None = None
+    """The one for which the photo is cut out anew; None: it is cut out for the first time."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     scene_path: str = ""
     matte_path: str = ""
@@ -97,6 +100,7 @@ async def sign_urls(means: Means, work: Work) -> Work:
         placement=recipe.placement,
         backdrop_image_sas=backdrop_path and await sign("raw", backdrop_path, Permission.READ),
         seed=recipe.seed,
+        engine=None if work.revision is None else work.revision.engine,
         output_sas=OutputSas(
             scene=await sign("outputs", scene_path, Permission.CREATE),
             matte=await sign("outputs", matte_path, Permission.CREATE),
@@ -140,18 +144,16 @@ async def verify_outputs(means: Means, work: Work) -> Work:
 async def complete_item(means: Means, work: Work) -> Work:
     """State, charge and next message, in one transaction that only this attempt can commit.
 
-    A doubtful cut-out is marked for review and goes on like any other.
+    A doubtful cut-out is marked for review and goes on like any other. Of a revision the row keeps what was
+    found: until its pictures are there, the item's are of the cut-out before, which is paid for.
     """
     assert work.response is not None
-    changes = {
-        "scene_path": work.scene_path,
-        "matte_path": work.matte_path,
-        "meta": work.response.meta.model_dump(mode="json"),
-        "review": needs_review(work.response.meta.confidence, means.review_below),
-        # The export is another stage with a budget of its own; the events keep the old figures.
-        "failures": 0,
-        "interruptions": 0,
-    }
+    meta = work.response.meta.model_dump(mode="json")
+    review = needs_review(work.response.meta.confidence, means.review_below)
+    revision = work.revision
+    found = {"scene_path": work.scene_path, "matte_path": work.matte_path, "meta": meta, "review": review}
+    # The export is another stage with a budget of its own; the events keep the old figures.
+    changes = {"failures": 0, "interruptions": 0, **(found if revision is None else {})}
     async with means.database.transaction() as connection:
         completed = await items.move(
             connection,
@@ -160,8 +162,19 @@ async def complete_item(means: Means, work: Work) -> Work:
             by=BY,
             changes=changes,
             details={"seconds": dict(work.seconds)},
+            tell=revision is None,
         )
-        await ledger.debit(connection, completed)
+        if revision is None:
+            await ledger.debit(connection, completed)
+        else:
+            await revisions.cut_out_anew(
+                connection,
+                completed.id,
+                revision.number,
+                matte_path=work.matte_path,
+                meta=meta,
+                review=review,
+            )
         await send_export_message(outbox.Outbox(connection), ExportMessage.of(completed, traceparent()))
     means.relay.kick()
     return replace(work, item=completed)
@@ -182,9 +195,15 @@ async def process_item(means: Means, item: Item) -> None:
     """Take a claimed item through all steps."""
     async with means.database.read() as connection:
         job = await jobs.get_job(connection, item.job_id)
-    if job is None:
+        revision = None
+        if item.pending_revision is not None:
+            revision = await revisions.get_revision(connection, item.id, item.pending_revision)
+    if job is None or (revision is None and item.pending_revision is not None):
         raise LeaseLost("The item and its job were erased.")
-    work = Work(item=item, recipe=job.recipe)
+    recipe = job.recipe
+    if revision is not None:
+        recipe = recipe.with_look(revision.scene, revision.placement)
+    work = Work(item=item, recipe=recipe, revision=revision)
     for step in STEPS:
         started = time.perf_counter()
         with span(step.__name__), timed_step("process", step.__name__):

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from opal.cutout.compute import Compute
-from opal.cutout.engines import load_engine
+from opal.cutout.engines import load_engine, verify_engine
 from opal.cutout.interface import Cutout, CutoutEngine
+from opal.cutout.offer import OfferedEngine, offered_engines
 from opal.decoder.client import start_decoder
 from opal.decoder.pictures import decode_photo
 from opal.errors import BackdropUnusable, BlobNotFound, PhotoTooLarge
@@ -31,6 +32,7 @@ from opal.placement.placement import resolve_placement
 from opal.placement.scene import DEFAULT_SCENE, BackdropScene, Scene, resolve_scene
 from opal.placement.scene_picture import ScenePicture, make_scene_picture
 from opal.scoring.cut_out import cut_out
+from opal.scoring.engine_shelf import EngineShelf
 from opal.scoring.pictures import PictureClient
 from opal.settings import Settings, load_settings
 from opal.telemetry.metrics import STEP_SECONDS
@@ -41,7 +43,7 @@ from opal.telemetry.tracing import span
 class _Loaded:
     """What ``init`` prepares and every ``run`` uses."""
 
-    engine: CutoutEngine
+    engines: EngineShelf
     limits: Limits
     pictures: PictureClient
 
@@ -51,27 +53,37 @@ class _Endpoint:
 
 
 def init(settings: Settings | None = None) -> None:
-    """Load the models; raises UnknownEngine, ModelMissing and ModelCorrupt."""
+    """Load the default engine and see that the others are there.
+
+    Raises UnknownEngine, ModelMissing, ModelCorrupt and EngineFileInvalid.
+    """
     settings = settings or load_settings()
     start_decoder()
     photo, scoring = settings.photo, settings.scoring
-    engine = load_engine(scoring.engine, settings.models_dir, Compute.of(scoring))
-    _Endpoint.loaded = _Loaded(engine, Limits.of(photo), PictureClient(photo.max_bytes))
+    compute = Compute.of(scoring)
+
+    def load(engine: OfferedEngine) -> CutoutEngine:
+        return load_engine(engine.source, settings.models_dir, compute)
+
+    offered = offered_engines(scoring.engine, scoring.further_engines)
+    for engine in offered[1:]:
+        # Better now than at the first photo that asks for it.
+        verify_engine(engine.source, settings.models_dir)
+    shelf = EngineShelf(offered, load)
+    _Endpoint.loaded = _Loaded(shelf, Limits.of(photo), PictureClient(photo.max_bytes))
 
 
 def run(request: ScoreRequest) -> ScoreResponse:
     """Score one photo: fetch, cut out, place, measure, store.
 
-    Raises InvalidInput for what the request or the photo is, and DependencyError for pictures that cannot be
+    Raises InvalidInput for what the request or the photo is (UnknownEngine where it wants an engine that is
+    not offered), and DependencyError for pictures that cannot be
     fetched or stored.
     """
     assert _Endpoint.loaded is not None, "init() comes first"
-    engine, limits, pictures = (
-        _Endpoint.loaded.engine,
-        _Endpoint.loaded.limits,
-        _Endpoint.loaded.pictures,
-    )
+    limits, pictures = _Endpoint.loaded.limits, _Endpoint.loaded.pictures
     timings: dict[str, float] = {}
+    engine = _Endpoint.loaded.engines.engine(request.engine)
     scene = resolve_scene(request.scene if request.scene is not None else DEFAULT_SCENE)
     placement = resolve_placement(request.placement)
     with _timed(timings, "fetch"):
@@ -103,7 +115,7 @@ def run(request: ScoreRequest) -> ScoreResponse:
 def run_cut_out(request: CutoutRequest) -> CutoutResponse:
     """Only cut a photo out. Raises InvalidInput for what the request or the photo is."""
     assert _Endpoint.loaded is not None, "init() comes first"
-    return cut_out(request, _Endpoint.loaded.engine, _Endpoint.loaded.limits)
+    return cut_out(request, _Endpoint.loaded.engines.engine(None), _Endpoint.loaded.limits)
 
 
 def _backdrop(request: ScoreRequest, scene: Scene) -> Photo | None:

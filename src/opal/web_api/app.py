@@ -36,6 +36,7 @@ from opal.web_api import (
     brand_profiles,
     deliveries,
     delivery_targets,
+    engines,
     events,
     item_pictures,
     item_previews,
@@ -62,6 +63,7 @@ from opal.web_api import (
 )
 from opal.web_api.backdrop_check import BackdropCheck
 from opal.web_api.blob_answer import Pace
+from opal.web_api.engines import engines_of
 from opal.web_api.event_tail import EventTail
 from opal.web_api.matte_check import MatteCheck
 from opal.web_api.photo_check import PhotoCheck
@@ -115,7 +117,7 @@ async def _serve(settings: Settings, add_pages: AddPages) -> None:
 def create_app(parts: Parts) -> FastAPI:
     """The application on ``parts``, which stay the caller's to close.
 
-    Raises ``InvalidSettings`` where others could reach what needs no key.
+    Raises ``InvalidSettings`` where others could reach what needs no key, and ``UnknownEngine``.
     """
     settings = parts.settings
     _refuse_to_be_open(settings)
@@ -155,7 +157,7 @@ def create_app(parts: Parts) -> FastAPI:
         documented_models=_IN_STREAMS,
     )
     app.state.parts, app.state.outgoing = parts, outgoing
-    app.state.studio = studio
+    app.state.studio, app.state.engines = studio, engines_of(settings.scoring)
     app.state.preview_work = preview_work
     app.state.other_services = others
     app.state.destinations = destinations
@@ -191,6 +193,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
         app.include_router(resource.router)
     for resource in (webhooks, deliveries, delivery_targets, picture_deliveries):
         app.include_router(resource.router)
+    app.include_router(engines.router)
     app.include_router(results_table.router)
     app.include_router(mattes.router)
     app.include_router(rework.router)

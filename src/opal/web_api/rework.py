@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.assembly import Parts
+from opal.cutout.offer import choose_engine
 from opal.database import revisions, rework
 from opal.database.jobs import Job
 from opal.database.mattes import UnknownMatte, UploadedMatte, item_matte, use_matte
@@ -33,6 +34,7 @@ from opal.errors import (
     SourcesExpired,
     TooManyRevisions,
     UnknownBackdrop,
+    UnknownEngine,
     UnknownScene,
     UploadMissing,
 )
@@ -95,6 +97,13 @@ class RevisionRequest(BaseModel):
     )
     matte: str | None = Field(
         default=None, description="The id of a matte that was uploaded for this photo.", examples=[None]
+    )
+    engine: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="A name from /v1/engines: the photo is cut out anew by it, whatever was edited.",
+        examples=[None],
     )
     based_on: Annotated[int, BeforeValidator(whole)] = Field(
         strict=True, ge=0, le=rework.MOST_REVISIONS, description="The item's `revision` that you saw."
@@ -191,6 +200,7 @@ async def judge_item(
             UnknownScene,
             InvalidScene,
             InvalidPlacement,
+            UnknownEngine,
             *ALWAYS,
         ),
     },
@@ -206,10 +216,16 @@ async def create_revision(
 ) -> RevisionView:
     """Have all of the item's pictures composed anew; no credit is taken.
 
+    Where an engine is named, the photo is cut out anew first.
+
     Until they are there, and for good where they cannot be made, the earlier ones stay. Then the item is
     exported again under its new `revision`, without a verdict.
     """
     edited = None
+    if body.engine is not None:
+        choose_engine(body.engine, request.app.state.engines)
+        if body.matte is not None:
+            raise InvalidInput("engine: a matte of your own needs none.")
     if body.matte is not None:
         async with parts.database.read() as connection:
             job = await find_job(connection, tenant_id, job_id)
@@ -311,7 +327,7 @@ async def _look(
     connection: AsyncConnection, job: Job, item: Item, body: RevisionRequest, edited: _Edited | None
 ) -> Look:
     """The whole look that is asked for, held against everything that a new job's is."""
-    if body.scene is None and body.placement is None and body.matte is None:
+    if body.scene is None and body.placement is None and body.matte is None and body.engine is None:
         raise InvalidInput("body: nothing in it that is to be different.")
     if item.raw_expired_at is not None or item.outputs_expired_at is not None:
         raise SourcesExpired
@@ -323,6 +339,8 @@ async def _look(
     if edited is not None:
         await use_matte(connection, item, edited.uploaded)
         return Look(scene, placement, matte_path=edited.path, edited=True)
+    if body.engine is not None:
+        return Look(scene, placement, engine=body.engine)
     last = await revisions.get_revision(connection, item.id, item.revision)
     return Look(scene, placement, edited=last is not None and last.edited)
 

@@ -1,4 +1,4 @@
-/** The dialog that asks for another scene or placement. */
+/** The dialog that asks for another scene, placement or cut-out. */
 
 import { Problem } from "./api.js";
 import { say } from "./words.js";
@@ -45,6 +45,7 @@ function wantedOf(data, present) {
   /** @type {Record<string, unknown>} */
   const placement = {};
   if (data.get("scene")) wanted.scene = data.get("scene");
+  if (data.get("engine")) wanted.engine = data.get("engine");
   if (data.get("shadow")) placement.shadow = data.get("shadow");
   if (data.get("alignment")) placement.alignment = data.get("alignment");
   if (data.get("margin")) placement.margin = Number(data.get("margin"));
