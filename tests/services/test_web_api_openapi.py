@@ -75,6 +75,8 @@ async def ask(folder: Path, url: str, key: str, ids: dict[str, str]) -> None:
     assert process.returncode == 0, output.decode()
 
 
+# A group begins before tests on their own do: minutes long, these would otherwise be waited for at the end.
+@pytest.mark.xdist_group("openapi")
 async def test_web_api_holds_what_it_promises(tmp_path: Path) -> None:
     anywhere = OutgoingSettings(private_addresses="allow")
     (tmp_path / "root").mkdir()
@@ -84,6 +86,7 @@ async def test_web_api_holds_what_it_promises(tmp_path: Path) -> None:
         await ask(tmp_path, api.url, api.client.headers["X-API-Key"], await finished_job(api))
 
 
+@pytest.mark.xdist_group("openapi")
 async def test_billing_service_holds_what_it_promises(tmp_path: Path) -> None:
     async with running_web_api(tmp_path / "data") as api:
         await api.job()
