@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,9 @@ class Up:
 
 
 @contextmanager
-def opal_up(folder: Path) -> Iterator[Up]:
+def opal_up(folder: Path, changes: Mapping[str, str] | None = None) -> Iterator[Up]:
     """`opal up` on a free port, its data below ``folder``; stopped at the end of the block."""
-    with running("up", "--port", "0", "--data", "data", cwd=folder) as process:
+    with running("up", "--port", "0", "--data", "data", cwd=folder, changes=changes) as process:
         told = "\n".join(lines_until(process, "stop with Ctrl-C"))
         _empty(process)
         names = ("console and API", "API key", "signed in, once")

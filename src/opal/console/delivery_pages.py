@@ -3,11 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import ValidationError
 
+from opal.console.delivery_form import FieldFault, SentTarget, kinds_of, target_faults
 from opal.console.forms import Form as FormRoute
 from opal.console.forms import onward
 from opal.console.page import Page, pages_of
 from opal.database.picture_deliveries import PictureDeliveryState
+from opal.errors import OpalError
 from opal.web_api import delivery_targets, picture_deliveries
 from opal.web_api.delivery_targets import TargetChange
 from opal.web_api.page_cursor import PageCursor
@@ -24,9 +27,20 @@ _A_PAGE = 30
 
 @router.get(_PATH)
 async def show_targets(request: Request, parts: WebParts) -> Response:
-    """All targets, and how one is made."""
-    found = await delivery_targets.list_targets(parts, request.state.tenant_id)
-    return pages_of(request).render(request, "delivery_targets", targets=found.targets)
+    """All targets, and the form of a new one."""
+    return await _shown(request, parts, SentTarget(reports=True), {})
+
+
+@forms.post(_PATH)
+async def create_target(request: Request, parts: WebParts, sent: Annotated[SentTarget, Form()]) -> Response:
+    """Make it; its secrets are never shown again, not even where something else is wrong."""
+    tenant_id: str = request.state.tenant_id
+    try:
+        made = await delivery_targets.create_target(request, parts, tenant_id, sent.target(), Response())
+    except (ValidationError, FieldFault, OpalError) as error:
+        faults = target_faults(sent, error, kinds_of(parts.settings.delivery))
+        return await _shown(request, parts, sent, faults)
+    return onward(_ONE.format(target_id=made.id), "target_made")
 
 
 @router.get(_ONE)
@@ -86,3 +100,16 @@ async def retry(request: Request, parts: WebParts, target_id: str, delivery_id: 
     """Deliver the file again."""
     await picture_deliveries.retry_delivery(parts, request.state.tenant_id, target_id, delivery_id)
     return onward(_ONE.format(target_id=target_id), "delivered_again")
+
+
+async def _shown(request: Request, parts: WebParts, sent: SentTarget, faults: dict[str, str]) -> Response:
+    found = await delivery_targets.list_targets(parts, request.state.tenant_id)
+    return pages_of(request).render(
+        request,
+        "delivery_targets",
+        status=422 if faults else 200,
+        targets=found.targets,
+        kinds=kinds_of(parts.settings.delivery),
+        entered=sent.shown(),
+        faults=faults,
+    )
