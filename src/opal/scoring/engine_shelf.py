@@ -1,4 +1,4 @@
-"""The cut-out engines that one endpoint offers, of which two at most are in memory. Called by ``score.py``.
+"""The cut-out engines that one endpoint offers, of which it keeps two at most. Called by ``score.py``.
 
 A network takes up to a gigabyte once it has worked, its buffers included. The default one stays; of the
 others, which only photos that are cut out anew ask for, the last one used stays until another is wanted.
