@@ -227,17 +227,17 @@ def _fill_lumas(  # noqa: PLR0917 - two pictures, and three maps to fill
         for x in range(one.shape[1]):
             ours = theirs = np.float32(0.0)
             whole = True
-            for part in range(cell * cell):
-                row, column = y * cell + part // cell, x * cell + part % cell
-                here = inside[row, column]
-                whole &= here
-                for band in range(3):
-                    code = shown[row, column, band]
-                    ours += _LUMA[band] * np.float32(code)
-                    if here:
-                        light = min(max(reference[row, column, band], np.float32(0.0)), np.float32(1.0))
-                        code = CODE8_OF_LINEAR[int(light * steps + np.float32(0.5))]
-                    theirs += _LUMA[band] * np.float32(code)
+            for row in range(y * cell, y * cell + cell):
+                for column in range(x * cell, x * cell + cell):
+                    here = inside[row, column]
+                    whole &= here
+                    for band in range(3):
+                        code = shown[row, column, band]
+                        ours += _LUMA[band] * np.float32(code)
+                        if here:
+                            light = min(max(reference[row, column, band], np.float32(0.0)), np.float32(1.0))
+                            code = CODE8_OF_LINEAR[int(light * steps + np.float32(0.5))]
+                        theirs += _LUMA[band] * np.float32(code)
             one[y, x], other[y, x], kept[y, x] = ours * share, theirs * share, whole
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from opal.images.blur import gaussian_blur
 from opal.images.colour import LINEAR_OF_8_BIT, Linear
 from opal.images.compiled import compiled
-from opal.images.difference import delta_e2000, difference_of_planes, lab_of
+from opal.images.difference import difference_of_planes, lab_of
 
 SEEN = 1.5
 """CIEDE2000 of local means above which a pixel counts as changed."""
@@ -139,18 +139,48 @@ def _local_difference(sums: _Floats, above: int, local: _Floats) -> None:
     product = sums[own, :, 6] >= 0.5
     if not product.any():
         return
-    blurred = gaussian_blur(sums, _SIGMA)
-    means = blurred[own][product]
-    means = means[:, :6] / means[:, 6:]
-    local[product] = delta_e2000(means[:, :3], means[:, 3:])
+    _compare_means(gaussian_blur(sums, _SIGMA)[own], product, local)
+
+
+@compiled
+def _compare_means(blurred: _Floats, product: NDArray[np.bool_], local: _Floats) -> None:
+    """Difference of the two colours in (h, W, 7), both sums over a share that comes last, where `product`."""
+    one, other = np.empty((3, product.shape[1]), np.float32), np.empty((3, product.shape[1]), np.float32)
+    apart = np.empty(product.shape[1], np.float32)
+    for y in range(product.shape[0]):
+        columns = np.flatnonzero(product[y])
+        if columns.size == 0:
+            continue
+        for i in range(columns.size):
+            sums = blurred[y, columns[i]]
+            share = np.float32(1.0) / sums[6]
+            for band in range(3):
+                one[band, i], other[band, i] = sums[band] * share, sums[3 + band] * share
+        found = apart[: columns.size]
+        difference_of_planes(one, other, found)
+        for i in range(columns.size):
+            local[y, columns[i]] = found[i]
 
 
 def local_structure(similarity: _Floats, windows: NDArray[np.bool_]) -> float:
     """Lowest local mean of a map of structural similarity (H, W) over the `windows` that count."""
-    loss = np.where(windows, 1.0 - similarity, 0.0).astype(np.float32)
-    both = np.stack([loss, windows.astype(np.float32)], axis=-1)
-    means = gaussian_blur(both, _STRUCTURE_SIGMA)[windows]
-    return float(1.0 - (means[:, 0] / means[:, 1]).max())
+    both = np.empty((*similarity.shape, 2), np.float32)
+    np.subtract(np.float32(1.0), similarity, out=both[..., 0])
+    both[..., 1] = windows
+    both[..., 0] *= both[..., 1]
+    means = gaussian_blur(both, _STRUCTURE_SIGMA)
+    return 1.0 - _highest_ratio(means, windows)
+
+
+@compiled
+def _highest_ratio(means: _Floats, windows: NDArray[np.bool_]) -> float:
+    """Of the first band to the second (H, W, 2), over the `windows`."""
+    highest = 0.0
+    for y in range(means.shape[0]):
+        for x in range(means.shape[1]):
+            if windows[y, x]:
+                highest = max(highest, means[y, x, 0] / means[y, x, 1])
+    return highest
 
 
 def halve(values: _Floats) -> _Floats:
