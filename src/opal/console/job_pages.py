@@ -24,7 +24,7 @@ from opal.web_api.recipe import presets_of
 router = APIRouter(route_class=Page, include_in_schema=False)
 
 _JOBS_A_PAGE: Final = 30
-_CARDS_A_PAGE: Final = 48
+_CARDS_A_PAGE: Final = 24
 _ENDED: Final = frozenset({JobStatus.FINISHED, JobStatus.FINISHED_WITH_FAILURES, JobStatus.FAILED})
 
 

@@ -66,8 +66,19 @@ function choose(thumb) {
   for (const report of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".report"))) {
     report.toggleAttribute("data-later", report.dataset.picture !== thumb.dataset.picture);
   }
-  thumb.scrollIntoView({ block: "nearest", inline: "nearest" });
+  showInStrip(thumb);
   stage?.show(shownOf(thumb), photo);
+}
+
+/**
+ * Along its strip alone: the page itself stays where it is.
+ * @param {HTMLButtonElement} thumb
+ */
+function showInStrip(thumb) {
+  const strip = thumb.parentElement;
+  if (!strip) return;
+  const [seen, place] = [strip.getBoundingClientRect(), thumb.getBoundingClientRect()];
+  strip.scrollLeft += Math.min(0, place.left - seen.left) + Math.max(0, place.right - seen.right);
 }
 
 /** The ground below what is transparent. The matte is another picture, of the cut-out alone. */

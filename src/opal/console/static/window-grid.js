@@ -3,7 +3,10 @@
 /** Below this many, all cards exist: finding in the page works, and nothing is recycled. */
 const ALL = 96;
 /** Rows kept above and below what is seen, so that scrolling and tabbing find them. */
-const BEYOND = 3;
+const BEYOND = 2;
+/** So many cards are made in one frame, and so many brought up to date: a click waits for no more than these. */
+const MADE_A_FRAME = 12;
+const CHANGED_A_FRAME = 18;
 
 /**
  * @template T
@@ -23,6 +26,8 @@ export class WindowGrid {
   #items = [];
   /** @type {Map<string, HTMLElement>} */
   #cards = new Map();
+  /** Items whose cards are behind. @type {Set<T>} */
+  #stale = new Set();
   #waiting = false;
   /** First and last item and the padding that the cards stand for; empty when others are to be shown. */
   #drawn = "";
@@ -37,8 +42,11 @@ export class WindowGrid {
     for (const card of list.children) {
       if (card instanceof HTMLElement && card.dataset.item) this.#cards.set(card.dataset.item, card);
     }
-    addEventListener("scroll", () => this.#soon(), { passive: true });
-    new ResizeObserver(() => this.#soon()).observe(list);
+    const moved = () => {
+      if (this.#items.length > ALL) this.#soon();
+    };
+    addEventListener("scroll", moved, { passive: true });
+    new ResizeObserver(moved).observe(list);
   }
 
   /**
@@ -52,27 +60,42 @@ export class WindowGrid {
   }
 
   /**
-   * An item changed; its card is brought up to date if it exists.
+   * An item changed; its card is brought up to date in one of the next frames, if it exists.
    * @param {T} item
    */
   changed(item) {
-    const card = this.#cards.get(this.maker.key(item));
-    if (card) this.maker.update(card, item);
+    if (!this.#cards.has(this.maker.key(item))) return;
+    this.#stale.add(item);
+    this.#soon();
   }
 
   #soon() {
-    if (this.#waiting || this.#items.length <= ALL) return;
+    if (this.#waiting) return;
     this.#waiting = true;
     requestAnimationFrame(() => {
       this.#waiting = false;
       this.#render();
+      this.#update();
     });
   }
 
-  /** Which items are near the window, and how high the rest is. */
+  /** Bring some of the cards that are behind up to date, and leave the others to the next frame. */
+  #update() {
+    let left = CHANGED_A_FRAME;
+    for (const item of this.#stale) {
+      if (left === 0) return this.#soon();
+      this.#stale.delete(item);
+      const card = this.#cards.get(this.maker.key(item));
+      if (!card) continue;
+      this.maker.update(card, item);
+      left -= 1;
+    }
+  }
+
+  /** Which items are near the window and may have their cards in this frame, and how high the rest is. */
   #range() {
     const total = this.#items.length;
-    if (total <= ALL) return { first: 0, last: total, above: 0, below: 0 };
+    if (total <= ALL) return { first: 0, last: total, above: 0, below: 0, whole: true };
     const style = getComputedStyle(this.list);
     const columns = style.gridTemplateColumns.split(" ").length;
     const card = this.list.firstElementChild;
@@ -81,11 +104,40 @@ export class WindowGrid {
     const top = -this.list.getBoundingClientRect().top;
     const from = Math.min(Math.max(Math.floor(top / row) - BEYOND, 0), rows - 1);
     const to = Math.max(Math.min(Math.ceil((top + innerHeight) / row) + BEYOND, rows), from + 1);
-    return { first: from * columns, last: Math.min(to * columns, total), above: from * row, below: (rows - to) * row };
+    const seen = Math.min(Math.max(Math.floor(top / row), from), to - 1);
+    const [start, end] = this.#affordable(seen, from, to, columns);
+    const whole = start === from && end === to;
+    return { first: start * columns, last: Math.min(end * columns, total), above: start * row, below: (rows - end) * row, whole };
+  }
+
+  /**
+   * Rows around the first one that is seen, downwards first, for which not too many cards must be made.
+   * @param {number} seen
+   * @param {number} from
+   * @param {number} to
+   * @param {number} columns
+   * @returns {[start: number, end: number]}
+   */
+  #affordable(seen, from, to, columns) {
+    let left = MADE_A_FRAME;
+    /** @param {number} row */
+    const takes = (row) => {
+      const missing = this.#items.slice(row * columns, (row + 1) * columns).filter((item) => !this.#cards.has(this.maker.key(item)));
+      // One row is made in any case, however wide it is.
+      if (missing.length > left && left < MADE_A_FRAME) return false;
+      left -= missing.length;
+      return true;
+    };
+    let end = seen;
+    while (end < to && takes(end)) end += 1;
+    let start = seen;
+    while (start > from && takes(start - 1)) start -= 1;
+    return [start, end];
   }
 
   #render() {
-    const { first, last, above, below } = this.#range();
+    const { first, last, above, below, whole } = this.#range();
+    if (!whole) this.#soon();
     const drawn = [first, last, above, below].join();
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
