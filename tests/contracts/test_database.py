@@ -179,7 +179,7 @@ async def test_an_illegal_move_is_refused(database: Database) -> None:
     item = await uploaded(database)
     with pytest.raises(IllegalMove):
         async with database.transaction() as connection:
-            await items.move(connection, item, ItemState.EXPORTED, by="test")
+            await items.move(connection, item, ItemState.COMPLETED, by="test")
 
 
 async def test_state_and_message_commit_together(database: Database) -> None:

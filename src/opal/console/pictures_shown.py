@@ -126,7 +126,8 @@ async def _download(parts: Parts, row: VariantRow, filename: str) -> str:
 def _rule(rule: RuleReport) -> PageRule:
     required = rule.level == "required"
     limit = _LONG_NUMBER.sub(lambda found: f"{int(found[0]):,}", rule.limit)
-    limit = limit.replace("<=", "≤").replace(">=", "≥")
+    for sign, symbol in (("<=", "≤"), (">=", "≥")):
+        limit = limit.replace(f"{sign} ", f"{symbol}\N{NO-BREAK SPACE}").replace(sign, symbol)
     return page_rule(
         rule.rule, rule.measured, limit, passed=rule.passed, required=required, note=rule.fixed or ""
     )
