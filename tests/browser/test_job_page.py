@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pyvips
 from playwright.sync_api import BrowserContext, FileChooser, Locator, Page, expect
 from tests.browser.conftest import Up, drop
 from tests.browser.console_pages import api_client, finished_job
@@ -128,6 +129,42 @@ def test_a_failed_photo_is_replaced_on_its_card_and_by_name(
         expect(card(page, name).locator(".card-steps")).to_contain_text("cut-out")
     expect(page.locator("#status")).to_have_text("Finished")
     expect(page.locator("#failed")).to_be_hidden()
+
+
+def test_what_ends_while_one_looks_offers_its_next_step_at_once(
+    up: Up, page: Page, photos: list[Path]
+) -> None:
+    mug = pyvips.Image.new_from_file(str(photos[0]))
+    cut_off = mug.crop(mug.width // 2, 0, mug.width // 2, mug.height).jpegsave_buffer(Q=90)
+    sent = {"torn.jpg": photos[0].read_bytes()[:2000], "cut-off.jpg": cut_off}
+    with api_client(up.url, up.key) as client:
+        made = client.post("/v1/jobs", json={"items": [{"filename": name} for name in sent]}).json()
+        page.goto(f"/jobs/{made['id']}")
+        expect(page.locator("#live")).to_have_text("Live")
+        # From here on the page has its events alone.
+        page.route(f"**/v1/jobs/{made['id']}", lambda route: route.abort())
+        for item, data in zip(made["items"], sent.values(), strict=True):
+            which = {"job_id": made["id"], "item_id": item["id"]}
+            ticket = client.post("/v1/uploads/sas", json=which).raise_for_status().json()
+            client.put(ticket["url"], content=data, headers=ticket["headers"]).raise_for_status()
+            client.post("/v1/uploads/complete", json=which)
+    torn, doubtful = card(page, "torn.jpg"), card(page, "cut-off.jpg")
+    expect(torn.locator(".tile-note")).to_contain_text("ends before")
+    expect(torn.get_by_role("button", name="Replace photo")).to_be_visible()
+    expect(torn.get_by_role("button", name="Try again")).to_be_hidden()
+    expect(doubtful).to_have_attribute("data-review", "", timeout=_WAIT_MS)
+    page.get_by_role("link", name="1 wants a look").click()
+    expect(page.get_by_role("heading", name="cut-off.jpg")).to_be_visible()
+    # Judged, it is not counted any more.
+    page.goto("/jobs")
+    row = page.locator(f'[data-job="{made["id"]}"]')
+    waiting = row.locator("[data-count=review]")
+    expect(waiting).to_contain_text("1 wants a look")
+    with api_client(up.url, up.key) as client:
+        verdict = f"/v1/jobs/{made['id']}/items/{made['items'][1]['id']}/verdict"
+        client.post(verdict, json={"verdict": "accepted"}).raise_for_status()
+    page.reload()
+    expect(waiting).to_be_hidden()
 
 
 def test_the_page_catches_up_after_it_was_offline_and_frozen(

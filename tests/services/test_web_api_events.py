@@ -73,7 +73,8 @@ async def test_a_stream_tells_the_whole_story_while_it_happens_and_ends_with_the
                 await api.finish(item_id, {"square-1x1": b"jpeg"}, review=True)
     marked = [event.data["state"] for event in seen if event.name == "item" and event.data["review"]]
     assert marked == ["completed", "exported"]
-    assert [event.data["review"] for event in seen if event.name == "job"][-1] == 1
+    counted = [(event.data["review"], event.data["to_review"]) for event in seen if event.name == "job"]
+    assert counted[-1] == (1, 1)
     states = [event.data["state"] for event in seen if event.name == "item"]
     assert states == ["created", "uploaded", "queued", "processing", "completed", "exported"]
     assert seen[-1].name == "job"
@@ -107,6 +108,7 @@ async def test_a_failed_item_says_why(api: WebApi) -> None:
     story = await follow(api, job["id"])
     failed = [event.data for event in story if event.name == "item"][-1]
     assert (failed["state"], failed["code"]) == ("failed", "unsupported_format")
+    assert failed["next_steps"] == ["replace"]
     assert story[-1].data["status"] == "failed"
 
 

@@ -110,6 +110,12 @@ async def test_a_photo_that_failed_is_replaced_for_a_credit_of_its_own(api: WebA
     assert (same.status_code, same.json()["code"]) == (409, "photo_needed")
     answer = await post(api, job, "retry", photo="new")
     assert (answer.status_code, answer.json()["state"], answer.json()["photo"]) == (200, "created", None)
+    # Of a failure that is overcome nothing is left to be done.
+    async with api.client.stream("GET", f"/v1/jobs/{job['id']}/events") as told:
+        async for line in told.aiter_lines():
+            if line.startswith("data: ") and '"failed"' in line:
+                assert json.loads(line.removeprefix("data: "))["next_steps"] == []
+                break
     assert await api.credits() == (CREDITS, 1)
     assert (await post(api, job, "retry", photo="new")).json()["code"] == "item_not_failed"
     assert (await api.upload(job, photo())).status_code == 200
@@ -135,6 +141,13 @@ async def test_a_photo_is_tried_again_as_it_is(still: WebApi) -> None:
     assert await still.credits() == (CREDITS, 0)
 
 
+async def review_counts(api: WebApi, job: dict[str, Any]) -> list[tuple[int, int]]:
+    """How many photos are marked and how many of them wait, in the list and in the job itself."""
+    listed = (await api.client.get("/v1/jobs")).json()["jobs"][0]
+    told = (await api.client.get(f"/v1/jobs/{job['id']}")).json()
+    return [(each["review"], each["to_review"]) for each in (listed, told)]
+
+
 async def test_a_verdict_is_told_and_rejected_pictures_are_left_out(still: WebApi) -> None:
     job = await still.job("a.jpg", "b.jpg")
     for index in (0, 1):
@@ -142,7 +155,9 @@ async def test_a_verdict_is_told_and_rejected_pictures_are_left_out(still: WebAp
         assert (await post(still, job, "verdict", index, verdict="accepted")).status_code == 409
         await still.finish(job["items"][index]["id"], {"square-1x1": photo()}, review=True)
     assert (await item_of(still, job))["next_steps"] == ["review"]
+    assert await review_counts(still, job) == [(2, 2), (2, 2)]
     answer = await post(still, job, "verdict", 0, verdict="rejected")
+    assert await review_counts(still, job) == [(2, 1), (2, 1)]
     assert (answer.status_code, answer.json()["verdict"], answer.json()["review"]) == (200, "rejected", True)
     assert answer.json()["next_steps"] == []
     pictures, report = await archived(still, job)

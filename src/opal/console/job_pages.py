@@ -17,7 +17,7 @@ from opal.errors import NotFound
 from opal.items.item import Item
 from opal.items.next_steps import waits_for_review
 from opal.items.states import TERMINAL, ItemState, JobStatus
-from opal.web_api.job_view import JobSummary, is_finished, job_summary
+from opal.web_api.job_view import JobSummary, is_finished, job_summary, review_counts_of
 from opal.web_api.parts import JobId, WebParts, find_job
 from opal.web_api.recipe import presets_of
 
@@ -39,7 +39,7 @@ class JobRow:
     total: int
     done: int
     failed: int
-    review: int
+    to_review: int
     cover: str | None
     """The item whose picture stands for the job; None while there is no picture."""
 
@@ -114,7 +114,7 @@ async def read_job(
         job = await find_job(connection, request.state.tenant_id, job_id)
         everything = await items.list_items(connection, job.id)
         counts = (await jobs.state_counts(connection, [job.id]))[job.id]
-    summary = job_summary(job, counts, sum(map(waits_for_review, everything)))
+    summary = job_summary(job, counts, review_counts_of(everything))
     found = sifted.of(everything)
     shown = found[(page - 1) * _CARDS_A_PAGE : page * _CARDS_A_PAGE]
     scene = job.recipe.scene
@@ -151,7 +151,7 @@ def _row(job: JobSummary, cover: str | None) -> JobRow:
         total=job.total,
         done=done,
         failed=job.counts.get(ItemState.FAILED, 0),
-        review=job.review,
+        to_review=job.to_review,
         cover=cover,
     )
 

@@ -1,6 +1,6 @@
 """Items in the database, and the one guarded way to move them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -64,6 +64,14 @@ async def get_item(connection: AsyncConnection, item_id: str, *, lock: bool = Fa
     query = select(*_COLUMNS).where(items.c.id == item_id)
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     return _item(row) if row else None
+
+
+async def items_by_id(connection: AsyncConnection, item_ids: Collection[str]) -> dict[str, Item]:
+    """Those of the items that are there."""
+    if not item_ids:
+        return {}
+    rows = await connection.execute(select(*_COLUMNS).where(items.c.id.in_(item_ids)))
+    return {item.id: item for item in map(_item, rows)}
 
 
 async def tenant_item(

@@ -4,14 +4,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Row, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opal.database import items as item_rows
 from opal.database import ledger, webhook_events
 from opal.database.engine import utc_now
+from opal.database.review_queue import waits_for_review
 from opal.database.tables import item_events, items, jobs
 from opal.errors import NotFound
 from opal.items.item import Item, Recipe, new_id
@@ -113,11 +114,22 @@ async def state_counts(connection: AsyncConnection, job_ids: Sequence[str]) -> d
     return counts
 
 
-async def review_counts(connection: AsyncConnection, job_ids: Sequence[str]) -> Counter[str]:
-    """How many items of each job are marked for review; jobs without any are left out."""
-    query = select(items.c.job_id, func.count()).where(items.c.job_id.in_(job_ids), items.c.review.is_(True))
-    rows = await connection.execute(query.group_by(items.c.job_id))
-    return Counter({str(job_id): int(count) for job_id, count in rows})
+class ReviewCounts(NamedTuple):
+    """How many items of a job are marked for review, and how many of those wait for a verdict."""
+
+    marked: int = 0
+    to_review: int = 0
+
+
+async def review_counts(connection: AsyncConnection, job_ids: Sequence[str]) -> dict[str, ReviewCounts]:
+    """Those of each job; zeros for one of which nothing is marked."""
+    waits = case((waits_for_review(), 1), else_=0)
+    query = select(items.c.job_id, func.count(), func.sum(waits))
+    query = query.where(items.c.job_id.in_(job_ids), items.c.review.is_(True))
+    counts: dict[str, ReviewCounts] = defaultdict(ReviewCounts)
+    for job_id, marked, to_review in await connection.execute(query.group_by(items.c.job_id)):
+        counts[job_id] = ReviewCounts(int(marked), int(to_review))
+    return counts
 
 
 async def first_exported(connection: AsyncConnection, job_ids: Sequence[str]) -> dict[str, str]:

@@ -32,13 +32,13 @@ async def next_waiting(
     return None if found is None else await get_item(connection, found)
 
 
+def waits_for_review() -> ColumnElement[bool]:
+    """As ``items/next_steps.py`` has it of one item."""
+    return and_(items.c.review.is_(True), items.c.verdict.is_(None), items.c.state == ItemState.EXPORTED)
+
+
 def _waiting(tenant_id: str, job_id: str | None) -> list[ColumnElement[bool]]:
-    conditions = [
-        items.c.tenant_id == tenant_id,
-        items.c.review.is_(True),
-        items.c.verdict.is_(None),
-        items.c.state == ItemState.EXPORTED,
-    ]
+    conditions = [items.c.tenant_id == tenant_id, waits_for_review()]
     return conditions if job_id is None else [*conditions, items.c.job_id == job_id]
 
 

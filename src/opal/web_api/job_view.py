@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from opal.database.jobs import Job
+from opal.database.jobs import Job, ReviewCounts
 from opal.items.item import Item
-from opal.items.next_steps import NextStep, next_steps
+from opal.items.next_steps import NextStep, next_steps, waits_for_review
 from opal.items.review import ReviewVerdict
 from opal.items.states import TERMINAL, ItemState, JobStatus, job_status
 from opal.web_api.reports import (
@@ -75,7 +75,8 @@ class JobSummary(BaseModel):
     status: JobStatus
     total: int = Field(description="Photos in the job.")
     counts: dict[ItemState, int] = Field(description="Photos per state; states without any are left out.")
-    review: int = Field(default=0, description="Photos marked for review, see `items`.")
+    review: int = Field(default=0, description="Photos marked for review, see `items`, judged or not.")
+    to_review: int = Field(default=0, description="Those of them that wait for a verdict.")
     created_at: datetime
     cancelled_at: datetime | None = Field(description="When it was asked to stop; null: never.")
 
@@ -202,24 +203,29 @@ def _placed(meta: dict[str, Any]) -> PlacedReport | None:
     return PlacedReport(scale=round(way["scale"], 6), **told, **lies)
 
 
-def job_summary(job: Job, counts: Counter[ItemState], review: int) -> JobSummary:
-    """``job`` as it stands in a list, with ``review`` of its photos marked."""
+def job_summary(job: Job, counts: Counter[ItemState], review: ReviewCounts) -> JobSummary:
+    """``job`` as it stands in a list."""
     return JobSummary(
         id=job.id,
         name=job.name,
         status=job_status(counts.elements()),
         total=counts.total(),
         counts=dict(counts),
-        review=review,
+        review=review.marked,
+        to_review=review.to_review,
         created_at=job.created_at,
         cancelled_at=job.cancelled_at,
     )
 
 
+def review_counts_of(items: Sequence[Item]) -> ReviewCounts:
+    """What the database would count of all items of a job."""
+    return ReviewCounts(sum(item.review for item in items), sum(map(waits_for_review, items)))
+
+
 def job_detail(job: Job, items: Sequence[Item], *, review: bool | None = None) -> JobDetail:
     """``job`` with everything about it; ``items`` are all it has, ``review`` chooses which are shown."""
-    marked = sum(item.review for item in items)
-    summary = job_summary(job, Counter(item.state for item in items), marked)
+    summary = job_summary(job, Counter(item.state for item in items), review_counts_of(items))
     shown = items if review is None else [item for item in items if item.review is review]
     return JobDetail(
         **summary.model_dump(),

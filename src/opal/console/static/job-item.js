@@ -49,7 +49,7 @@ export function itemOf(told, place, known) {
 
 /**
  * Bring `item` up to date with an event. What is known already, as a stream that starts at the beginning
- * tells, adds its time alone: events do not say what may be done about a photo, and would take it back.
+ * tells, adds its time alone.
  * @param {Item} item
  * @param {any} change data of an `item` event
  */
@@ -64,7 +64,7 @@ export function change(item, change) {
   item.verdict = change.verdict ?? null;
   item.revision = change.revision ?? item.revision;
   item.trouble = change.state === "failed" ? (change.message ?? item.trouble) : "";
-  item.next = [];
+  item.next = change.next_steps ?? [];
   item.pictured ||= change.state === "exported";
   if (change.state === "created") return;
   item.sending = "";

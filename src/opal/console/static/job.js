@@ -35,8 +35,6 @@ let shown = [];
 const byId = new Map();
 /** Of a job that is over the story is only read once more. */
 let finished = "finished" in page.dataset;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let asking;
 /** @type {Item | null} whose photo is being chosen */
 let replaced = null;
 /** Items whose cards are brought up to date with the next frame. */
@@ -72,7 +70,6 @@ const stream = new JobStream(job, {
     if (!item) return;
     change(item, told);
     touched(item);
-    if (item.state === "failed" && item.next.length === 0) askNext();
   },
   job: jobChanged,
   how: (how) => {
@@ -173,21 +170,6 @@ async function load() {
     if (error.passing) setTimeout(() => void load(), AGAIN_MS);
     else tell(error.status === 401 ? say("signed_out") : error.message);
   }
-}
-
-/** What may be done about photos that failed just now: events do not tell. Once for all of some seconds. */
-function askNext() {
-  clearTimeout(asking);
-  asking = setTimeout(async () => {
-    // No answer is no harm: the same stands there when the page is opened again.
-    const told = await call("GET", `/v1/jobs/${job}`).catch(() => ({ items: [] }));
-    for (const { id, state, next_steps: next } of told.items) {
-      const item = byId.get(id);
-      if (item?.state !== "failed" || state !== "failed") continue;
-      item.next = next ?? [];
-      touched(item);
-    }
-  }, AGAIN_MS / 2);
 }
 
 /** @param {string} text */

@@ -13,7 +13,7 @@ const list = part("jobs", HTMLUListElement);
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
-/** @param {{id: string, status: string, total: number, counts: Record<string, number>, review: number}} job */
+/** @param {{id: string, status: string, total: number, counts: Record<string, number>, to_review: number}} job */
 function show(job) {
   const row = list.querySelector(`[data-job="${job.id}"]`);
   if (!(row instanceof HTMLElement)) return;
@@ -21,7 +21,7 @@ function show(job) {
   const status = /** @type {HTMLElement} */ (row.querySelector(".status"));
   status.className = `status ${job.status}`;
   status.textContent = say(`status.${job.status}`);
-  for (const [name, count] of /** @type {const} */ ([["failed", job.counts.failed ?? 0], ["review", job.review]])) {
+  for (const [name, count] of /** @type {const} */ ([["failed", job.counts.failed ?? 0], ["review", job.to_review]])) {
     const place = /** @type {HTMLElement} */ (row.querySelector(`[data-count="${name}"]`));
     place.hidden = count === 0;
     /** @type {HTMLElement} */ (place.querySelector("b")).textContent = counted(name, count);
