@@ -3,7 +3,7 @@
 Called by each service at start and by the command line.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +40,15 @@ class Parts:
     upkeep: Upkeep
     identity: "AzureIdentity | None" = None
     """Who this process is in Azure; None where nothing of Azure's is used."""
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What a service needs to answer; each raises when what it is named after is away."""
+        return {
+            "database": self.database.check,
+            "queues": self.queues.check,
+            "blobs": self.blobs.check,
+        }
 
     async def close(self) -> None:
         """Release connections; the parts cannot be used afterwards."""

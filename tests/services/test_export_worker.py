@@ -132,7 +132,7 @@ async def stored_but_not_recorded(world: World, item: Item) -> Work:
     async with world.parts.database.read() as connection:
         job = await jobs.get_job(connection, item.job_id)
     assert job is not None
-    work = Work(item, job.recipe)
+    work = Work(item=item, recipe=job.recipe)
     for step in STEPS[:-1]:
         work = await step(means(world), work)
     return work

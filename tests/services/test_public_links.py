@@ -12,7 +12,7 @@ from tests.services.http_services import WebApi, photo, running_web_api
 
 from opal.items.public_link import item_of_token, new_link_key, public_path
 from opal.settings import WebSettings
-from opal.web_api.public_pictures import is_held
+from opal.web_api.conditional import is_held
 
 PICTURE = bytes(range(256)) * 40
 SWITCH = "/v1/public-links"

@@ -144,7 +144,7 @@ async def test_an_attempt_at_a_revision_that_died_is_made_again_whole(world: Wor
     item = await exported(world)
     before = await rows_of(world, item)
     claimed = await world.claimed(Stage.EXPORT, await ask(world, item))
-    dead = Work(claimed, Recipe(**RECIPE), await revision_of(world, item, 1))
+    dead = Work(item=claimed, recipe=Recipe(**RECIPE), revision=await revision_of(world, item, 1))
     means = Means(world.parts.database, world.parts.blobs, Limits())
     for step in STEPS[:-1]:
         dead = await step(means, dead)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from opal.cli.process_failures import retry_command
-from opal.cli.report import Report, ReportItem, ReportRule, ReportVariant, unasked
+from opal.cli.report import Report, ReportItem, ReportVariant, unasked
 from opal.cli.shown_name import shown
 from opal.errors import InvalidInput
 from opal.marketplaces.presets import load_presets
@@ -14,12 +14,11 @@ from opal.report_page.page import (
     Kind,
     PagePhoto,
     PagePicture,
-    PageRule,
     ReportPage,
     link,
     write_page,
 )
-from opal.report_page.wording import failure_text, fidelity_text, kind_of, page_rule, picture_facts
+from opal.report_page.wording import failure_text, fidelity_text, kind_of, picture_facts, reported_rule
 
 PAGE_NAME = "report.html"
 _THUMBNAILS = "_thumbnails"
@@ -91,16 +90,5 @@ def _picture(variant: ReportVariant, folder: str, out: Path) -> PagePicture:
         href=link(variant.path),
         thumbnail=thumbnail,
         facts="; ".join(filter(None, [*told, fidelity_text(variant.fidelity)])),
-        rules=[_rule(rule) for rule in variant.compliance],
-    )
-
-
-def _rule(rule: ReportRule) -> PageRule:
-    return page_rule(
-        rule.rule,
-        rule.measured,
-        rule.limit,
-        passed=rule.passed,
-        required=rule.level == "required",
-        note=rule.fixed or "",
+        rules=[reported_rule(rule) for rule in variant.compliance],
     )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from opal.database.invariants_work import of_item
 from opal.database.tables import accounts, erasures, items, ledger
 from opal.items.states import ItemState
 
@@ -45,16 +46,7 @@ def _by_round() -> Any:
 def _of_round(found: ColumnElement[str], told: Any, wrong: ColumnElement[bool]) -> Select[Any]:
     """Items of whose present round the ledger says what is ``wrong``."""
     mine = (told.c.item_id == items.c.id) & (told.c.round == items.c.round)
-    return (
-        select(
-            items.c.id.label("subject"),
-            items.c.tenant_id,
-            items.c.job_id.label("job_id"),
-            found.label("found"),
-        )
-        .select_from(items.outerjoin(told, mine))
-        .where(wrong)
-    )
+    return of_item(found).select_from(items.outerjoin(told, mine)).where(wrong)
 
 
 def _number(column: ColumnElement[Any]) -> ColumnElement[str]:
@@ -99,12 +91,7 @@ def rounds_settled(_dialect: str, _before: datetime) -> Select[Any]:
     )
     past = (told.c.round < items.c.round) & ((told.c.amount != 0) | (told.c.held != 0) | (told.c.debits > 1))
     return (
-        select(
-            items.c.id.label("subject"),
-            items.c.tenant_id,
-            items.c.job_id.label("job_id"),
-            found.label("found"),
-        )
+        of_item(found)
         .select_from(items.join(told, told.c.item_id == items.c.id))
         .where(or_(past, told.c.round > items.c.round))
     )

@@ -23,7 +23,8 @@ from opal.database.tables import erasures, item_events, items, jobs, outbox, rev
 from opal.items.states import LEGAL, TERMINAL, ItemState
 
 
-def _of_item(found: ColumnElement[str]) -> Select[Any]:
+def of_item(found: ColumnElement[str]) -> Select[Any]:
+    """Rows of ``items`` as what was ``found``; the caller says of which."""
     return select(
         items.c.id.label("subject"), items.c.tenant_id, items.c.job_id.label("job_id"), found.label("found")
     )
@@ -32,14 +33,14 @@ def _of_item(found: ColumnElement[str]) -> Select[Any]:
 def no_lease_on_finished(_dialect: str, _before: datetime) -> Select[Any]:
     """No worker has an item that is finished."""
     finished = items.c.state.in_(sorted(TERMINAL))
-    return _of_item(items.c.state + " with a lease").where(finished, items.c.lease_until.is_not(None))
+    return of_item(items.c.state + " with a lease").where(finished, items.c.lease_until.is_not(None))
 
 
 def leases_end(_dialect: str, latest: datetime) -> Select[Any]:
     """Only an item that is worked on has a lease, and none ends later than any worker asks for."""
     worked_on = items.c.state.in_([ItemState.PROCESSING, ItemState.COMPLETED])
     waits = items.c.state.not_in(sorted(TERMINAL)) & ~worked_on
-    return _of_item(items.c.state + " with a lease until " + cast(items.c.lease_until, String)).where(
+    return of_item(items.c.state + " with a lease until " + cast(items.c.lease_until, String)).where(
         or_(waits & items.c.lease_until.is_not(None), worked_on & (items.c.lease_until > latest))
     )
 
@@ -56,7 +57,7 @@ def exactly_its_variants(dialect: str, _before: datetime) -> Select[Any]:
         asked = func.jsonb_array_elements_text(jobs.c.presets).table_valued("value", name="asked")
     made = and_(variants.c.item_id == items.c.id, variants.c.preset == asked.c.value)
     missing = (
-        _of_item(literal("no variant ") + asked.c.value)
+        of_item(literal("no variant ") + asked.c.value)
         .select_from(items.join(jobs, jobs.c.id == items.c.job_id).join(asked, literal(True)))
         .where(exported, ~select(variants.c.item_id).where(made).exists())
     )
@@ -104,7 +105,7 @@ def revisions_agree(_dialect: str, _before: datetime) -> Select[Any]:
         .where(pending, or_(items.c.id.is_(None), ~named))
     )
     of_pending = (mine, pending, revisions.c.number == items.c.pending_revision)
-    missing = _of_item(literal("waits for a revision that is not pending")).where(
+    missing = of_item(literal("waits for a revision that is not pending")).where(
         items.c.pending_revision.is_not(None),
         or_(
             ~select(revisions.c.item_id).where(*of_pending).exists(),
@@ -112,7 +113,7 @@ def revisions_agree(_dialect: str, _before: datetime) -> Select[Any]:
         ),
     )
     done = (mine, revisions.c.state == RevisionState.DONE, revisions.c.number == items.c.revision)
-    unmade = _of_item(literal("its pictures are of a revision that is not done")).where(
+    unmade = of_item(literal("its pictures are of a revision that is not done")).where(
         items.c.revision > 0, ~select(revisions.c.item_id).where(*done).exists()
     )
     return select(union_all(stray, missing, unmade).subquery())
@@ -127,7 +128,7 @@ def story_agrees(_dialect: str, _before: datetime) -> Select[Any]:
     )
     found = items.c.state + ", last event " + func.coalesce(item_events.c.target, "missing")
     return (
-        _of_item(found)
+        of_item(found)
         .select_from(
             items.outerjoin(last, last.c.item_id == items.c.id).outerjoin(
                 item_events, item_events.c.seq == last.c.seq
@@ -162,12 +163,12 @@ def story_is_unbroken(_dialect: str, _before: datetime) -> Select[Any]:
 def one_tenant(_dialect: str, _before: datetime) -> Select[Any]:
     """A job, its items, their events, variants and revisions belong to one tenant."""
     foreign_items = (
-        _of_item(literal("item of a job of ") + jobs.c.tenant_id)
+        of_item(literal("item of a job of ") + jobs.c.tenant_id)
         .select_from(items.join(jobs, jobs.c.id == items.c.job_id))
         .where(items.c.tenant_id != jobs.c.tenant_id)
     )
     foreign_rows = [
-        _of_item(literal(f"{name} of ") + table.c.tenant_id)
+        of_item(literal(f"{name} of ") + table.c.tenant_id)
         .select_from(items.join(table, table.c.item_id == items.c.id))
         .where(or_(table.c.tenant_id != items.c.tenant_id, table.c.job_id != items.c.job_id))
         for name, table in (("event", item_events), ("variant", variants), ("revision", revisions))
@@ -177,7 +178,7 @@ def one_tenant(_dialect: str, _before: datetime) -> Select[Any]:
 
 def work_ends(_dialect: str, before: datetime) -> Select[Any]:
     """Every item comes to an end: none waits for long without anything happening."""
-    return _of_item(items.c.state + " and untouched").where(
+    return of_item(items.c.state + " and untouched").where(
         items.c.state.not_in(sorted(TERMINAL)),
         items.c.updated_at <= before,
         or_(items.c.lease_until.is_(None), items.c.lease_until <= before),

@@ -3,6 +3,8 @@
 Called by `opal export-worker`.
 """
 
+from functools import partial
+
 from opal import telemetry
 from opal.assembly import Parts, build_parts
 from opal.content_credentials.sign import PictureSigner
@@ -14,10 +16,10 @@ from opal.images.limits import Limits
 from opal.items.item import Item
 from opal.messages.export_message import ExportMessage
 from opal.settings import Settings
-from opal.worker.health import Check, HealthPage, Heartbeat
+from opal.worker.health import Heartbeat
 from opal.worker.item_stage import ItemStage
 from opal.worker.loop import WorkerLoop
-from opal.worker.shutdown import stop_on_signals
+from opal.worker.process import run_worker
 
 
 async def main(settings: Settings) -> None:
@@ -30,23 +32,8 @@ async def main(settings: Settings) -> None:
 async def _work(settings: Settings) -> None:
     start_decoder()
     parts = build_parts(settings)
-    heartbeat = Heartbeat()
-    checks: dict[str, Check] = {
-        "database": parts.database.check,
-        "queues": parts.queues.check,
-        "blobs": parts.blobs.check,
-    }
-    page = HealthPage(
-        heartbeat,
-        checks,
-        host=settings.web.health_host,
-        port=settings.worker.health_port,
-        metrics_key=settings.telemetry.metrics_key,
-    )
     try:
-        with stop_on_signals() as stop:
-            async with page:
-                await build_worker(parts, heartbeat).run(stop)
+        await run_worker(parts, partial(build_worker, parts))
     finally:
         await parts.close()
 

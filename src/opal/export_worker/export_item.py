@@ -4,20 +4,20 @@ Called through ``worker/item_stage.py`` for every message on ``exports``. Read `
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from opal.blobs.interface import Blobs
 from opal.content_credentials.sign import PictureSigner
-from opal.database import backdrops, delivery_plan, items, jobs, revisions, variants
+from opal.database import backdrops, delivery_plan, items, revisions, variants
 from opal.database.engine import Database
+from opal.database.items import Stage
 from opal.database.public_links import job_links
-from opal.database.revisions import Revision, RevisionState
+from opal.database.revisions import RevisionState
 from opal.database.variants import VariantRow
 from opal.decoder.pictures import decode_photo
 from opal.errors import (
@@ -25,7 +25,6 @@ from opal.errors import (
     BlobExists,
     BlobNotFound,
     InvalidPhoto,
-    LeaseLost,
     OpalError,
     StoredPictureUnusable,
 )
@@ -33,7 +32,7 @@ from opal.export_worker.create_variants import Variant, create_variants
 from opal.images.limits import Limits
 from opal.images.matte import Matte, read_matte
 from opal.images.photo import Photo
-from opal.items.item import Item, Recipe, blob_path
+from opal.items.item import Item, blob_path
 from opal.items.states import ItemState
 from opal.marketplaces.presets import resolve_presets, usable_presets
 from opal.messages.webhook_event import PublicPicture
@@ -41,8 +40,7 @@ from opal.placement.backdrop import decode_backdrop
 from opal.placement.placement import resolve_placement
 from opal.placement.scene import resolve_scene
 from opal.placement.scene_picture import ScenePicture, make_scene_picture
-from opal.telemetry.metrics import timed_step
-from opal.telemetry.tracing import span
+from opal.worker.item_work import ItemWork, begin_work, take_steps
 from opal.worker.pinned_photo import require_pinned
 
 BY = "export-worker"
@@ -62,15 +60,10 @@ class Means:
     """What public links begin with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work(ItemWork):
     """One item under way; each step returns it with what it found out."""
 
-    item: Item
-    recipe: Recipe
-    revision: Revision | None = None
-    """The one that is being made; None: the pictures come for the first time."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
     original: bytes = b""
     matte_png: bytes = b""
     backdrop_bytes: bytes | None = None
@@ -242,23 +235,8 @@ STEPS: tuple[Step, ...] = (
 
 async def export_item(means: Means, item: Item) -> None:
     """Take a claimed item through all steps."""
-    async with means.database.read() as connection:
-        job = await jobs.get_job(connection, item.job_id)
-        revision = None
-        if item.pending_revision is not None:
-            revision = await revisions.get_revision(connection, item.id, item.pending_revision)
-    if job is None or (revision is None and item.pending_revision is not None):
-        raise LeaseLost("The item and its job were erased.")
-    recipe = job.recipe
-    if revision is not None:
-        recipe = recipe.with_look(revision.scene, revision.placement)
-    work = Work(item=item, recipe=recipe, revision=revision)
-    for step in STEPS:
-        started = time.perf_counter()
-        with span(step.__name__), timed_step("export", step.__name__):
-            work = await step(means, work)
-        seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
-        work = replace(work, seconds=seconds)
+    work = await begin_work(Work, means.database, item)
+    work = await take_steps(Stage.EXPORT, STEPS, means, work)
     _log.info(
         "item exported",
         action="item.exported",

@@ -3,6 +3,8 @@
 Called by `opal orchestrator`.
 """
 
+from functools import partial
+
 from opal import telemetry
 from opal.assembly import Parts, build_parts
 from opal.database.items import Stage
@@ -11,10 +13,10 @@ from opal.messages.job_message import JobMessage
 from opal.orchestrator.process_item import BY, Means, process_item
 from opal.scoring_client.client import ScoringClient
 from opal.settings import Settings
-from opal.worker.health import Check, HealthPage, Heartbeat
+from opal.worker.health import Heartbeat
 from opal.worker.item_stage import ItemStage
 from opal.worker.loop import WorkerLoop
-from opal.worker.shutdown import stop_on_signals
+from opal.worker.process import run_worker
 
 
 async def main(settings: Settings) -> None:
@@ -26,23 +28,8 @@ async def main(settings: Settings) -> None:
 async def _work(settings: Settings) -> None:
     parts = build_parts(settings)
     scoring = ScoringClient(settings.scoring)
-    heartbeat = Heartbeat()
-    checks: dict[str, Check] = {
-        "database": parts.database.check,
-        "queues": parts.queues.check,
-        "blobs": parts.blobs.check,
-    }
-    page = HealthPage(
-        heartbeat,
-        checks,
-        host=settings.web.health_host,
-        port=settings.worker.health_port,
-        metrics_key=settings.telemetry.metrics_key,
-    )
     try:
-        with stop_on_signals() as stop:
-            async with page:
-                await build_worker(parts, scoring, heartbeat).run(stop)
+        await run_worker(parts, partial(build_worker, parts, scoring))
     finally:
         await scoring.close()
         await parts.close()

@@ -5,34 +5,32 @@ Called through ``worker/item_stage.py`` for every message on ``jobs``. Read ``ST
 
 import base64
 import binascii
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from opal.blobs.interface import Blobs, Permission
-from opal.database import backdrops, items, jobs, ledger, outbox, revisions
+from opal.database import backdrops, items, ledger, outbox, revisions
 from opal.database.engine import Database
-from opal.database.revisions import Revision
+from opal.database.items import Stage
 from opal.errors import (
     BlobExists,
     BlobNotFound,
     BlobStoreUnavailable,
-    LeaseLost,
     ScoringFailed,
     StoredPictureUnusable,
 )
-from opal.items.item import Item, Recipe, blob_path
+from opal.items.item import Item, blob_path
 from opal.items.review import needs_review
 from opal.items.states import ItemState
 from opal.messages.export_message import ExportMessage, send_export_message
 from opal.messages.scoring_contract import OutputSas, ScoreRequest, ScoreResponse
 from opal.outbox_relay import OutboxRelay
 from opal.scoring_client.client import ScoringClient
-from opal.telemetry.metrics import timed_step
-from opal.telemetry.tracing import span, traceparent
+from opal.telemetry.tracing import traceparent
+from opal.worker.item_work import ItemWork, begin_work, take_steps
 from opal.worker.pinned_photo import require_pinned
 
 _log = structlog.get_logger(__name__)
@@ -53,15 +51,10 @@ class Means:
     """Confidence 0..1 below which a person is asked to look at the pictures."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work(ItemWork):
     """One item under way; each step returns it with what it found out."""
 
-    item: Item
-    recipe: Recipe
-    revision: Revision | None = None
-    """The one for which the photo is cut out anew; None: it is cut out for the first time."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
     scene_path: str = ""
     matte_path: str = ""
     request: ScoreRequest | None = None
@@ -193,23 +186,8 @@ STEPS: tuple[Step, ...] = (
 
 async def process_item(means: Means, item: Item) -> None:
     """Take a claimed item through all steps."""
-    async with means.database.read() as connection:
-        job = await jobs.get_job(connection, item.job_id)
-        revision = None
-        if item.pending_revision is not None:
-            revision = await revisions.get_revision(connection, item.id, item.pending_revision)
-    if job is None or (revision is None and item.pending_revision is not None):
-        raise LeaseLost("The item and its job were erased.")
-    recipe = job.recipe
-    if revision is not None:
-        recipe = recipe.with_look(revision.scene, revision.placement)
-    work = Work(item=item, recipe=recipe, revision=revision)
-    for step in STEPS:
-        started = time.perf_counter()
-        with span(step.__name__), timed_step("process", step.__name__):
-            work = await step(means, work)
-        seconds = {**work.seconds, step.__name__: round(time.perf_counter() - started, 4)}
-        work = replace(work, seconds=seconds)
+    work = await begin_work(Work, means.database, item)
+    work = await take_steps(Stage.PROCESS, STEPS, means, work)
     _log.info("item completed", action="item.completed", attempt=item.attempt, review=work.item.review)
 
 

@@ -24,6 +24,25 @@ def page_rule(
     return PageRule(rule_name(rule), found, str(limit), verdict, note)
 
 
+class ReportedRule(Protocol):
+    """A rule's outcome as the services' and the command line's reports have it."""
+
+    rule: str
+    measured: Any
+    limit: Any
+    passed: bool
+    level: str
+    fixed: str | None
+
+
+def reported_rule(rule: ReportedRule) -> PageRule:
+    """One rule of a report as the page has it."""
+    required = rule.level == "required"
+    return page_rule(
+        rule.rule, rule.measured, rule.limit, passed=rule.passed, required=required, note=rule.fixed or ""
+    )
+
+
 def kind_of(*, failed: bool, broken: bool, review: bool) -> Kind:
     """The section of a photo that has its pictures, or will never have them."""
     if failed:

@@ -135,11 +135,7 @@ def create_app(parts: Parts) -> FastAPI:
         database=parts.database,
         key_use=KeyUse(settings.web, parts.database),
         max_body_bytes=settings.web.max_body_bytes,
-        checks={
-            "database": parts.database.check,
-            "queues": parts.queues.check,
-            "blobs": parts.blobs.check,
-        },
+        checks=parts.checks,
         metrics_key=settings.telemetry.metrics_key,
         refresh_metrics=Stock(parts.database, parts.queues).take,
         lifespan=lambda _app: _loops(

@@ -1,9 +1,9 @@
 """``/v1/backdrops/{id}/preview``: a backdrop small enough to choose it by, and to set its ground line on."""
 
 import asyncio
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from opal.database import backdrops
 from opal.errors import BackdropNotReady, BackdropUnusable, UnknownBackdrop
@@ -11,9 +11,9 @@ from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.images.preview import small_webp
 from opal.web_api.backdrops import BackdropId
+from opal.web_api.conditional import NOT_MODIFIED, HeldTags, is_held
 from opal.web_api.parts import WebParts
 from opal.web_api.preview_work import PreviewWork
-from opal.web_api.public_pictures import is_held
 
 router = APIRouter(route_class=TenantRoute, tags=["backdrops"])
 
@@ -30,7 +30,7 @@ _MEDIA_TYPE: Final = "image/webp"
             "description": f"The whole picture as a WebP of at most {_SIDE} pixels.",
             "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         },
-        304: {"description": "The version that the client has is the one there is."},
+        **NOT_MODIFIED,
         **problems(*BY_KEY, UnknownBackdrop, BackdropNotReady, BackdropUnusable, *ALWAYS),
     },
 )
@@ -40,9 +40,7 @@ async def read_backdrop_preview(
     tenant_id: Tenant,
     backdrop_id: BackdropId,
     *,
-    held: Annotated[
-        str | None, Header(alias="If-None-Match", description="ETags of what the client has already.")
-    ] = None,
+    held: HeldTags = None,
 ) -> Response:
     """For pages that show what there is to choose from."""
     async with parts.database.read() as connection:

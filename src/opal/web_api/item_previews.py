@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from opal.database.variants import VariantRow, list_variants
 from opal.errors import NotFound, PictureExpired
 from opal.http.authentication import Tenant, TenantRoute
 from opal.http.problem import ALWAYS, BY_KEY, problems
+from opal.web_api.conditional import NOT_MODIFIED, HeldTags, Version, is_held, private_headers
 from opal.web_api.job_reports import LARGEST_SHOWN, Previews
 from opal.web_api.parts import ItemId, JobId, WebParts, find_item, find_job
-from opal.web_api.public_pictures import is_held
 
 router = APIRouter(route_class=TenantRoute, tags=["pictures"])
 
@@ -30,7 +30,7 @@ _MEDIA_TYPE: Final = "image/webp"
             "description": f"The picture as a WebP of at most {_SIDE} pixels, or of `side`.",
             "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         },
-        304: {"description": "The version that the client has is the one there is."},
+        **NOT_MODIFIED,
         **problems(*BY_KEY, NotFound, PictureExpired, *ALWAYS),
     },
 )
@@ -46,13 +46,8 @@ async def read_preview(
         Query(max_length=64, description="Whose picture; left out: the first preset's that the job names."),
     ] = None,
     side: Annotated[int, Query(ge=16, le=_LONGEST_SIDE, description="Its longer side at most.")] = _SIDE,
-    version: Annotated[
-        int | None,
-        Query(alias="v", ge=0, description="The photo's `revision`: then it may be kept for a while."),
-    ] = None,
-    held: Annotated[
-        str | None, Header(alias="If-None-Match", description="ETags of what the client has already.")
-    ] = None,
+    version: Version = None,
+    held: HeldTags = None,
 ) -> Response:
     """For pages that show many, and pictures that browsers cannot show themselves, such as TIFF.
 
@@ -65,12 +60,7 @@ async def read_preview(
     shown = _first_shown(rows, job.recipe.presets) if preset is None else _shown_of(rows, preset)
     if shown is None:
         raise NotFound("There is no picture of this photo to show.")
-    # A revision changes the picture: only an address that names it may go unasked for an hour.
-    headers = {
-        "Cache-Control": "private, no-cache" if version is None else "private, max-age=3600",
-        "ETag": f'"{shown.sha256[:32]}-{side}"',
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = private_headers(f"{shown.sha256[:32]}-{side}", version)
     if is_held(held, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     previews: Previews = request.app.state.previews

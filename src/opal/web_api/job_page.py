@@ -4,8 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from opal.database.jobs import Job
-from opal.report_page.page import TITLES, Kind, Lazily, PagePhoto, PagePicture, PageRule, ReportPage, link
-from opal.report_page.wording import failure_text, fidelity_text, kind_of, page_rule, picture_facts, unasked
+from opal.report_page.page import TITLES, Kind, Lazily, PagePhoto, PagePicture, ReportPage, link
+from opal.report_page.wording import (
+    failure_text,
+    fidelity_text,
+    kind_of,
+    picture_facts,
+    reported_rule,
+    unasked,
+)
 from opal.web_api.job_report import ArchivedItem, ArchivedVariant, ArchiveReport
 from opal.web_api.recipe import presets_of
 from opal.web_api.reports import PlacedReport, RuleReport
@@ -106,7 +113,7 @@ def _picture(variant: ArchivedVariant, href: Where, thumbnail: Where) -> PagePic
         href=href(variant),
         thumbnail=thumbnail(variant),
         facts="; ".join(filter(None, facts)),
-        rules=[_rule(rule) for rule in variant.compliance],
+        rules=[reported_rule(rule) for rule in variant.compliance],
     )
 
 
@@ -115,14 +122,3 @@ def _placed(placed: PlacedReport | None) -> str:
         return ""
     way = "clockwise" if placed.straightened_degrees > 0 else "anticlockwise"
     return f"turned upright by {abs(placed.straightened_degrees):.1f}° {way}"
-
-
-def _rule(rule: RuleReport) -> PageRule:
-    return page_rule(
-        rule.rule,
-        rule.measured,
-        rule.limit,
-        passed=rule.passed,
-        required=rule.level == "required",
-        note=rule.fixed or "",
-    )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from opal.database.public_links import PublicPicture, public_picture
 from opal.errors import BlobNotFound, NotFound, PictureExpired
 from opal.http.errors import DownloadsBusy, RangeNotSatisfiable
 from opal.http.problem import ALWAYS, problem_of, problems
 from opal.web_api.blob_answer import Pace, StoredBlob, WantedRange, blob_answer, wanted_range
+from opal.web_api.conditional import NOT_MODIFIED, HeldTags, is_held
 from opal.web_api.parts import PlatformParts
 from opal.web_api.public_links import TOKEN_EXAMPLE
 
@@ -42,7 +43,7 @@ _DOCS: dict[str, Any] = {
     "responses": {
         200: _WHOLE,
         206: {**_WHOLE, "description": "The part of the picture that was asked for"},
-        304: {"description": "The version that the client has is the one there is."},
+        **NOT_MODIFIED,
         **problems(NotFound, PictureExpired, RangeNotSatisfiable, DownloadsBusy, *ALWAYS),
     },
 }
@@ -69,14 +70,11 @@ def _address(
 
 _Asked = Annotated[_Address, Depends(_address)]
 _Wanted = Annotated[WantedRange, Depends(wanted_range)]
-_Held = Annotated[
-    str | None, Header(alias="If-None-Match", description="ETags of what the client has already.")
-]
 
 
 @router.get(_PATH, **_DOCS, summary="Fetch a picture by its public link")
 async def get_public_picture(
-    request: Request, parts: PlatformParts, asked: _Asked, wanted: _Wanted, held: _Held = None
+    request: Request, parts: PlatformParts, asked: _Asked, wanted: _Wanted, held: HeldTags = None
 ) -> Response:
     """The finished picture, for everybody; only while its tenant has public links turned on."""
     return await _answer(request, parts, asked, wanted, held)
@@ -84,7 +82,7 @@ async def get_public_picture(
 
 @router.head(_PATH, **_DOCS, summary="Look at a picture by its public link")
 async def head_public_picture(
-    request: Request, parts: PlatformParts, asked: _Asked, wanted: _Wanted, held: _Held = None
+    request: Request, parts: PlatformParts, asked: _Asked, wanted: _Wanted, held: HeldTags = None
 ) -> Response:
     """The headers of the picture without its bytes."""
     return await _answer(request, parts, asked, wanted, held)
@@ -121,11 +119,3 @@ async def _stored(parts: PlatformParts, picture: PublicPicture) -> StoredBlob | 
         _log.error("public picture is gone", action="public_picture.gone", path=picture.path)
         return None
     return StoredBlob(parts.blobs, "exports", picture.path, info)
-
-
-def is_held(if_none_match: str | None, etag: str) -> bool:
-    """Whether an ``If-None-Match`` header names this version (RFC 9110, 13.1.2: compared weakly)."""
-    if if_none_match is None:
-        return False
-    named = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return named == ["*"] or etag in named

@@ -95,6 +95,11 @@ _JSON_EXAMPLE: Final = {
     }
 }
 _PICTURE: Final = {"schema": {"type": "string", "format": "binary"}}
+_SOURCE_FAULTS: Final = (
+    *("missing_source", "multiple_sources", "invalid_image_url", "failed_image_download"),
+    *("failed_to_read_image", "invalid_file_type", "file_too_large", "resolution_too_high"),
+    "invalid_dimensions",
+)
 _SECURITY: Final[list[dict[str, list[str]]]] = [{"APIKeyHeader": []}]
 
 REMOVE_BACKGROUND: Final[dict[str, Any]] = {
@@ -156,9 +161,8 @@ IMPROVE: Final[dict[str, Any]] = {
             },
         },
         **refusals(
-            *("missing_source", "multiple_sources", "invalid_image_url", "failed_image_download"),
-            *("failed_to_read_image", "invalid_file_type", "file_too_large", "resolution_too_high"),
-            *("invalid_dimensions", "invalid_tag", "invalid_request", "improve_disabled", *KEY),
+            *_SOURCE_FAULTS,
+            *("invalid_tag", "invalid_request", "improve_disabled", *KEY),
             *("request_timeout", "rate_limit_exceeded", "too_many_requests", *ALWAYS),
         ),
     },
@@ -187,9 +191,8 @@ IMPROVE: Final[dict[str, Any]] = {
 _REMBG_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The picture.", "content": {"image/png": _PICTURE}},
     **refusals(
-        *("missing_source", "multiple_sources", "invalid_image_url", "failed_image_download"),
-        *("failed_to_read_image", "invalid_file_type", "file_too_large", "resolution_too_high"),
-        *("invalid_dimensions", "unknown_foreground", "invalid_bg_color", "invalid_request"),
+        *_SOURCE_FAULTS,
+        *("unknown_foreground", "invalid_bg_color", "invalid_request"),
         *("insufficient_credits", *KEY, "request_timeout", "rate_limit_exceeded", "too_many_requests"),
         *ALWAYS,
     ),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Path, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
 from opal.errors import NotFound
@@ -11,6 +11,7 @@ from opal.http.openapi import answer
 from opal.http.problem import ALWAYS, BY_KEY, problems
 from opal.placement.scene import DEFAULT_SCENE, NAMED_SCENES, SCENES, Scene
 from opal.placement.thumbnail import HEIGHT, MEDIA_TYPE, WIDTH
+from opal.web_api.conditional import NOT_MODIFIED, HeldTags, is_held
 from opal.web_api.recipe import placement_schema, scene_schema
 from opal.web_api.scene_thumbnails import scene_thumbnail
 
@@ -84,7 +85,7 @@ async def list_scenes(_tenant_id: Tenant) -> SceneList:
             "description": "The scene with a plain bottle in it, in the scene's own light.",
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         },
-        304: {"description": "The client has it already."},
+        **NOT_MODIFIED,
         **problems(NotFound, *ALWAYS),
     },
 )
@@ -92,14 +93,13 @@ async def show_scene(
     name: Annotated[
         str, Path(description="A ready-made scene's name.", examples=["studio-white"], max_length=64)
     ],
-    if_none_match: Annotated[str, Header(description="The `ETag` of an earlier answer.")] = "",
+    held: HeldTags = None,
 ) -> Response:
     """A thumbnail of a ready-made scene. It needs no key and may be cached for a day."""
     if name not in SCENES:
         raise NotFound(f"There is no scene {name!r}. Known: {', '.join(SCENES)}.")
     shown = scene_thumbnail(name)
     headers = {"ETag": shown.etag, "Cache-Control": _CACHE}
-    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    if shown.etag in known or "*" in known:
+    if is_held(held, shown.etag):
         return Response(status_code=304, headers=headers)
     return Response(shown.data, headers=headers, media_type=MEDIA_TYPE)
