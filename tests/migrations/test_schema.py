@@ -8,11 +8,12 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from opal.database import migrate as migrate_module
 from opal.database.engine import Database
 from opal.database.migrate import migrate, schema_version
+from opal.database.review_queue import count_waiting, next_waiting
 from opal.database.tables import metadata
 from opal.platform_settings import DatabaseSettings
 
@@ -43,6 +44,29 @@ async def test_migrations_equal_the_tables(tmp_path: Path) -> None:
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await database.close()
+
+
+async def test_photos_that_wait_for_a_verdict_are_found_by_their_index(tmp_path: Path) -> None:
+    database = database_in(tmp_path)
+    await migrate(database)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        asked.append((statement, parameters))
+
+    async with database.read() as connection:
+        event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        await count_waiting(connection, "acme", most=10)
+        await next_waiting(connection, "acme")
+        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        for statement, parameters in asked:
+            plan = str(
+                (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
+            )
+            assert "USING INDEX ix_items_review_queue" in plan
+            assert "B-TREE" not in plan, "the queue's order is the index's"
+    await database.close()
+    assert len(asked) == 2
 
 
 async def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:

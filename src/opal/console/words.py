@@ -25,9 +25,10 @@ class Words:
         """Whether there is such a sentence."""
         return name in self.sentences
 
-    def count(self, name: str, number: int) -> str:
-        """``1 photo``, ``2,000 photos``."""
-        return self.say(f"{name}.{'one' if number == 1 else 'other'}", count=f"{number:,}")
+    def count(self, name: str, number: int, **values: int) -> str:
+        """``1 photo``, ``2,000 photos``; ``values`` are further numbers of the sentence."""
+        further = {gap: f"{value:,}" for gap, value in values.items()}
+        return self.say(f"{name}.{'one' if number == 1 else 'other'}", count=f"{number:,}", **further)
 
 
 @lru_cache(maxsize=1)

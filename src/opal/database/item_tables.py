@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     false,
     text,
 )
@@ -65,6 +66,15 @@ items = Table(
     Index(None, "job_id", "position"),
     # What the sweeper asks every minute.
     Index(None, "state", "updated_at"),
+)
+
+_unjudged = and_(items.c.review.is_(True), items.c.verdict.is_(None))
+# Every page of the console counts these (review_queue.py).
+Index(
+    "ix_items_review_queue",
+    *(items.c[name] for name in ("tenant_id", "created_at", "job_id", "position")),
+    sqlite_where=_unjudged,
+    postgresql_where=_unjudged,
 )
 
 item_events = Table(

@@ -128,7 +128,7 @@ function jobChanged(told) {
   const text = say(`status.${told.status}`);
   status.className = `status ${told.status}`;
   if (status.textContent !== text) status.textContent = text;
-  const line = say("progress", { done: number(done), total: number(items.length) });
+  const line = counted("progress", items.length, { done: number(done) });
   progress.ariaLabel = line;
   part("counted", HTMLElement).textContent = line;
   part("download", HTMLElement).hidden = !told.counts.exported;

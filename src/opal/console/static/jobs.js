@@ -29,7 +29,7 @@ function show(job) {
   const done = Object.entries(job.counts).reduce((sum, [state, count]) => sum + (ENDED.has(state) ? count : 0), 0);
   const progress = /** @type {HTMLProgressElement} */ (row.querySelector("progress"));
   progress.value = done;
-  progress.ariaLabel = say("progress", { done: number(done), total: number(job.total) });
+  progress.ariaLabel = counted("progress", job.total, { done: number(done) });
   progress.hidden = done === job.total;
   if (job.counts.exported) showCover(/** @type {HTMLElement} */ (row.querySelector(".cover")), job.id);
 }

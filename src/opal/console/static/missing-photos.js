@@ -66,7 +66,7 @@ async function send(photos) {
   const show = () => {
     const arrived = going.reduce((sum, photo) => sum + photo.sent, 0);
     const done = going.filter(({ state }) => state === "accepted").length;
-    result.textContent = say("total", { done: number(done), total: number(going.length), percent: percent(whole ? arrived / whole : 0) });
+    result.textContent = counted("total", going.length, { done: number(done), percent: percent(whole ? arrived / whole : 0) });
   };
   show();
   for (const photo of going) void keepThumbnail(photo);

@@ -281,7 +281,7 @@ function showProgress(going, pace) {
   const done = counts.filter((photo) => photo.state === "accepted").length;
   const share = whole ? arrived / whole : 0;
   sent.value = share;
-  summary.textContent = say("total", { done: number(done), total: number(counts.length), percent: percent(share) });
+  summary.textContent = counted("total", counts.length, { done: number(done), percent: percent(share) });
   const seconds = pace.secondsLeft(arrived, whole);
   cost.textContent = !navigator.onLine ? say("offline")
     : seconds === null || done === counts.length ? ""

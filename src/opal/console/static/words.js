@@ -22,9 +22,10 @@ export function say(name, values = {}) {
  * `1 photo`, `2,000 photos`.
  * @param {string} name
  * @param {number} count
+ * @param {Record<string, string | number>} [values] of the sentence's further gaps
  */
-export function counted(name, count) {
-  return say(`${name}.${plural.select(count)}`, { count: whole.format(count) });
+export function counted(name, count, values = {}) {
+  return say(`${name}.${plural.select(count)}`, { ...values, count: whole.format(count) });
 }
 
 /** @param {number} value */
