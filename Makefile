@@ -45,7 +45,8 @@ test: $(VENV)/.dev $(VENV)/.browser ## Every test (TESTS=tests/unit for a part o
 faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives, 10 000 hostile files; half an hour
 	@$(BIN)/opal models pull
 	@OPAL_TEST_LIVES=laptop,azure OPAL_TEST_MUTANTS=$(MUTANTS) $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup \
-	  tests/faults tests/unit/test_untrusted_pictures.py tests/services/test_untrusted_pictures.py
+	  tests/faults tests/unit/test_untrusted_pictures.py tests/services/test_untrusted_pictures.py \
+	  --ignore tests/faults/test_soak.py
 
 faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures (LIFE=azure: on Azure's)
 	@$(BIN)/opal models pull

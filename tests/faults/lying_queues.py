@@ -29,16 +29,22 @@ class Lies:
     shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
     told: Counter[str] = field(default_factory=Counter)
     rng: random.Random = field(init=False)
+    _left: dict[str, list[bool]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
 
     def tell(self, lie: str) -> bool:
-        """Whether this one is told now."""
-        if self.rng.random() >= self.shares.get(lie, 0.0):
+        """Whether this one is told now: once in so many, so that short runs have each; drawn which time."""
+        share = self.shares.get(lie, 0.0)
+        if not share:
             return False
-        self.told[lie] += 1
-        return True
+        if not self._left.get(lie):
+            every = round(1 / share)
+            self._left[lie] = self.rng.sample([True, *[False] * (every - 1)], every)
+        told = self._left[lie].pop()
+        self.told[lie] += told
+        return told
 
 
 @dataclass(frozen=True, slots=True)

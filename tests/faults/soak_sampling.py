@@ -56,18 +56,6 @@ class Watched:
         return median(slopes) * TEN_MINUTES_S / MB
 
     @property
-    def grown_mb(self) -> float:
-        """Growth of memory in MB over the steady half, at that slope."""
-        return self.growth_mb * (self.steady[-1].at_s - self.steady[0].at_s) / TEN_MINUTES_S
-
-    def steadily(self, most_mb: float, short_run_mb: float) -> bool:
-        """Whether it grew by less than ``most_mb`` per ten minutes.
-
-        In a run of minutes ``short_run_mb`` in all are not told from a single step of the allocator.
-        """
-        return self.growth_mb < most_mb or self.grown_mb < short_run_mb
-
-    @property
     def more_files(self) -> float:
         """By how many more descriptors are open towards the end than before: medians of two quarters."""
         steady = self.steady

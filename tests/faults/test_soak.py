@@ -1,7 +1,7 @@
 """Thousands of photos through real processes: memory and open files of each stay what they are.
 
-`make soak` sends 20 000 (OPAL_SOAK_ITEMS), `make faults` as many as it has time for. A process that leaks a
-little is watched beside them and must be found out.
+`make soak` sends 20 000 (OPAL_SOAK_ITEMS), which takes an hour: a run of minutes is over before caches are
+full. A process that leaks a little is watched beside them and must be found out.
 """
 
 import asyncio
@@ -30,15 +30,13 @@ from opal.database.invariants import SETTLED
 from opal.database.tables import items
 from opal.items.states import TERMINAL, ItemState
 
-ITEMS = int(os.environ.get("OPAL_SOAK_ITEMS", "600"))
+ITEMS = int(os.environ.get("OPAL_SOAK_ITEMS", "20000"))
 PER_JOB = 500
 UNDER_WAY = 60
 """Photos that are uploaded and not finished, at the most."""
 LOOK_S = 2.0
 MOST_GROWTH_MB = 1.0
 """Per ten minutes, once warm."""
-SHORT_RUN_MB = 1.0
-"""What a run of minutes may seem to grow by: an allocator takes memory in pieces."""
 SECONDS_PER_ITEM = 1.5
 """More than a busy machine needs."""
 
@@ -149,7 +147,6 @@ async def test_memory_and_files_stay_what_they_are(tmp_path: Path, figures: Figu
             items=exported,
             minutes=minutes,
             growth_mb_per_10_min=each.growth_mb,
-            in_all_mb=each.grown_mb,
             resident_mb=each.looks[-1].resident / 1e6,
             files=each.looks[-1].files,
             more_files=each.more_files,
@@ -158,9 +155,9 @@ async def test_memory_and_files_stay_what_they_are(tmp_path: Path, figures: Figu
     assert exported == ITEMS
     assert not [verdict for verdict in verdicts if verdict.count]
     for each in watched:
-        assert each.steadily(MOST_GROWTH_MB, SHORT_RUN_MB), each
+        assert each.growth_mb < MOST_GROWTH_MB, each
         assert each.more_files <= 2, each
-    assert not leak.steadily(MOST_GROWTH_MB, SHORT_RUN_MB)
+    assert leak.growth_mb > MOST_GROWTH_MB
     assert leak.more_files > 2
 
 
