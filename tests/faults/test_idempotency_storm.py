@@ -173,7 +173,7 @@ def life(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
-@pytest.mark.parametrize(("keys", "kills"), [(30, 2), pytest.param(500, 20, marks=pytest.mark.battery)])
+@pytest.mark.parametrize(("keys", "kills"), [(30, 2), pytest.param(500, 10, marks=pytest.mark.battery)])
 async def test_one_effect_and_one_answer_per_key(  # noqa: PLR0917 - the size, and the fixtures
     life: str, keys: int, kills: int, server: ProcessServer, tmp_path: Path, figures: Figures
 ) -> None:
