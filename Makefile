@@ -20,6 +20,7 @@ PORT ?= 8080
 DATA ?= opal-data
 TESTS ?= tests
 TEST_WORKERS ?= 2
+FAULT_WORKERS ?= 3
 SOAK_ITEMS ?= 20000
 LIFE ?= laptop
 MUTANTS ?= 10000
@@ -44,13 +45,13 @@ test: $(VENV)/.dev $(VENV)/.browser ## Every test (TESTS=tests/unit for a part o
 
 faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives, 10 000 hostile files; half an hour
 	@$(BIN)/opal models pull
-	@OPAL_TEST_LIVES=laptop,azure OPAL_TEST_MUTANTS=$(MUTANTS) $(BIN)/pytest -m '' -n $(TEST_WORKERS) --dist loadgroup \
+	@OPAL_TEST_LIVES=laptop,azure OPAL_TEST_MUTANTS=$(MUTANTS) $(BIN)/pytest -m '' -n $(FAULT_WORKERS) --dist loadgroup \
 	  tests/faults tests/unit/test_untrusted_pictures.py tests/services/test_untrusted_pictures.py \
 	  --ignore tests/faults/test_soak.py
 
 faults-quick: $(VENV)/.dev ## The part of it that make test runs as well, with its figures (LIFE=azure: on Azure's)
 	@$(BIN)/opal models pull
-	@OPAL_TEST_LIVES=$(LIFE) $(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup tests/faults
+	@OPAL_TEST_LIVES=$(LIFE) $(BIN)/pytest -n $(FAULT_WORKERS) --dist loadgroup tests/faults
 
 soak: $(VENV)/.dev ## 20 000 photos through all services: memory and open files (SOAK_ITEMS=20000)
 	@OPAL_SOAK_ITEMS=$(SOAK_ITEMS) $(BIN)/pytest -m '' -n 0 tests/faults/test_soak.py

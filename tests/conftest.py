@@ -3,8 +3,9 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import count
 
 import asyncpg
@@ -54,6 +55,12 @@ def template(postgres: str) -> str:
 
     asyncio.run(fill())
     return url
+
+
+@pytest.fixture(scope="session")
+def postgres_copies(postgres: str, template: str) -> Callable[[], AbstractContextManager[str]]:
+    """Makes databases, migrated and empty, each until its block ends; not from within an event loop."""
+    return partial(_copy, postgres, template)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from tests.azurite.account import empty_containers
 from tests.azurite.identity_endpoint import identity_endpoint
 from tests.azurite.server import KEY, Azurite, azurite
+from tests.servicebus.namespace import Namespace
 from tests.servicebus.server import running_server
 
 from opal.platform_settings import QueueSettings
@@ -23,8 +24,17 @@ class AzureLife:
     """The servers, and what services need to know of them."""
 
     store: Azurite
+    namespace: Namespace
     queues: QueueSettings
     environment: dict[str, str]
+
+    @contextmanager
+    def own_queues(self, name: str) -> Iterator[dict[str, str]]:
+        """Further queues, for whoever has these settings, until the block ends."""
+        prefix = f"{_PREFIX}{name.replace('_', '-')}-"
+        self.namespace.create_queues(self.queues.model_copy(update={"prefix": prefix}))
+        yield {"QUEUE_PREFIX": prefix}
+        self.namespace.delete_queues(prefix)
 
 
 @contextmanager
@@ -55,4 +65,4 @@ def azure_life(folder: Path, database_url: str, lock_s: float, *, keyed: bool = 
             **signed_in,
             **trusted,
         }
-        yield AzureLife(store, queues, environment)
+        yield AzureLife(store, bus.namespace, queues, environment)

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from tests.faults.azure_life import azure_life
 from tests.faults.process_server import ProcessServer
-from tests.faults.rig import LEASE_S, Rigs
+from tests.faults.rig import LEASE_S, Life, Rigs
 from tests.faults.running_services import InstantEndpoint
 
 from opal.assembly import open_database
@@ -55,16 +56,23 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(params=LIVES)
-def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What the environment says of the servers of a life, which run: none on a laptop."""
+def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
+    """A life, its servers running: none on a laptop."""
     if request.param == "laptop":
-        yield {}
+        yield Life("laptop", {})
         return
     servers = tmp_path / "servers"
     servers.mkdir()
     lock_s = getattr(request.module, "LOCK_S", LEASE_S)
+    databases: Callable[[], AbstractContextManager[str]] = request.getfixturevalue("postgres_copies")
+
+    @contextmanager
+    def own(name: str) -> Iterator[dict[str, str]]:
+        with databases() as url, running.own_queues(name) as queues:
+            yield {**queues, "DATABASE_URL": url}
+
     with azure_life(servers, request.getfixturevalue("own_postgres"), lock_s, keyed=True) as running:
-        yield running.environment
+        yield Life("Azure", running.environment, own)
 
 
 @pytest.fixture
@@ -73,7 +81,7 @@ def rigs(
     process_server: ProcessServer,
     scoring_url: str,
     empty_database: bytes,
-    life: dict[str, str],
+    life: Life,
 ) -> Rigs:
     """What makes rigs for a test."""
     return Rigs(tmp_path, process_server, scoring_url, empty_database, life)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from tests.faults.api_load import photo
 from tests.faults.entries import web_api
 from tests.faults.findings import Findings, examine
@@ -21,7 +21,7 @@ from tests.faults.process_server import Entry, Process, ProcessServer
 from opal.assembly import Parts, build_parts
 from opal.cli.ports import free_ports
 from opal.database import items, jobs, keys, ledger, outbox, tables
-from opal.database.engine import Database, utc_now
+from opal.database.engine import utc_now
 from opal.database.jobs import NewItem
 from opal.items.item import Item, Recipe, blob_path
 from opal.items.states import TERMINAL, ItemState
@@ -33,6 +33,21 @@ PRESETS = ("thumbnail-webp",)
 LEASE_S = 2.0
 _POLL_S = 0.1
 _BATCH = 50
+
+
+def _nothing(_name: str) -> AbstractContextManager[Mapping[str, str]]:
+    return nullcontext({})
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What services live on."""
+
+    name: str
+    environment: Mapping[str, str]
+    """What tells them of their servers; nothing on a laptop."""
+    own: Callable[[str], AbstractContextManager[Mapping[str, str]]] = _nothing
+    """Makes what the rig of that name has for itself on these servers, and says what tells of it."""
 
 
 @dataclass(slots=True)
@@ -150,31 +165,30 @@ class Rig:
 
 @dataclass(frozen=True, slots=True)
 class Rigs:
-    """Makes rigs, all on the same servers where their life has any."""
+    """Makes rigs, all on the same servers where their life has any, and none with anything of another's."""
 
     folder: Path
     server: ProcessServer
     scoring_url: str
     empty: bytes
     """The file of an embedded database with its tables: making it costs more than many an experiment."""
-    life: Mapping[str, str]
-    """What the environment says of the servers; nothing on a laptop."""
+    life: Life
 
     @property
     def name(self) -> str:
         """Of the life."""
-        return "Azure" if "OPAL_QUEUE_ADAPTER" in self.life else "laptop"
-
-    @property
-    def apart(self) -> bool:
-        """Whether rigs share nothing, so that there may be several at a time."""
-        return settings_of(self.life).database.url is None
+        return self.life.name
 
     @asynccontextmanager
     async def rig(self, name: str = "opal", **changes: str) -> AsyncIterator[Rig]:
         """A rig with short leases in a folder of its own; ``changes`` are settings without their prefix."""
         folder = self.folder / name
         folder.mkdir()
+        async with _in_a_thread(self.life.own(name)) as own, self._rig(folder, {**own, **changes}) as rig:
+            yield rig
+
+    @asynccontextmanager
+    async def _rig(self, folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Rig]:
         [port] = free_ports(1)
         environment = {
             "OPAL_DATA_DIR": str(folder),
@@ -188,13 +202,11 @@ class Rigs:
             "OPAL_QUEUE_LOCK_S": str(LEASE_S),
             "OPAL_SWEEPER_INTERVAL_S": "2",
             "OPAL_SWEEPER_STALE_S": "6",
-            **self.life,
-            **{f"OPAL_{setting}": value for setting, value in changes.items()},
+            **self.life.environment,
+            **{f"OPAL_{setting}": value for setting, value in settings.items()},
         }
         (folder / "opal.sqlite").write_bytes(self.empty)
         parts = build_parts(settings_of(environment))
-        if not self.apart:
-            await _remove_rows(parts.database)
         rig = Rig(folder, self.server, environment, parts, port, self.name)
         try:
             yield rig
@@ -204,10 +216,14 @@ class Rigs:
             await parts.close()
 
 
-async def _remove_rows(database: Database) -> None:
-    async with database.transaction() as connection:
-        for table in reversed(tables.metadata.sorted_tables):
-            await connection.execute(delete(table))
+@asynccontextmanager
+async def _in_a_thread(block: AbstractContextManager[Mapping[str, str]]) -> AsyncIterator[Mapping[str, str]]:
+    """Enter and leave ``block`` where it may wait."""
+    entered = await asyncio.to_thread(block.__enter__)
+    try:
+        yield entered
+    finally:
+        await asyncio.to_thread(block.__exit__, None, None, None)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 60.0) -> bool:

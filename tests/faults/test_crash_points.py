@@ -92,14 +92,16 @@ STEPS: dict[Entry, tuple[str, ...]] = {
 def steps_of(rigs: Rigs) -> dict[Entry, tuple[str, ...]]:
     """The steps of each way in the rigs' life."""
     return {
-        entry: tuple(step for step in steps if step != BY_US or rigs.life.get("OPAL_BLOB_ADAPTER") is None)
+        entry: tuple(
+            step for step in steps if step != BY_US or rigs.life.environment.get("OPAL_BLOB_ADAPTER") is None
+        )
         for entry, steps in STEPS.items()
     }
 
 
 async def test_every_step_has_a_name(rigs: Rigs, figures: Figures) -> None:
     """Undisturbed runs pass exactly the steps that are named."""
-    turns = asyncio.Semaphore(AT_A_TIME if rigs.apart else 1)
+    turns = asyncio.Semaphore(AT_A_TIME)
     named = steps_of(rigs)
 
     async def attempt(entry: Entry) -> frozenset[str]:
@@ -130,7 +132,7 @@ async def test_a_death_before_any_step_is_recovered_from(rigs: Rigs, figures: Fi
 async def die_everywhere(moment: str, rigs: Rigs, figures: Figures) -> None:
     """Let a process die at each step in turn, and others recover from it."""
     points = [(entry, f"{moment} {step}") for entry, steps in steps_of(rigs).items() for step in steps]
-    turns = asyncio.Semaphore(AT_A_TIME if rigs.apart else 1)
+    turns = asyncio.Semaphore(AT_A_TIME)
     sweeps: list[int] = []
 
     async def attempt(number: int, entry: Entry, point: str) -> None:

