@@ -66,7 +66,7 @@ def lives(ground: Ground, number: int, steps: int, drawn_from: int, *, shrink: b
 
 @pytest.mark.parametrize(
     ("number", "steps", "drawn_from"),
-    [(4, 25, 1), pytest.param(100, 50, 2, marks=pytest.mark.battery)],
+    [(4, 25, 1), pytest.param(60, 50, 2, marks=pytest.mark.battery)],
 )
 def test_whatever_befalls_an_item(
     number: int, steps: int, drawn_from: int, ground: Ground, figures: Figures

@@ -53,7 +53,7 @@ async def test_workers_end_well_and_in_time(rigs: Rigs, figures: Figures) -> Non
 @pytest.mark.battery
 @pytest.mark.parametrize("life", ["laptop"], indirect=True)
 async def test_many_workers_end_well_and_in_time(rigs: Rigs, figures: Figures) -> None:
-    await end_well(rigs, 1000, figures)
+    await end_well(rigs, 500, figures)
 
 
 async def end_well(rigs: Rigs, items: int, figures: Figures) -> None:
