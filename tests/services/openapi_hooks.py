@@ -44,6 +44,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         if case.operation.path.endswith("/revisions"):
             _fit_scene(case.body)
             _fit_engine(case.body)
+        if case.operation.path.endswith("/scenes/previews"):
+            _fit_previews(case.body)
         _fit_address(case.body)
         _fit_destination(case.body)
         if set(case.body) == {"width", "height"}:
@@ -90,6 +92,13 @@ def _fit_engine(body: dict[str, Any]) -> None:
     """Names of no engine are rightly refused, and one beside a matte; both have own tests."""
     if isinstance(body.get("engine"), str):
         body.update(engine="isnet", matte=None)
+
+
+def _fit_previews(body: dict[str, Any]) -> None:
+    """Two scenes at most: each is really made, and what is looked at here are requests and answers."""
+    scenes = body.get("scenes", ["white"])
+    if isinstance(scenes, list):
+        body["scenes"] = scenes[:2]
 
 
 def _fit_address(body: dict[str, Any]) -> None:
