@@ -44,6 +44,37 @@ async def test_a_page_without_a_session_leads_to_the_door_and_back(api: WebApi, 
     assert (await api.client.get(path)).status_code == 303
 
 
+async def test_what_was_looked_for_is_kept_at_the_door(api: WebApi) -> None:
+    path = "/jobs?find=blue%20mug&before="
+    door = (await api.anonymous.get(path)).headers["Location"]
+    page = await api.anonymous.get(door)
+    assert f'name="after" value="{path.replace("&", "&amp;")}"' in page.text
+    answer = await sign_in(api.anonymous, api.client.headers["X-API-Key"], after=path)
+    assert answer.headers["Location"] == path
+
+
+@pytest.mark.parametrize("path", ["/nope", "/settings/nope", "/jobs/", "/sign-out"])
+async def test_people_are_told_on_a_page_that_there_is_none(browser: httpx.AsyncClient, path: str) -> None:
+    answer = await browser.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert answer.status_code in {404, 307}
+    if answer.status_code == 404:
+        assert "There is no page at this address." in answer.text
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    told = await browser.get(path)
+    if told.status_code != 307:
+        assert told.headers["Content-Type"] == "application/problem+json"
+    unknown = await browser.get("/v1/nope", headers={"Accept": "text/html"})
+    assert unknown.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", [f"/jobs?find={'a' * 300}", "/jobs/job_9f1c2d3e4a5b6c7d8e9f0a1b?page=-5"])
+async def test_an_address_of_a_wrong_form_is_told_on_a_page(browser: httpx.AsyncClient, path: str) -> None:
+    answer = await browser.get(path)
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "not of the form that this page takes" in answer.text
+
+
 async def test_the_cookie_is_for_this_server_and_no_script(api: WebApi) -> None:
     answer = await sign_in(api.anonymous, api.client.headers["X-API-Key"], after="/jobs")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs")

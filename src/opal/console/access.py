@@ -18,10 +18,10 @@ from opal.settings import Settings
 
 router = APIRouter(route_class=PublicPage, include_in_schema=False)
 
-# A path of this server and nothing that a browser reads as another host.
-_OWN_PATH: Final = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]*")
+# A path of this server, with its query, and nothing that a browser reads as another host.
+_OWN_PATH: Final = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]*(\?[A-Za-z0-9_.~%+&=-]*)?")
 
-_Field = Annotated[str, Form(max_length=200)]
+_Field = Annotated[str, Form(max_length=1000)]
 
 
 @router.get(SIGN_IN)

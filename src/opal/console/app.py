@@ -4,9 +4,10 @@ The console lies over web-api and uses its views and its routes' dependencies; n
 console (docs/decisions/0014-console-over-web-api.md).
 """
 
-from typing import Final
+from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 
 from opal.console import (
     access,
@@ -23,7 +24,7 @@ from opal.console import (
     webhook_pages,
 )
 from opal.console.assets import Assets
-from opal.console.page import Pages
+from opal.console.page import Pages, no_page, wants_page
 from opal.console.security import content_security_policy
 from opal.settings import Settings
 from opal.web_api import app as web_api
@@ -50,8 +51,23 @@ def add_pages(app: FastAPI) -> None:
     assets = Assets.of_package()
     settings: Settings = app.state.parts.settings
     app.state.pages = Pages(assets, content_security_policy(settings))
+    _answer_people(app)
     app.include_router(assets.router())
     for pages in PAGES:
         app.include_router(pages.router)
     for pages in _WITH_FORMS:
         app.include_router(pages.forms)
+
+
+def _answer_people(app: FastAPI) -> None:
+    """Tell on a page that there is none; programs are answered as web-api does."""
+    as_problem: Any = app.exception_handlers[HTTPException]
+
+    async def told(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code in {404, 405} and wants_page(request):
+            return no_page(request)
+        answer: Response = await as_problem(request, error)
+        return answer
+
+    app.add_exception_handler(HTTPException, told)

@@ -1,8 +1,8 @@
 """``/jobs/{id}/items/{item_id}``: one photo and its pictures, to be judged; and ``touch-up``, its brush."""
 
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from opal.console.item_view import find_view, item_view
 from opal.console.page import Page, pages_of
@@ -37,8 +37,14 @@ async def read_item(request: Request, parts: WebParts, job_id: JobId, item_id: I
 
 
 @router.get("/jobs/{job_id}/items/{item_id}/touch-up")
-async def read_touch_up(request: Request, parts: WebParts, job_id: JobId, item_id: ItemId) -> Response:
-    """The brush that corrects a cut-out; 404 while there is none."""
+async def read_touch_up(
+    request: Request,
+    parts: WebParts,
+    job_id: JobId,
+    item_id: ItemId,
+    queue: Annotated[Literal["all", "job"] | None, Query()] = None,
+) -> Response:
+    """The brush that corrects a cut-out; 404 while there is none. ``queue`` is where it was opened from."""
     async with parts.database.read() as connection:
         job = await find_job(connection, request.state.tenant_id, job_id)
         item = await find_item(connection, request.state.tenant_id, job_id, item_id)
@@ -46,4 +52,7 @@ async def read_touch_up(request: Request, parts: WebParts, job_id: JobId, item_i
     view = await item_view(parts, found)
     if not (view.has_photo and view.has_cutout):
         raise NotFound("There is no cut-out of this photo to touch up.")
-    return pages_of(request).render(request, "touch_up", item=view)
+    back = {"all": "/review", "job": f"/jobs/{job_id}/review"}.get(
+        queue or "", f"/jobs/{job_id}/items/{item_id}"
+    )
+    return pages_of(request).render(request, "touch_up", item=view, back=back)

@@ -39,6 +39,7 @@ class JobRow:
     total: int
     done: int
     failed: int
+    cancelled: int
     to_review: int
     cover: str | None
     """The item whose picture stands for the job; None while there is no picture."""
@@ -151,13 +152,15 @@ def _row(job: JobSummary, cover: str | None) -> JobRow:
         total=job.total,
         done=done,
         failed=job.counts.get(ItemState.FAILED, 0),
+        cancelled=job.counts.get(ItemState.CANCELLED, 0),
         to_review=job.to_review,
         cover=cover,
     )
 
 
 def _card(item: Item) -> ItemCard:
-    ended = item.state in TERMINAL
+    # Of one that was judged or changed since, nothing says when its pictures were ready.
+    timed = item.state in TERMINAL and item.error_code is None and not item.revision and item.verdict is None
     seconds = (item.updated_at - item.created_at).total_seconds()
     return ItemCard(
         id=item.id,
@@ -166,5 +169,5 @@ def _card(item: Item) -> ItemCard:
         error=item.error_message,
         review=waits_for_review(item),
         revision=item.revision,
-        took=words().say("job.took", seconds=f"{seconds:.1f}") if ended and item.error_code is None else None,
+        took=words().say("job.took", seconds=f"{seconds:.1f}") if timed else None,
     )

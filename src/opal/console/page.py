@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import structlog
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,7 +17,7 @@ from opal.console.words import Words, words
 from opal.database.engine import Database
 from opal.database.keys import Scope
 from opal.database.review_queue import count_waiting
-from opal.errors import OpalError, Unauthorized
+from opal.errors import InvalidInput, NotFound, OpalError, Unauthorized
 from opal.http.authentication import session_key
 from opal.http.errors import ScopeMissing, status_of
 from opal.http.problem import correlation_id_of
@@ -75,6 +76,8 @@ class PublicPage(APIRoute):
                     return await handler(request)
             except Unauthorized:
                 return to_sign_in(request)
+            except RequestValidationError:
+                return error_page(request, InvalidInput(words().say("error.invalid")))
             except OpalError as error:
                 if not error.expected:
                     raise
@@ -117,7 +120,8 @@ def pages_of(request: Request) -> Pages:
 
 def to_sign_in(request: Request, after: str | None = None) -> Response:
     """To the sign-in page, and back again afterwards, or to ``after``."""
-    path = str(request.scope["path"]) if after is None else after
+    asked = request.scope["path"] + (f"?{request.url.query}" if request.url.query else "")
+    path = asked if after is None else after
     query = "" if path == "/" else f"?next={quote(path)}"
     return RedirectResponse(f"{SIGN_IN}{query}", status_code=303, headers=HEADERS)
 
@@ -132,3 +136,14 @@ def error_page(request: Request, error: OpalError) -> Response:
         message=error.message,
         correlation_id=correlation_id_of(request),
     )
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person looks for a page, and no program for something of the API."""
+    of_api = request.scope["path"].startswith(("/v1/", "/v1.0/", "/api/", "/blobs/", "/p/"))
+    return request.method == "GET" and "text/html" in request.headers.get("Accept", "") and not of_api
+
+
+def no_page(request: Request) -> Response:
+    """There is none at this address."""
+    return error_page(request, NotFound(words().say("error.no_page")))

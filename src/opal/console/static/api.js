@@ -1,5 +1,7 @@
 /** Calls of the JSON API in the session of the page. */
 
+import { say } from "./words.js";
+
 /** What the API answered instead: a problem (RFC 9457), in plain words. */
 export class Problem extends Error {
   /**
@@ -15,13 +17,32 @@ export class Problem extends Error {
     this.waitSeconds = waitSeconds;
   }
 
+  /** What is told to a person. */
+  get words() {
+    return this.status === 0 ? say("unreachable") : this.status === 401 ? say("signed_out") : this.message;
+  }
+
   /** Whether the same may work a little later. */
   get passing() {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 
-const token = document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
+const session = /** @type {HTMLElement | null} */ (document.querySelector('meta[name="csrf-token"]'));
+const tenant = session?.dataset.tenant ?? "";
+let token = session?.getAttribute("content") ?? "";
+
+/**
+ * Who signed in anew, in another tab, has a session with a token of its own: take that, where it is the same account's.
+ * @returns {Promise<boolean>} whether there was another
+ */
+async function renewToken() {
+  const answer = await fetch("/settings", { cache: "no-store" });
+  const found = /<meta name="csrf-token" content="([\w.-]+)" data-tenant="([^"]*)">/.exec(await answer.text());
+  if (!found?.[1] || found[1] === token || found[2] !== tenant) return false;
+  token = found[1];
+  return true;
+}
 
 /**
  * @param {string} method
@@ -31,19 +52,24 @@ const token = document.querySelector('meta[name="csrf-token"]')?.getAttribute("c
  * @returns {Promise<any>} the answer's JSON
  */
 export async function call(method, path, body, headers = {}) {
-  /** @type {Response} */
-  let answer;
-  try {
-    answer = await fetch(path, {
+  const ask = () =>
+    fetch(path, {
       method,
       headers: { "X-CSRF-Token": token, ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? null : JSON.stringify(body),
     });
-  } catch {
-    throw new Problem(0, "unreachable", "");
+  try {
+    let answer = await ask();
+    let problem = answer.ok ? null : problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+    if (problem?.code === "cross_site_request" && (await renewToken())) {
+      answer = await ask();
+      problem = answer.ok ? null : problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+    }
+    if (problem) throw problem;
+    return answer.status === 204 ? null : await answer.json();
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem(0, "unreachable", "");
   }
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  throw problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
 }
 
 /**

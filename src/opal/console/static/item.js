@@ -96,7 +96,7 @@ function groundChanged() {
 /** @param {unknown} error */
 function tell(error) {
   if (!(error instanceof Problem)) throw error;
-  trouble.textContent = error.status === 401 ? say("signed_out") : error.status === 0 ? say("unreachable") : error.message;
+  trouble.textContent = error.words;
   trouble.hidden = false;
   trouble.scrollIntoView({ block: "nearest" });
 }
@@ -157,7 +157,7 @@ function act(key, at) {
   else if (key === "c") thumbs.find((thumb) => thumb.dataset.picture === "cutout")?.click();
   else if (key === "a" || key === "r") document.querySelector(`button[data-verdict=${key === "a" ? "accepted" : "rejected"}]`)?.dispatchEvent(new MouseEvent("click"));
   else if (key === "l") document.getElementById("later")?.click();
-  else if (key === "t") /** @type {HTMLElement | null} */ (document.querySelector('a[href$="/touch-up"]'))?.click();
+  else if (key === "t") /** @type {HTMLElement | null} */ (document.querySelector('a[href*="/touch-up"]'))?.click();
   else if (key === "o") document.getElementById("other-look")?.click();
   else if (stage?.press(key)) return true;
   else if (key === "ArrowLeft" && before && !at.matches("input")) location.assign(before);

@@ -28,6 +28,7 @@ export function newCard(template, item) {
 export function showCard(card, item, job, picked) {
   card.dataset.state = item.state;
   card.toggleAttribute("data-review", waitsForReview(item));
+  card.toggleAttribute("data-rejected", item.state === "exported" && item.verdict === "rejected");
   card.toggleAttribute("data-picked", picked);
   part(card, ".card-state").textContent = item.sending || say(stateOf(item));
   const steps = part(card, ".card-steps");
@@ -93,9 +94,10 @@ function thumbnailOf(item) {
 
 /** @param {Item} item */
 function stepsOf(item) {
+  // Once there are pictures, nobody asks how long their photo waited.
   return stepTimes(item)
-    .map(([name, ms]) => say(name, { seconds: (ms / 1000).toFixed(1) }))
-    .slice(item.state === "exported" ? 1 : 0)
+    .filter(([name]) => name !== "step_wait" || item.state !== "exported")
+    .map(([name, ms]) => say(name, { seconds: (ms / 1000).toFixed(ms < 10_000 ? 1 : 0) }))
     .join(" · ");
 }
 

@@ -16,7 +16,7 @@
  * @property {number} at when it changed last, ms
  * @property {string} sending what is told of a photo that this page sends; empty while it sends none
  * @property {boolean} stuck whether sending it broke off
- * @property {Record<string, number>} times when each state was entered last, ms
+ * @property {Record<string, number>} times when each state was entered in this round, ms
  */
 
 const ENDED = new Set(["exported", "failed", "cancelled"]);
@@ -55,7 +55,9 @@ export function itemOf(told, place, known) {
  */
 export function change(item, change) {
   const at = Date.parse(change.at);
-  item.times[change.state] = at;
+  // What goes round again, as another look does, has the times of that round; a verdict enters no state.
+  if (change.state === "uploaded" || (change.state !== "exported" && "exported" in item.times)) item.times = {};
+  item.times[change.state] ??= at;
   if (at < item.at) return;
   item.at = at;
   if (isKnown(item, change)) return;

@@ -76,7 +76,7 @@ export class Repair {
       return true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      this.#say(item, error.status === 0 ? say("unreachable") : error.status === 401 ? say("signed_out") : error.message);
+      this.#say(item, error.words);
       return false;
     }
   }

@@ -60,7 +60,7 @@ export function followTaking(page) {
       told.textContent = await copyLinks(addressOf(job, "public-links.txt", some.length === page.all().length ? [] : some, preset.value));
     } catch (error) {
       if (error instanceof Problem && error.code === "public_links_off") part("links-dialog", HTMLDialogElement).showModal();
-      else page.tell(say("job.not_copied", { reason: error instanceof Error ? error.message : "" }));
+      else page.tell(say("job.not_copied", { reason: error instanceof Problem ? error.words : "" }));
     }
   };
   const dialog = part("links-dialog", HTMLDialogElement);
@@ -68,7 +68,7 @@ export function followTaking(page) {
     if (dialog.returnValue !== "yes") return;
     turnLinksOn().then(() => {
       told.textContent = say("job.links_on");
-    }, (error) => page.tell(error.message));
+    }, (error) => page.tell(error.words));
   });
   const clear = () => {
     selection.clear();

@@ -25,6 +25,7 @@ const cancel = part("cancel", HTMLButtonElement);
 const retryAll = part("retry-all", HTMLButtonElement);
 const file = part("new-photo", HTMLInputElement);
 const overlay = part("overlay", HTMLElement);
+const missing = document.getElementById("missing-photos");
 const mayChange = "mayChange" in page.dataset;
 
 /** @type {Item[]} */
@@ -115,6 +116,7 @@ function showCounts() {
   retryAll.hidden = again === 0;
   retryAll.textContent = counted("job.retry_all", again);
   showCount("failed", items.filter((item) => item.state === "failed").length);
+  showCount("cancelled", items.filter((item) => item.state === "cancelled").length);
   showCount("review", items.filter(waitsForReview).length);
 }
 
@@ -168,7 +170,7 @@ async function load() {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (error.passing) setTimeout(() => void load(), AGAIN_MS);
-    else tell(error.status === 401 ? say("signed_out") : error.message);
+    else tell(error.words);
   }
 }
 
@@ -183,9 +185,11 @@ function tell(text) {
  * @param {File[]} files
  * @param {Item | undefined} onto where they were dropped: a single one may have any name
  */
-function replaceWith(files, onto) {
+function take(files, onto) {
   const [only] = files;
   if (only && files.length === 1 && onto && nextSteps(onto).includes("replace")) return void repair.replace([[onto, only]]);
+  // A job that waits for photos takes those that replace none; its section says which it waits for.
+  const waits = missing !== null && (items.length === 0 || items.some(({ state }) => state === "created"));
   /** @type {[Item, File][]} */
   const pairs = [];
   const left = files.filter((each) => {
@@ -194,7 +198,8 @@ function replaceWith(files, onto) {
     if (item) pairs.push([item, each]);
     return !item;
   });
-  tell(left.length ? say("job.unmatched", { names: left.slice(0, 5).map(({ name }) => name).join(", ") + (left.length > 5 ? " …" : "") }) : "");
+  if (waits && left.length) missing?.dispatchEvent(new CustomEvent("photos", { detail: left }));
+  tell(left.length && !waits ? say("job.unmatched", { names: left.slice(0, 5).map(({ name }) => name).join(", ") + (left.length > 5 ? ", …" : "") }) : "");
   return void repair.replace(pairs);
 }
 
@@ -222,7 +227,7 @@ part("show-all", HTMLButtonElement).addEventListener("click", () => sift.clear()
 addEventListener("dragover", (event) => {
   if (!event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
-  overlay.hidden = !mayChange || !items.some((item) => nextSteps(item).includes("replace"));
+  overlay.hidden = !mayChange || !items.some((item) => item.state === "created" || nextSteps(item).includes("replace"));
 });
 addEventListener("dragleave", (event) => {
   if (event.relatedTarget === null) overlay.hidden = true;
@@ -233,14 +238,17 @@ addEventListener("drop", (event) => {
   overlay.hidden = true;
   const card = /** @type {Element} */ (event.target).closest(".card");
   const onto = card instanceof HTMLElement ? byId.get(card.dataset.item ?? "") : undefined;
-  if (mayChange) void droppedFiles(event.dataTransfer).then((files) => replaceWith(files, onto));
+  if (mayChange) void droppedFiles(event.dataTransfer).then((files) => take(files, onto));
 });
 
 const dialog = part("cancel-dialog", HTMLDialogElement);
 cancel.addEventListener("click", () => dialog.showModal());
 dialog.addEventListener("close", () => {
   if (dialog.returnValue !== "yes") return;
-  call("DELETE", `/v1/jobs/${job}`).catch((error) => tell(say("cancel_failed", { reason: error.message })));
+  call("DELETE", `/v1/jobs/${job}`).then(
+    () => missing?.dispatchEvent(new Event("recount")),
+    (error) => tell(say("cancel_failed", { reason: error.words })),
+  );
 });
 const pages = document.getElementById("pages");
 if (pages) pages.hidden = true;

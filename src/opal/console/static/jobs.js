@@ -21,7 +21,7 @@ function show(job) {
   const status = /** @type {HTMLElement} */ (row.querySelector(".status"));
   status.className = `status ${job.status}`;
   status.textContent = say(`status.${job.status}`);
-  for (const [name, count] of /** @type {const} */ ([["failed", job.counts.failed ?? 0], ["review", job.to_review]])) {
+  for (const [name, count] of /** @type {const} */ ([["failed", job.counts.failed ?? 0], ["cancelled", job.counts.cancelled ?? 0], ["review", job.to_review]])) {
     const place = /** @type {HTMLElement} */ (row.querySelector(`[data-count="${name}"]`));
     place.hidden = count === 0;
     /** @type {HTMLElement} */ (place.querySelector("b")).textContent = counted(name, count);

@@ -196,7 +196,7 @@ export class SceneGallery {
 
   /** @param {Problem} error */
   #reason(error) {
-    if (error.status === 401) return say("signed_out");
+    if (error.status === 401) return error.words;
     if (error.status === 429) return say("preview_too_many");
     if (error.status === 0 || error.status >= 500) return say("preview_away");
     return say("preview_refused", { reason: error.message });

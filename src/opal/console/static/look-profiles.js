@@ -189,8 +189,7 @@ export class BrandProfiles {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error.code === "brand_profile_changed" || error.code === "unknown_brand_profile") return this.#reread();
-      if (error.status === 0) return say("unreachable");
-      return error.status === 401 ? say("signed_out") : error.message;
+      return error.words;
     }
   }
 

@@ -99,7 +99,7 @@ async function stillWaiting() {
     return waiting;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    result.textContent = error.status === 401 ? say("signed_out") : error.message || say("unreachable");
+    result.textContent = error.words;
     return null;
   }
 }
@@ -135,6 +135,9 @@ section.addEventListener("drop", (event) => {
   section.classList.remove("over");
   void droppedFiles(event.dataTransfer).then(add);
 });
+// The rest of the page: files that were dropped elsewhere on it, and that fewer photos are waited for.
+section.addEventListener("photos", (event) => void add(/** @type {CustomEvent<File[]>} */ (event).detail));
+section.addEventListener("recount", () => void stillWaiting());
 again.addEventListener("click", () => void send(stuck));
 addEventListener("beforeunload", (event) => {
   if (sending) event.preventDefault();

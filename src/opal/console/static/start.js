@@ -346,9 +346,7 @@ async function keepThumbnails(accepted) {
 /** @param {unknown} error */
 function wordsOf(error) {
   if (!(error instanceof Problem)) throw error;
-  if (error.status === 0) return say("unreachable");
-  if (error.status === 401) return say("signed_out");
-  return say("failed_start", { reason: error.message });
+  return error.status === 0 || error.status === 401 ? error.words : say("failed_start", { reason: error.message });
 }
 
 const starting = go.textContent ?? "";

@@ -140,7 +140,7 @@ async function send(easel) {
     const number = await askForRevision(place, { matte: id }, revision);
     showWork("judge.remaking");
     const outcome = await followRevision(place, number, (state) => showWork(`state.${state}`));
-    if (outcome.state === "done") return location.assign(`/jobs/${job}/items/${item}`);
+    if (outcome.state === "done") return location.assign(part("leave", HTMLAnchorElement).href);
     throw new Problem(422, "failed", say("judge.remake_failed", { reason: outcome.reason }));
   } catch (error) {
     tell(error);
