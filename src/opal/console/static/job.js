@@ -246,7 +246,7 @@ cancel.addEventListener("click", () => dialog.showModal());
 dialog.addEventListener("close", () => {
   if (dialog.returnValue !== "yes") return;
   call("DELETE", `/v1/jobs/${job}`).then(
-    () => missing?.dispatchEvent(new Event("recount")),
+    () => missing?.toggleAttribute("hidden", true),
     (error) => tell(say("cancel_failed", { reason: error.words })),
   );
 });

@@ -135,9 +135,8 @@ section.addEventListener("drop", (event) => {
   section.classList.remove("over");
   void droppedFiles(event.dataTransfer).then(add);
 });
-// The rest of the page: files that were dropped elsewhere on it, and that fewer photos are waited for.
+// Files that were dropped elsewhere on the page.
 section.addEventListener("photos", (event) => void add(/** @type {CustomEvent<File[]>} */ (event).detail));
-section.addEventListener("recount", () => void stillWaiting());
 again.addEventListener("click", () => void send(stuck));
 addEventListener("beforeunload", (event) => {
   if (sending) event.preventDefault();
