@@ -183,6 +183,10 @@ async def test_twice_the_concurrency_may_be_in_hand_and_the_next_is_told_to_come
         refused = await _until_refused(client, slots)
         assert code_of(refused) == (429, "scoring_busy", True)
         assert refused.headers["retry-after"] == "1"
+        # Taken in is not yet begun: each thread has to come to its turn.
+        async with asyncio.timeout(10):
+            while len(working) < 2:
+                await client.get("/healthz")
         assert len(working) == 2
         gate.set()
         assert {answer.status_code for answer in await asyncio.gather(*first)} == {200}
