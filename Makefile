@@ -43,7 +43,7 @@ test: $(VENV)/.dev $(VENV)/.browser ## Every test (TESTS=tests/unit for a part o
 	@$(BIN)/opal models pull
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
-faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives, 10 000 hostile files; half an hour
+faults: $(VENV)/.dev ## The whole battery: processes killed, servers stopped, on both lives, 10 000 hostile files; forty minutes
 	@$(BIN)/opal models pull
 	@OPAL_TEST_LIVES=laptop,azure OPAL_TEST_MUTANTS=$(MUTANTS) $(BIN)/pytest -m '' -n $(FAULT_WORKERS) --dist loadgroup \
 	  tests/faults tests/unit/test_untrusted_pictures.py tests/services/test_untrusted_pictures.py \

@@ -52,7 +52,11 @@ async def read_touch_up(
     view = await item_view(parts, found)
     if not (view.has_photo and view.has_cutout):
         raise NotFound("There is no cut-out of this photo to touch up.")
-    back = {"all": "/review", "job": f"/jobs/{job_id}/review"}.get(
-        queue or "", f"/jobs/{job_id}/items/{item_id}"
-    )
+    match queue:
+        case "all":
+            back = "/review"
+        case "job":
+            back = f"/jobs/{job_id}/review"
+        case None:
+            back = f"/jobs/{job_id}/items/{item_id}"
     return pages_of(request).render(request, "touch_up", item=view, back=back)

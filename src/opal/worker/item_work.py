@@ -31,11 +31,11 @@ class ItemWork:
     """What each step took, by its name."""
 
 
-M = TypeVar("M")
-W = TypeVar("W", bound=ItemWork)
+_Means = TypeVar("_Means")
+_Work = TypeVar("_Work", bound=ItemWork)
 
 
-async def begin_work(kind: type[W], database: Database, item: Item) -> W:
+async def begin_work(kind: type[_Work], database: Database, item: Item) -> _Work:
     """The work of ``kind`` that a claimed item is; raises LeaseLost once item and job were erased."""
     async with database.read() as connection:
         job = await jobs.get_job(connection, item.job_id)
@@ -50,7 +50,9 @@ async def begin_work(kind: type[W], database: Database, item: Item) -> W:
     return kind(item=item, recipe=recipe, revision=revision)
 
 
-async def take_steps(stage: Stage, steps: Sequence[Callable[[M, W], Awaitable[W]]], means: M, work: W) -> W:
+async def take_steps(
+    stage: Stage, steps: Sequence[Callable[[_Means, _Work], Awaitable[_Work]]], means: _Means, work: _Work
+) -> _Work:
     """Take ``work`` through ``steps``, one after the other, each with its span and its time."""
     for step in steps:
         started = time.perf_counter()

@@ -45,6 +45,21 @@ async function renewToken() {
 }
 
 /**
+ * Ask in the page's session; once more where that was begun anew meanwhile.
+ * @param {string} path
+ * @param {RequestInit} options
+ * @param {boolean} [again] whether it may be asked once more
+ * @returns {Promise<Response>} a success
+ */
+async function ask(path, options, again = true) {
+  const answer = await fetch(path, { ...options, headers: { "X-CSRF-Token": token, ...options.headers } });
+  if (answer.ok) return answer;
+  const problem = problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+  if (again && problem.code === "cross_site_request" && (await renewToken())) return ask(path, options, false);
+  throw problem;
+}
+
+/**
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body] sent as JSON
@@ -52,20 +67,11 @@ async function renewToken() {
  * @returns {Promise<any>} the answer's JSON
  */
 export async function call(method, path, body, headers = {}) {
-  const ask = () =>
-    fetch(path, {
-      method,
-      headers: { "X-CSRF-Token": token, ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
-      body: body === undefined ? null : JSON.stringify(body),
-    });
+  const options = body === undefined
+    ? { method, headers }
+    : { method, headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) };
   try {
-    let answer = await ask();
-    let problem = answer.ok ? null : problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
-    if (problem?.code === "cross_site_request" && (await renewToken())) {
-      answer = await ask();
-      problem = answer.ok ? null : problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
-    }
-    if (problem) throw problem;
+    const answer = await ask(path, options);
     return answer.status === 204 ? null : await answer.json();
   } catch (error) {
     throw error instanceof Problem ? error : new Problem(0, "unreachable", "");
@@ -80,11 +86,11 @@ export async function call(method, path, body, headers = {}) {
  * @returns {AsyncGenerator<any>}
  */
 export async function* callLines(path, body, signal) {
-  const headers = { "X-CSRF-Token": token, "Content-Type": "application/json" };
+  const headers = { "Content-Type": "application/json" };
   let rest = "";
   try {
-    const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
-    if (!answer.ok || !answer.body) throw problemOf(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+    const answer = await ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+    if (!answer.body) return;
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { value, done } = await reader.read();

@@ -34,8 +34,7 @@ async function bitmap(query) {
 
 /** @param {unknown} error */
 function tell(error) {
-  const known = error instanceof Problem;
-  trouble.textContent = known && error.status === 401 ? say("signed_out") : known && error.message ? error.message : say(known && error.status === 0 ? "unreachable" : "judge.no_matte");
+  trouble.textContent = (error instanceof Problem && error.words) || say("judge.no_matte");
   trouble.hidden = false;
   working.hidden = true;
 }
